@@ -1,0 +1,35 @@
+# Everything runs in .venv, which every target makes when it is missing or older than its inputs.
+BIN := .venv/bin
+WORKERS ?= 2
+# One thread a worker: the workers already fill the cores.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all lint clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.installed ## make .venv and install everything, system libraries included where root
+	@sh .ci/setup system
+
+.venv/.installed: pyproject.toml constraints.txt .ci/setup
+	@sh .ci/setup packages
+
+demo: setup ## read the shipped bracket, train an operator on its siblings, solve the bracket
+	$(BIN)/meshops demo
+
+test: setup ## run the tests (WORKERS=2)
+	$(PYTEST)
+
+test-all: setup ## run the tests, the slow ones too
+	$(PYTEST) -m "slow or not slow"
+
+lint: setup ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean: ## remove caches and build outputs (rm -r .venv undoes the set-up)
+	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
+	find geometries meshops tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
