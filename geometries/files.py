@@ -1,0 +1,64 @@
+"""Files: what may be read, and writing that never leaves half a file."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from geometries.errors import ReadError, WriteError
+
+LARGEST = 8 * 2**30
+
+
+def existing(path: str | Path, *, largest: int = LARGEST) -> Path:
+    """Return `path` as an absolute path to a file that can be read.
+
+    Raises `ReadError` where it is missing, not a file, empty, above `largest` bytes or not readable.
+    """
+    file = Path(path)
+    if not file.exists():
+        raise ReadError(f"no file {str(path)!r}; expected the path of an existing file.")
+    if not file.is_file():
+        raise ReadError(f"{str(path)!r} is not a file; expected the path of a file.")
+    size = file.stat().st_size
+    if not 0 < size <= largest:
+        raise ReadError(f"{str(path)!r} has {size} bytes; expected 1 to {largest}.")
+    if not os.access(file, os.R_OK):
+        raise ReadError(f"{str(path)!r} may not be read; change its permissions.")
+    return file.resolve()
+
+
+@contextmanager
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """Yield a path beside `path`, with its extension, to write to; `path` appears, or is replaced, once that is whole.
+
+    On any error the temporary file is removed and what stood at `path` is untouched. A link is written through.
+    Raises `WriteError` where the folder is missing, or the operating system refuses (a full disk, permissions).
+    """
+    target = Path(path).resolve()
+    if target.is_dir() or not target.parent.is_dir():
+        raise WriteError(f"cannot write {str(path)!r}: expected a file name in an existing folder.")
+    temporary = target.with_name(f".{secrets.token_hex(6)}{target.suffix}")
+    try:
+        yield temporary
+        if target.exists():
+            shutil.copymode(target, temporary)
+        _sync(temporary)
+        temporary.replace(target)
+        _sync(target.parent)
+    except OSError as error:
+        raise WriteError(f"cannot write {str(path)!r}: {error.strerror or error}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,67 @@
+"""Sides: rows are numbered as numpy does, facets are found from their corners, areas are the closed form's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from geometries.families.grid import Grid
+from geometries.mesh import Mesh
+from geometries.sides import number_rows, unique_rows
+
+ROWS = arrays(np.int64, st.tuples(st.integers(0, 12), st.integers(1, 4)), elements=st.integers(-2, 3))
+
+
+@given(rows=ROWS)
+def test_rows_are_numbered_as_numpy_does(rows: np.ndarray) -> None:
+    distinct, number, count = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
+    ours, counts = number_rows(rows)
+    assert np.array_equal(ours, number.reshape(-1))
+    assert np.array_equal(counts, count)
+    assert np.array_equal(unique_rows(rows), distinct)
+
+
+@pytest.mark.parametrize("cell", ["triangle", "quad", "tetra", "hexahedron"])
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_facet_is_found_from_its_corners_in_any_order(cell: str, order: int) -> None:
+    mesh = Grid(shape=(3, 2) if cell in ("triangle", "quad") else (2, 2, 2), cell=cell, order=order).mesh()
+    rng = np.random.default_rng(0)
+    for kind, at, points in mesh.facets(mesh.outer):
+        shuffled = rng.permuted(points[:, : kind.corners], axis=1)
+        assert np.array_equal(mesh._table.find(shuffled), mesh.outer[at])
+    assert (mesh._table.find(np.array([[0, 0]])) == -1).all()
+
+
+@pytest.mark.parametrize("cell", ["quad", "triangle", "tetra", "hexahedron"])
+def test_the_sides_of_a_box_have_its_areas_and_normals(cell: str) -> None:
+    shape, extent = (
+        ((3, 2), np.array([2.0, 5.0])) if cell in ("quad", "triangle") else ((2, 3, 2), np.array([2, 5, 7.0]))
+    )
+    grid = Grid(shape=shape, cell=cell).mesh()
+    mesh = Mesh(points=grid.points * extent, cells=grid.cells, boundaries=grid.boundaries)
+    for axis, pair in enumerate((("left", "right"), ("bottom", "top"), ("front", "back"))[: mesh.dim]):
+        for sign, name in zip((-1, 1), pair, strict=True):
+            _, normals, areas = mesh.side_geometry(mesh.sides(name))
+            assert areas.sum() == pytest.approx(extent.prod() / extent[axis])
+            np.testing.assert_allclose(normals, np.tile(sign * np.eye(mesh.dim)[axis], (len(areas), 1)), atol=1e-14)
+
+
+def test_a_surface_in_space_has_a_rim_with_normals_in_its_plane() -> None:
+    flat = Grid(shape=(3, 3)).mesh()
+    tilted = np.stack([flat.points[:, 0], flat.points[:, 1], flat.points[:, 0]], axis=1)
+    mesh = Mesh(points=tilted, cells=flat.cells)
+    assert mesh.measure.sum() == pytest.approx(np.sqrt(2))
+    _, normals, lengths = mesh.side_geometry(mesh.outer)
+    np.testing.assert_allclose(normals @ np.array([-1, 0, 1]), 0, atol=1e-14)
+    np.testing.assert_allclose(lengths @ normals, 0, atol=1e-14)
+
+
+def test_the_ends_of_a_line_point_outwards() -> None:
+    mesh = Grid(shape=(4,)).mesh()
+    centers, normals, sizes = mesh.side_geometry(mesh.outer)
+    np.testing.assert_allclose(centers[:, 0], [0, 1])
+    np.testing.assert_allclose(normals[:, 0], [-1, 1])
+    np.testing.assert_allclose(sizes, 1)

@@ -1,0 +1,209 @@
+"""Selectors: set algebra, invariance under a change of unit, and the faces that they are for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geometries import tags as select
+from geometries.errors import MeshopsError, SelectionError, SpecError
+from geometries.families.grid import Grid
+from geometries.mesh import Mesh
+from geometries.tags import All, Any, Not, read_selector, smooth_faces
+
+CUBE = Grid(shape=(3, 2, 2)).mesh()
+NAMES = ("left", "right", "bottom", "top", "front", "back")
+
+
+def bent(center: tuple[float, float], inner: float, cell: str) -> Mesh:
+    """Half a ring about `center`, radii `inner` and 2, between z = 0 and 1; a half disk's worth in 2-D."""
+    flat = cell in ("triangle", "quad")
+    grid = Grid(shape=(12, 2) if flat else (12, 2, 2), cell=cell).mesh()
+    angle, radius = np.pi * (1 - grid.points[:, 0]), inner + (2 - inner) * grid.points[:, 1]
+    x, y = center[0] + radius * np.cos(angle), center[1] + radius * np.sin(angle)
+    return Mesh(points=np.stack([x, y, *grid.points.T[2:]], axis=1), cells=grid.cells, boundaries=grid.boundaries)
+
+
+def together(a: Mesh, b: Mesh) -> Mesh:
+    """Two pieces of one cell type; the names of the second end in 2."""
+    (kind,) = a.cells
+    names = {**a.boundaries, **{f"{k}2": v + np.array([a.num_cells, 0]) for k, v in b.boundaries.items()}}
+    cells = np.concatenate([a.cells[kind], b.cells[kind] + a.num_points])
+    return Mesh(points=np.concatenate([a.points, b.points]), cells={kind: cells}, boundaries=names)
+
+
+HOLES = {cell: together(bent((0, 0), 1, cell), bent((5, 3), 1, cell)) for cell in ("tetra", "hexahedron")}
+RINGS = {cell: together(bent((0, 0), 1, cell), bent((5, 3), 0.5, cell)) for cell in ("tetra", "triangle")}
+
+
+def sides(*found: np.ndarray) -> set[tuple[int, int]]:
+    return {(int(c), int(f)) for array in found for c, f in array}
+
+
+@pytest.mark.parametrize("cell", HOLES)
+def test_a_cylinder_without_a_point_finds_every_hole_of_its_radius(cell: str) -> None:
+    mesh = HOLES[cell]
+    assert sides(select.Cylinder((0, 0, 1), 1)(mesh)) == sides(mesh.sides("bottom"), mesh.sides("bottom2"))
+    assert sides(select.Cylinder((0, 0, -3), 2)(mesh)) == sides(mesh.sides("top"), mesh.sides("top2"))
+
+
+@pytest.mark.parametrize("cell", HOLES)
+def test_a_cylinder_through_a_point_finds_one_hole(cell: str) -> None:
+    mesh = HOLES[cell]
+    for point, name in (((0, 0, 7), "bottom"), ((5, 3, -1), "bottom2")):
+        assert sides(select.Cylinder((0, 0, 1), 1, point)(mesh)) == sides(mesh.sides(name))
+
+
+def test_a_cylinder_finds_only_its_radius() -> None:
+    mesh = RINGS["tetra"]
+    assert sides(select.Cylinder((0, 0, 1), 1)(mesh)) == sides(mesh.sides("bottom"))
+    assert sides(select.Cylinder((0, 0, 1), 0.5)(mesh)) == sides(mesh.sides("bottom2"))
+    for wrong in (
+        select.Cylinder((0, 0, 1), 0.7),
+        select.Cylinder((1, 0, 0), 1),
+        select.Cylinder((0, 0, 1), 1, (1, 1, 0)),
+    ):
+        with pytest.raises(SelectionError, match="no outer facet"):
+            wrong(mesh)
+
+
+def test_a_circle_is_a_sphere_in_2d() -> None:
+    mesh = RINGS["triangle"]
+    assert sides(select.Sphere((5, 3), 0.5)(mesh)) == sides(mesh.sides("bottom2"))
+    assert sides(select.Sphere((5, 3), 2)(mesh)) == sides(mesh.sides("top2"))
+    with pytest.raises(SelectionError, match="use sphere"):
+        select.Cylinder((0, 1), 1)(mesh)
+
+
+def test_a_sphere_in_3d_holds_every_corner() -> None:
+    one = Grid(shape=(1, 1, 1)).mesh()
+    assert sides(select.Sphere((0.5, 0.5, 0.5), np.sqrt(0.75))(one)) == sides(one.outer)
+    with pytest.raises(SelectionError):
+        select.Sphere((0.5, 0.5, 0.5), np.sqrt(0.75))(CUBE)
+
+
+@pytest.mark.parametrize("axis", range(3))
+@pytest.mark.parametrize("end", [0, 1])
+def test_the_faces_of_a_cube_are_found_in_four_ways(axis: int, end: int) -> None:
+    wanted, unit = sides(CUBE.sides(NAMES[2 * axis + end])), np.eye(3)[axis]
+    assert sides(select.Normal((2 * end - 1) * unit)(CUBE)) == wanted
+    assert sides(select.Plane(end * unit, -unit)(CUBE)) == wanted
+    assert sides(select.Box(end * unit, np.ones(3) - (1 - end) * unit)(CUBE)) == wanted
+    assert sides(select.Nearest(np.full(3, 0.5) + (1.2 * end - 0.6) * unit)(CUBE)) == wanted
+
+
+def test_nearest_follows_a_smooth_face_and_stops_at_an_edge() -> None:
+    mesh = HOLES["hexahedron"]
+    assert sides(select.Nearest((0, 0.9, 0.5))(mesh)) == sides(mesh.sides("bottom"))
+    assert sides(select.Nearest((0, 0.9, 0.5), angle=5)(mesh)) < sides(mesh.sides("bottom"))
+    assert len(np.unique(smooth_faces(mesh))) == 12
+    assert len(np.unique(smooth_faces(CUBE))) == 6
+
+
+SELECTORS = [
+    select.Normal((0, 0, 1)),
+    select.Plane((0, 0, 1), (0, 0, 1)),
+    select.Box((-3, -3, 0), (3, 3, 1)),
+    select.Cylinder((0, 0, 1), 1),
+    select.Cylinder((0, 0, 1), 1, (5, 3, 0)),
+    select.Nearest((0, 0.9, 0.5)),
+]
+
+
+@pytest.mark.parametrize("selector", SELECTORS, ids=lambda s: type(s).__name__)
+@pytest.mark.parametrize("factor", [1e-3, 25.4])
+def test_a_change_of_unit_finds_the_same_sides(selector: select.Selector, factor: float) -> None:
+    lengths = {"point", "low", "high", "radius"}
+    values = {k: np.multiply(v, factor) if k in lengths and v is not None else v for k, v in vars(selector).items()}
+    mesh = HOLES["tetra"]
+    assert sides(type(selector)(**values)(mesh.scaled(factor))) == sides(selector(mesh))
+
+
+def from_mask(mask: int) -> tuple[select.Selector, set[tuple[int, int]]]:
+    """The sides whose bit is set, as a selector and as a set."""
+    chosen = CUBE.outer[[bool(mask >> i & 1) for i in range(len(CUBE.outer))]]
+    return (lambda mesh: chosen), sides(chosen)
+
+
+@given(masks=st.lists(st.integers(0, 2 ** len(CUBE.outer) - 1), min_size=1, max_size=3))
+def test_selectors_are_a_set_algebra(masks: list[int]) -> None:
+    parts, wanted = zip(*map(from_mask, masks), strict=True)
+    everything = sides(CUBE.outer)
+    cases = [
+        (All(parts), set.intersection(*wanted)),
+        (Any(parts), set.union(*wanted)),
+        (Not(parts[0]), everything - wanted[0]),
+        (All((Any(parts), Not(parts[0]))), set.union(*wanted) - wanted[0]),
+    ]
+    for selector, expected in cases:
+        try:
+            assert sides(selector(CUBE)) == expected
+        except SelectionError:
+            assert not expected or everything in wanted
+
+
+SPECS = [
+    ({"normal": [0, 0, -1]}, select.Normal((0.0, 0.0, -1.0))),
+    ({"normal": {"direction": [0, 0, -1], "tolerance": 10}}, select.Normal((0.0, 0.0, -1.0), 10.0)),
+    ({"plane": {"point": [0, 0, 1], "normal": [0, 0, 1]}}, select.Plane((0.0, 0.0, 1.0), (0.0, 0.0, 1.0))),
+    ({"box": {"low": [0, 0], "high": [1, 1]}}, select.Box((0.0, 0.0), (1.0, 1.0))),
+    ({"sphere": {"center": [0, 0], "radius": 2, "tolerance": 0.1}}, select.Sphere((0.0, 0.0), 2.0, 0.1)),
+    ({"cylinder": {"axis": [0, 0, 1], "radius": 4}}, select.Cylinder((0.0, 0.0, 1.0), 4.0)),
+    ({"nearest": [1, 2]}, select.Nearest((1.0, 2.0))),
+    ({"not": {"nearest": [1, 2]}}, Not(select.Nearest((1.0, 2.0)))),
+    ({"all": [{"nearest": [1]}, {"normal": [1]}]}, All((select.Nearest((1.0,)), select.Normal((1.0,))))),
+    ({"any": [{"not": {"nearest": [1]}}]}, Any((Not(select.Nearest((1.0,))),))),
+]
+
+
+@pytest.mark.parametrize(("spec", "selector"), SPECS, ids=lambda v: str(v)[:24])
+def test_the_yaml_form_is_the_selector(spec: dict, selector: select.Selector) -> None:
+    assert read_selector(spec) == selector
+
+
+@pytest.mark.parametrize(
+    ("spec", "key", "said"),
+    [
+        (3, (), "expected one selector"),
+        ({}, (), "expected one selector"),
+        ({"normal": [1], "nearest": [1]}, (), "expected one selector"),
+        ({"norml": [0, 0, 1]}, ("norml",), "did you mean 'normal'"),
+        ({"normal": "up"}, ("normal", "direction"), "numbers"),
+        ({"normal": 1}, ("normal", "direction"), "a list of numbers"),
+        ({"normal": [0, "x"]}, ("normal", "direction"), "numbers"),
+        ({"normal": [0, 10**400]}, ("normal", "direction"), "numbers"),
+        ({"normal": [0, float("nan")]}, ("normal", "direction"), "finite"),
+        ({"cylinder": {"axis": [0, 0, 1]}}, ("cylinder",), "needs 'radius'"),
+        ({"cylinder": {"axis": [0, 0, 1], "radius": [1, 2]}}, ("cylinder", "radius"), "a number"),
+        ({"cylinder": {"axis": [0, 0, 1], "radius": True}}, ("cylinder", "radius"), "number"),
+        ({"cylinder": {"axis": [0, 0, 1], "raduis": 1}}, ("cylinder", "raduis"), "did you mean 'radius'"),
+        ({"all": []}, ("all",), "a list of selectors"),
+        ({"any": {"normal": [1]}}, ("any",), "a list of selectors"),
+        ({"all": [{"normal": [1]}, {"nrmal": [1]}]}, ("all", 1, "nrmal"), "did you mean"),
+        ({"not": [1]}, ("not",), "expected one selector"),
+    ],
+)
+def test_a_wrong_spec_names_its_key(spec: object, key: tuple, said: str) -> None:
+    with pytest.raises(SpecError, match=said) as caught:
+        read_selector(spec, ("boundaries", "a"))
+    assert caught.value.key == ("boundaries", "a", *key)
+
+
+@pytest.mark.parametrize(
+    ("selector", "said"),
+    [
+        (select.Normal((0, 1)), "expected 3 numbers"),
+        (select.Normal((0, 0, 0)), "not zero"),
+        (select.Normal((1, 1, 1)), "finds no outer facet; the mesh spans"),
+        (select.Plane((0, 0, 5), (0, 0, 1)), "finds no outer facet"),
+        (select.Box((0, 0, 0), (0.1, 0.1, 0.1)), "finds no outer facet"),
+        (Not(select.Box((0, 0, 0), (1, 1, 1))), "finds no outer facet"),
+        (All((select.Normal((1, 0, 0)), select.Normal((-1, 0, 0)))), "finds no outer facet"),
+    ],
+)
+def test_a_selector_that_finds_nothing_says_so(selector: select.Selector, said: str) -> None:
+    with pytest.raises(MeshopsError, match=said) as caught:
+        CUBE.with_boundary("new", selector)
+    assert isinstance(caught.value, SelectionError)
