@@ -1,0 +1,37 @@
+"""One PDE per file, assembled by scikit-fem. A new one is one file and one entry in `EQUATIONS`."""
+
+from geometries.errors import MeshopsError, nearest
+from meshops.equations.assembly import LinearSystem, assemble
+from meshops.equations.base import Equation, Manufactured, Scaling
+from meshops.equations.case import Case
+from meshops.equations.case_file import names_of, read_case, write_case
+from meshops.equations.heat import Heat
+from meshops.equations.solution import Solution
+from meshops.equations.solvers import solve
+
+EQUATIONS: dict[str, Equation] = {e.name: e for e in (Heat(),)}
+
+
+def equation(name: str) -> Equation:
+    """Return the equation called `name`; raises `MeshopsError` with the nearest name."""
+    if name not in EQUATIONS:
+        raise MeshopsError(f"no equation is called {name!r}; {nearest(name, EQUATIONS)}")
+    return EQUATIONS[name]
+
+
+__all__ = [
+    "EQUATIONS",
+    "Case",
+    "Equation",
+    "Heat",
+    "LinearSystem",
+    "Manufactured",
+    "Scaling",
+    "Solution",
+    "assemble",
+    "equation",
+    "names_of",
+    "read_case",
+    "solve",
+    "write_case",
+]
