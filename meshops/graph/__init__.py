@@ -1,0 +1,27 @@
+"""The graph of a case, its coarser levels, and reductions over its edges."""
+
+from geometries.errors import MeshopsError, nearest
+from meshops.equations import Case, Solution  # the types that a graph is built from, for the units above
+from meshops.graph.build import build_graph, to_graph
+from meshops.graph.mesh_graph import Level, MeshGraph, coarse_batch
+from meshops.graph.schema import Schema, schema_of
+from meshops.graph.segments import gather, segment_max, segment_mean, segment_softmax, segment_sum
+
+__all__ = [
+    "Case",
+    "Level",
+    "MeshGraph",
+    "MeshopsError",
+    "Schema",
+    "Solution",
+    "build_graph",
+    "coarse_batch",
+    "gather",
+    "nearest",
+    "schema_of",
+    "segment_max",
+    "segment_mean",
+    "segment_softmax",
+    "segment_sum",
+    "to_graph",
+]

@@ -1,0 +1,74 @@
+"""Coarser levels of a mesh graph, by aggregation as in algebraic multigrid. O(N), any cell type, any dimension."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+LEVELS = 3  # of every graph, so that graphs of any size batch together
+
+
+@dataclass(frozen=True, eq=False)
+class CoarseGraph:
+    """One level as arrays: the cluster of each finer node, positions, masses and directed edges sorted by target."""
+
+    cluster: Ints
+    pos: Floats
+    mass: Floats
+    edge_index: Ints
+
+
+def coarsen(pos: Floats, mass: Floats, edge_index: Ints) -> list[CoarseGraph]:
+    """Return `LEVELS` coarser graphs; where nothing is left to merge, a level repeats the one before.
+
+    A cluster is a pair of neighbours merged with another pair (two passes of pairwise matching, Notay 2010), so sizes
+    fall about fourfold in any dimension. A cluster's position is its centre of mass; two clusters are joined where an
+    edge joins their members.
+    """
+    levels: list[CoarseGraph] = []
+    for _ in range(LEVELS):
+        levels.append(_level(_aggregate(pos, edge_index), pos, mass, edge_index))
+        pos, mass, edge_index = levels[-1].pos, levels[-1].mass, levels[-1].edge_index
+    return levels
+
+
+def directed(pairs: Ints) -> Ints:
+    """Return the (2, E) both directions of undirected pairs (n, 2), sorted by target, then source."""
+    both = np.concatenate([pairs, pairs[:, ::-1]])
+    return np.ascontiguousarray(both[np.lexsort((both[:, 0], both[:, 1]))].T)
+
+
+def _aggregate(pos: Floats, edge_index: Ints) -> Ints:
+    """Return (n,) clusters: pairs of pairs along the shortest edges; a node without neighbours stays alone."""
+    from pyamg.aggregation.aggregate import pairwise_aggregation
+
+    n = len(pos)
+    if not edge_index.size:
+        return np.arange(n)
+    length = np.linalg.norm(pos[edge_index[0]] - pos[edge_index[1]], axis=1)
+    weight = 1.0 / np.maximum(length, np.finfo(float).tiny)
+    diagonal = np.bincount(edge_index[1], weight, n)
+    loops = np.arange(n)
+    rows, cols = np.concatenate([edge_index[1], loops]), np.concatenate([edge_index[0], loops])
+    laplacian = csr_matrix((np.concatenate([-weight, diagonal]), (rows, cols)), shape=(n, n))
+    members = pairwise_aggregation(laplacian, matchings=2)[0].tocoo()
+    return members.col[np.argsort(members.row)].astype(np.int64)
+
+
+def _level(cluster: Ints, pos: Floats, mass: Floats, edge_index: Ints) -> CoarseGraph:
+    n = int(cluster.max()) + 1
+    total = np.bincount(cluster, mass, n)
+    safe = np.where(total > 0, total, 1.0)
+    center = np.stack([np.bincount(cluster, mass * p, n) / safe for p in pos.T], axis=1)
+    ends = cluster[edge_index]
+    between = ends[:, ends[0] != ends[1]]
+    adjacency = csr_matrix((np.ones(between.shape[1], bool), (between[1], between[0])), shape=(n, n))
+    adjacency.sum_duplicates()
+    adjacency.sort_indices()
+    joined = adjacency.tocoo()
+    return CoarseGraph(cluster, center, total, np.stack([joined.col, joined.row]).astype(np.int64))

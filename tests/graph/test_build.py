@@ -1,0 +1,208 @@
+"""`MeshGraph`: what the case says, dimensionless; another numbering is the same graph; a batch is its graphs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch_geometric.data import Batch
+
+from geometries import Dirichlet, Mesh, Neumann, Robin
+from geometries.families.grid import Grid
+from meshops.equations import Case, Heat, solve
+from meshops.graph import MeshGraph, Schema, build_graph, coarse_batch, schema_of
+from meshops.graph.levels import LEVELS
+
+
+def case_on(mesh: Mesh) -> Case:
+    conditions = {"left": Dirichlet("1 + y"), "right": Neumann(2), "*": Robin("1 + x", ambient=3)}
+    return Case(mesh, Heat(), conditions=conditions, coefficients={"conductivity": "1 + x"}, source="x*y")
+
+
+def graph_of(case: Case) -> MeshGraph:
+    return build_graph(case, solve(case), dtype=torch.float64)
+
+
+CASES = {
+    "triangle": case_on(Grid(shape=(6, 5)).mesh()),
+    "triangle-2": case_on(Grid(shape=(3, 4), order=2).mesh()),
+    "quad": case_on(Grid(shape=(5, 4), cell="quad").mesh()),
+    "tetra": case_on(Grid(shape=(3, 2, 4)).mesh()),
+    "tetra-2": case_on(Grid(shape=(2, 2, 2), order=2).mesh()),
+    "hexahedron": case_on(Grid(shape=(3, 3, 2), cell="hexahedron").mesh()),
+}
+every = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+
+
+def column(graph: MeshGraph, case: Case, name: str) -> np.ndarray:
+    """(M,) one column of `boundary_x`."""
+    return graph.boundary_x[:, schema_of(case.equation, case.mesh.space_dim).boundary_x.index(name)].numpy()
+
+
+@every
+def test_edges_go_both_ways_sorted_by_target(case: Case) -> None:
+    source, target = graph_of(case).edge_index.numpy()
+    assert len(source) == 2 * len(case.mesh.edges)
+    assert np.array_equal(np.lexsort((source, target)), np.arange(len(source)))
+    both = set(zip(source.tolist(), target.tolist(), strict=True))
+    assert both == {(b, a) for a, b in both}
+    assert {tuple(e) for e in case.mesh.edges.tolist()} == {e for e in both if e[0] < e[1]}
+
+
+@every
+def test_lengths_are_in_units_of_the_case(case: Case) -> None:
+    graph, mesh = graph_of(case), case.mesh
+    mass, pos = graph.mass.numpy(), graph.pos.numpy()
+    assert mass.sum() == pytest.approx(mesh.measure.sum() / mesh.length**mesh.dim)
+    np.testing.assert_allclose(mass @ pos, 0, atol=1e-12)
+    assert mass @ (pos**2).sum(1) / mass.sum() == pytest.approx(1)
+
+
+@every
+def test_columns_are_what_the_schema_names(case: Case) -> None:
+    graph, schema = graph_of(case), schema_of(case.equation, case.mesh.space_dim)
+    widths = (graph.x.shape[1], graph.boundary_x.shape[1], graph.y.shape[1], graph.theta.shape[1])
+    assert widths == (len(schema.x), len(schema.boundary_x), len(schema.y), len(schema.theta))
+    assert Schema.from_json(schema.to_json()) == schema
+    scaling = case.equation.scaling(case)
+    k = np.exp(graph.x[:, schema.x.index("conductivity")].numpy())
+    np.testing.assert_allclose(scaling.undo("conductivity", k), 1 + case.mesh.points[:, 0])
+    f = graph.x[:, schema.x.index("source")].numpy()
+    np.testing.assert_allclose(scaling.undo("source", f), case.mesh.points[:, 0] * case.mesh.points[:, 1], atol=1e-12)
+
+
+@every
+def test_each_boundary_point_shares_its_area_among_its_conditions(case: Case) -> None:
+    graph, mesh = graph_of(case), case.mesh
+    shares = {kind: column(graph, case, kind) for kind in ("dirichlet", "neumann", "robin")}
+    np.testing.assert_allclose(sum(shares.values()), 1)
+    weight = column(graph, case, "weight") * mesh.length ** (mesh.dim - 1)
+    for kind, sides in (("dirichlet", mesh.sides("left")), ("neumann", mesh.sides("right")), ("robin", None)):
+        area = 1 if sides is not None else 2 * mesh.dim - 2  # of the unit box
+        assert weight @ shares[kind] == pytest.approx(area)
+        if sides is not None:
+            held = graph.boundary_index.numpy()[shares[kind] > 0]
+            assert set(held) == set(mesh.nodes(sides))
+
+
+@every
+def test_normals_are_unit_and_point_outwards(case: Case) -> None:
+    graph, mesh = graph_of(case), case.mesh
+    normals = np.stack([column(graph, case, f"normal.{axis}") for axis in "xyz"[: mesh.dim]], axis=1)
+    np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1)
+    outwards = mesh.points[graph.boundary_index.numpy()] - 0.5
+    assert ((normals * outwards).sum(1) > 0).all()
+
+
+@every
+def test_condition_values_are_dimensionless(case: Case) -> None:
+    graph, scaling = graph_of(case), case.equation.scaling(case)
+    points = case.mesh.points[graph.boundary_index.numpy()]
+    on = {kind: column(graph, case, kind) > 0 for kind in ("dirichlet", "neumann", "robin")}
+    levels = scaling.undo("dirichlet.value", column(graph, case, "dirichlet.value"))
+    np.testing.assert_allclose(levels[on["dirichlet"]], (1 + points[:, 1])[on["dirichlet"]])
+    fluxes = scaling.undo("neumann.value", column(graph, case, "neumann.value"))
+    np.testing.assert_allclose(fluxes[on["neumann"]], 2)
+    assert not column(graph, case, "neumann.value")[~on["neumann"]].any()
+    biot = scaling.apply("robin.coefficient", 1 + points[:, 0])
+    np.testing.assert_allclose(column(graph, case, "robin.coefficient")[on["robin"]], np.log1p(biot)[on["robin"]])
+    ambient = scaling.apply("robin.ambient", np.array(3.0)) * biot / (1 + biot)
+    np.testing.assert_allclose(column(graph, case, "robin.ambient")[on["robin"]], ambient[on["robin"]])
+
+
+def test_where_two_parts_of_a_kind_meet_their_values_are_averaged_by_area() -> None:
+    grid = Grid(shape=(1, 1), cell="quad").mesh()
+    mesh = Mesh(points=grid.points * [3, 1], cells=grid.cells, boundaries=grid.boundaries)
+    case = Case(mesh, Heat(), conditions={"left": Neumann(8), "bottom": Neumann(4), "right": Dirichlet(0)})
+    flux = case.equation.scaling(case).undo("neumann.value", column(graph_of(case), case, "neumann.value"))
+    np.testing.assert_allclose(flux[0], (1 * 8 + 3 * 4) / 4)
+    np.testing.assert_allclose(column(graph_of(case), case, "neumann")[[0, 2]], [1, 1 / 4])  # top has no condition
+
+
+@every
+def test_fixed_values_and_fields_go_back_to_the_case(case: Case) -> None:
+    answer, scaling = solve(case), case.equation.scaling(case)
+    graph = build_graph(case, answer, dtype=torch.float64)
+    fixed = graph.fixed[:, 0].numpy()
+    assert np.array_equal(fixed, ~np.isnan(case.fixed))
+    np.testing.assert_allclose(scaling.undo("temperature", graph.y[:, 0].numpy()), answer.values)
+    np.testing.assert_allclose(graph.fixed_value[fixed].numpy(), graph.y[fixed].numpy(), atol=1e-12)
+    assert not graph.fixed_value[~fixed].any()
+    assert "y" not in build_graph(case)
+
+
+@every
+def test_boundary_edges_are_edges_between_boundary_points(case: Case) -> None:
+    graph, mesh = graph_of(case), case.mesh
+    index = graph.boundary_index.numpy()
+    assert np.array_equal(index, mesh.nodes(mesh.outer))
+    source, target = index[graph.boundary_edge_index.numpy()]
+    pairs = {(int(a), int(b)) for a, b in zip(source, target, strict=True)}
+    assert len(pairs) == len(source)
+    assert pairs == {(b, a) for a, b in pairs}
+    assert {p for p in pairs if p[0] < p[1]} <= {tuple(e) for e in mesh.edges.tolist()}
+    if mesh.dim == 2:
+        assert (np.bincount(source)[index] == 2).all()  # a closed curve
+
+
+def renumbered(case: Case, order: np.ndarray) -> Case:
+    """The case on a mesh whose point i is the old point order[i]."""
+    place = np.argsort(order)
+    mesh = case.mesh
+    return replace(
+        case, mesh=replace(mesh, points=mesh.points[order], cells={k: place[c] for k, c in mesh.cells.items()})
+    )
+
+
+@every
+def test_another_numbering_is_the_same_graph(case: Case) -> None:
+    order = np.random.default_rng(0).permutation(case.mesh.num_points)
+    ours, theirs = graph_of(case), graph_of(renumbered(case, order))
+    for name in ("pos", "x", "y", "mass", "fixed", "fixed_value"):
+        np.testing.assert_allclose(theirs[name], ours[name][order], atol=1e-9, err_msg=name)
+    there = np.argsort(order[theirs.boundary_index.numpy()])
+    np.testing.assert_allclose(theirs.boundary_x[there], ours.boundary_x, atol=1e-9)
+    edges = order[theirs.edge_index.numpy()]
+    assert {tuple(e) for e in edges.T} == {tuple(e) for e in ours.edge_index.numpy().T}
+
+
+def test_a_batch_is_its_graphs() -> None:
+    graphs = [graph_of(CASES["triangle"]), graph_of(CASES["quad"]), graph_of(CASES["triangle-2"])]
+    batch = Batch.from_data_list(graphs)
+    assert batch.size == 3
+    for again, graph in zip(batch.to_data_list(), graphs, strict=True):
+        assert set(again.keys()) == set(graph.keys())
+        assert all(torch.equal(again[name], graph[name]) for name in graph.keys())  # noqa: SIM118
+    first, second = graphs[0], graphs[1]
+    n = first.num_nodes
+    assert torch.equal(batch.edge_index[:, first.num_edges :][:, : second.num_edges], second.edge_index + n)
+    m = len(first.boundary_index)
+    assert torch.equal(batch.boundary_index[m:][: len(second.boundary_index)], second.boundary_index + n)
+    own = batch.graph_of_node
+    for index, level in zip(coarse_batch(own, batch.levels), batch.levels, strict=True):
+        assert torch.equal(own, index[level.cluster])  # a cluster lies in one graph
+        assert torch.equal(index[level.edge_index[0]], index[level.edge_index[1]])
+        assert torch.equal(index, index.sort().values)
+        own = index
+
+
+@every
+def test_levels_are_those_of_the_graph(case: Case) -> None:
+    graph = graph_of(case)
+    assert len(graph.levels) == LEVELS
+    assert graph.size == 1
+    assert not graph.graph_of_node.any()
+    for level in graph.levels:
+        assert level.num_nodes == len(level.mass) == int(level.cluster.max()) + 1
+        assert level.mass.sum().item() == pytest.approx(graph.mass.sum().item())
+
+
+def test_floats_have_the_type_asked_for() -> None:
+    case = CASES["triangle"]
+    single = build_graph(case)
+    assert {single.pos.dtype, single.x.dtype, single.boundary_x.dtype, single.mass_1.dtype} == {torch.float32}
+    assert {single.double().pos.dtype, single.double().mass_2.dtype} == {torch.float64}
+    assert single.edge_index.dtype == single.cluster_1.dtype == torch.int64
+    assert single.fixed.dtype == torch.bool
