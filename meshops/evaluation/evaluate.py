@@ -1,0 +1,74 @@
+"""How far a surrogate is from the reference on a data set, beside its baselines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from meshops.data import MeshDataset
+from meshops.equations import Case
+from meshops.evaluation.baselines import Baseline, fit_baselines
+from meshops.evaluation.metrics import relative_l2
+from meshops.graph import MeshGraph
+from meshops.training import Surrogate
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Relative L2 errors, mass-weighted, of the dimensionless field: the operator's and each baseline's, by sample."""
+
+    operator: str
+    samples: tuple[int, ...]
+    per_sample: tuple[float, ...]
+    baselines: dict[str, tuple[float, ...]]
+    seconds_per_sample: float
+
+    @property
+    def relative_l2(self) -> float:
+        """The operator's mean over samples."""
+        return float(np.mean(self.per_sample))
+
+    def to_json(self) -> dict[str, object]:
+        """Return the plain form with means."""
+        return {
+            "operator": self.operator,
+            "relative_l2": self.relative_l2,
+            "median": float(np.median(self.per_sample)),
+            "per_sample": dict(zip(map(str, self.samples), self.per_sample, strict=True)),
+            "baselines": {name: float(np.mean(errors)) for name, errors in self.baselines.items()},
+            "seconds_per_sample": self.seconds_per_sample,
+        }
+
+
+def evaluate(
+    surrogate: Surrogate, samples: MeshDataset, train: MeshDataset, *, progress: Progress | None = None
+) -> Evaluation:
+    """Return the errors of `surrogate` on `samples`; the baselines are fitted on `train`."""
+    baselines = fit_baselines(train[i] for i in range(len(train)))
+    rows, seconds = [], 0.0
+    for i in range(len(samples)):
+        graph = samples[i]
+        start = time.perf_counter()
+        prediction = surrogate.predict(graph).double().numpy()
+        seconds += time.perf_counter() - start
+        rows.append((error_of(prediction, graph), *baseline_errors(baselines, samples.case(i), graph)))
+        if progress:
+            progress(i + 1, len(samples))
+    own, *others = zip(*rows, strict=True)
+    named = {b.name: tuple(errors) for b, errors in zip(baselines, others, strict=True)}
+    return Evaluation(surrogate.name, tuple(samples.ids), tuple(own), named, seconds / len(samples))
+
+
+def baseline_errors(baselines: Sequence[Baseline], case: Case, graph: MeshGraph) -> list[float]:
+    """Return the relative L2 error of each baseline on one case."""
+    return [error_of(b.predict(case, graph), graph) for b in baselines]
+
+
+def error_of(prediction: np.ndarray, graph: MeshGraph) -> float:
+    """Return the relative L2 error of (N, C) dimensionless fields against the graph's `y`."""
+    return relative_l2(prediction, graph.y.double().numpy(), graph.mass.double().numpy())
