@@ -1,0 +1,248 @@
+"""From what a reader returns to a valid `Mesh`: the one place where readers' output is checked and put right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from geometries import sides
+from geometries.cells import CELLS, CellType
+from geometries.errors import NoVolumeCells, ReadError
+from geometries.mesh import Mesh, simplex_measure
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Arrays: TypeAlias = Mapping[str, NDArray[np.generic]]
+_FLAT = 1e-10  # of the mesh's extent: coordinates that vary less are constant
+_EMPTY = 1e-14  # of a cell's extent to the power of its dimension: cells that measure less are empty
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Reading:
+    """A mesh, and what else its file tells: problems found, the unit of length if known, other field data."""
+
+    mesh: Mesh
+    problems: tuple[str, ...] = ()
+    unit: str | None = None
+    field_data: Mapping[str, NDArray[np.generic] | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Block:
+    """Cells of one type: `nodes` (C, k), `names` {name: rows}, `data` {name: (C, ...)}."""
+
+    kind: str
+    nodes: Ints
+    names: Mapping[str, Ints] = field(default_factory=dict)
+    data: Arrays = field(default_factory=dict)
+
+    @property
+    def type(self) -> CellType:
+        """The cell type."""
+        return CELLS[self.kind]
+
+
+def mesh_from_blocks(
+    points: ArrayLike,
+    blocks: Sequence[Block | Mapping[str, Any]],
+    *,
+    dim: int | None = None,
+    point_data: Arrays = MappingProxyType({}),
+) -> Reading:
+    """Return a valid mesh of the cells of dimension `dim` (default: the highest) and the problems that were put right.
+
+    Blocks (or dicts of `Block`'s fields) may be of any dimension, several of one type. Named cells one dimension lower
+    become boundaries. Points that no cell uses and duplicate cells (their names merged) are dropped; inverted cells are
+    reoriented; coordinates beyond `dim` that are constant are dropped.
+
+    Raises `ReadError` for points that are not finite, nodes out of range, no cells of that dimension (`NoVolumeCells`
+    if it is 3), empty cells.
+    """
+    problems: list[str] = []
+    given = [_checked(b if isinstance(b, Block) else Block(**b), len(np.asarray(points))) for b in blocks]
+    dim = _dimension(given, dim)
+    own = [_distinct(block, problems) for block in _joined(given, dim)]
+    coordinates, own, lower, point_data = _used(points, own, _joined(given, dim - 1), point_data, problems)
+    coordinates = _flattened(coordinates, dim, problems)
+    own = _oriented(coordinates, own, problems)
+    mesh = Mesh(
+        points=coordinates,
+        cells={b.kind: b.nodes for b in own},
+        regions=_regions(own),
+        point_data=point_data,
+        cell_data=_cell_data(own),
+    )
+    mesh = replace(mesh, boundaries=_boundaries(mesh, lower, problems))
+    return Reading(mesh=mesh, problems=tuple(problems))
+
+
+def _checked(block: Block, num_points: int) -> Block:
+    if block.kind not in CELLS:
+        raise ReadError(f"the file holds {block.kind!r} cells; expected cells of the first or second order.")
+    nodes = np.asarray(block.nodes)
+    if nodes.ndim != 2 or nodes.shape[1] != block.type.nodes or nodes.dtype.kind not in "iu":
+        raise ReadError(f"{block.kind!r} cells have nodes of shape {nodes.shape}; expected (C, {block.type.nodes}).")
+    if nodes.size and (nodes.min() < 0 or nodes.max() >= num_points):
+        bad = int(((nodes < 0) | (nodes >= num_points)).any(1).sum())
+        raise ReadError(f"{bad} {block.kind!r} cells refer to points that the file's {num_points} do not include.")
+    names: dict[str, list[Ints]] = {}
+    for name, rows in block.names.items():
+        names.setdefault(_clean(name), []).append(np.asarray(rows, dtype=np.int64))
+    return replace(block, nodes=nodes.astype(np.int64), names={k: np.concatenate(v) for k, v in names.items()})
+
+
+def _clean(name: str) -> str:
+    """Return a name that a set may have; `*` means all others in a case."""
+    stripped = name.strip()
+    return "all" if stripped == "*" else stripped or "unnamed"
+
+
+def _dimension(blocks: Sequence[Block], dim: int | None) -> int:
+    found = sorted({b.type.dim for b in blocks if len(b.nodes)} - {0})
+    if not found:
+        raise ReadError("the file holds no cells; expected lines, surfaces or volumes.")
+    if dim is None or dim in found:
+        return found[-1] if dim is None else dim
+    error = NoVolumeCells if dim == 3 else ReadError
+    raise error(f"the file holds cells of dimension {', '.join(map(str, found))}, none of dimension {dim}.")
+
+
+def _joined(blocks: Sequence[Block], dim: int) -> list[Block]:
+    """Return the blocks of dimension `dim`, one a type."""
+    out: dict[str, Block] = {}
+    for block in blocks:
+        if block.type.dim == dim and len(block.nodes):
+            out[block.kind] = _join(out[block.kind], block) if block.kind in out else block
+    return list(out.values())
+
+
+def _join(a: Block, b: Block) -> Block:
+    later = {k: rows + len(a.nodes) for k, rows in b.names.items()}
+    names = {k: np.concatenate([a.names.get(k, _NONE), later.get(k, _NONE)]) for k in {**a.names, **later}}
+    data = {k: np.concatenate([a.data[k], b.data[k]]) for k in a.data if k in b.data}
+    return Block(kind=a.kind, nodes=np.concatenate([a.nodes, b.nodes]), names=names, data=data)
+
+
+_NONE = np.empty(0, np.int64)
+
+
+def _distinct(block: Block, problems: list[str]) -> Block:
+    """Drop repeated cells; the one that stays gets their names."""
+    keys = np.sort(block.nodes, axis=1)
+    order = sides.order_rows(keys)
+    ordered = keys[order]
+    new = np.r_[True, (ordered[1:] != ordered[:-1]).any(1)]
+    first = order[new]  # the sort is stable: the first of each
+    if len(first) == len(order):
+        return block
+    kept = np.sort(first)
+    place = np.empty(len(order), np.int64)
+    place[order] = np.searchsorted(kept, first)[np.cumsum(new) - 1]
+    names = {k: np.unique(place[rows]) for k, rows in block.names.items()}
+    copies = np.bincount(place)
+    labels = np.bincount(np.concatenate([_NONE, *names.values()]), minlength=len(kept))
+    # Formats with one name a cell repeat the cells that have several: no problem.
+    spare = int((copies - np.clip(labels, 1, copies)).sum())
+    if spare:
+        problems.append(f"{spare} duplicate {block.kind} cells dropped")
+    return replace(block, nodes=block.nodes[kept], names=names, data={k: v[kept] for k, v in block.data.items()})
+
+
+def _used(
+    points: ArrayLike, own: list[Block], lower: list[Block], point_data: Arrays, problems: list[str]
+) -> tuple[Floats, list[Block], list[Block], Arrays]:
+    """Drop the points that no cell uses, and the lower cells that use such points; check that the rest are finite."""
+    array = np.asarray(points, dtype=np.float64)
+    if array.ndim != 2 or array.shape[1] not in (1, 2, 3):
+        raise ReadError(f"points have shape {array.shape}; expected (N, 1), (N, 2) or (N, 3).")
+    used = np.zeros(len(array), dtype=bool)
+    for block in own:
+        used[block.nodes.ravel()] = True
+    number = np.where(used, np.cumsum(used) - 1, -1)
+    spare = len(array) - int(used.sum())
+    if spare:
+        problems.append(f"{spare} points that no cell uses dropped")
+    bad = int((~np.isfinite(array[used]).all(1)).sum())
+    if bad:
+        raise ReadError(f"{bad} of {int(used.sum())} points are not finite; the file is damaged.")
+    own, lower = ([replace(b, nodes=number[b.nodes]) for b in blocks] for blocks in (own, lower))
+    return array[used], own, lower, {k: np.asarray(v)[used] for k, v in point_data.items()}
+
+
+def _flattened(points: Floats, dim: int, problems: list[str]) -> Floats:
+    """Drop last coordinates beyond `dim` that are constant."""
+    low, high = points.min(0), points.max(0)
+    while points.shape[1] > dim and high[points.shape[1] - 1] - low[points.shape[1] - 1] <= _FLAT * (high - low).max():
+        axis = points.shape[1] - 1
+        if abs(low[axis]) > _FLAT * (high - low).max():
+            problems.append(f"constant {'xyz'[axis]} = {low[axis]:g} dropped")
+        points = points[:, :axis]
+    if points.shape[1] < dim:
+        raise ReadError(f"points have {points.shape[1]} coordinates; expected {dim} for cells of dimension {dim}.")
+    return points
+
+
+def _oriented(points: Floats, blocks: list[Block], problems: list[str]) -> list[Block]:
+    out, empty, inverted = [], 0, 0
+    for block in blocks:
+        corners = points[block.nodes[:, : block.type.corners]]
+        extent = np.linalg.norm(corners.max(1) - corners.min(1), axis=1)
+        measure = signed_measure(points, block.type, block.nodes)
+        empty += int((np.abs(measure) <= _EMPTY * extent**block.type.dim).sum())
+        inverted += int((measure < 0).sum())
+        out.append(replace(block, nodes=_mirrored(block, measure < 0)))
+    if empty:
+        total = sum(len(b.nodes) for b in blocks)
+        raise ReadError(f"{empty} of {total} cells are empty (zero measure); mesh the part again.")
+    if inverted:
+        problems.append(f"{inverted} inverted cells reoriented")
+    return out
+
+
+def _mirrored(block: Block, mask: NDArray[np.bool_]) -> Ints:
+    return np.where(mask[:, None], block.nodes[:, list(block.type.mirror)], block.nodes)
+
+
+def signed_measure(points: Floats, kind: CellType, cells: Ints) -> Floats:
+    """(C,) measure of cells by their corners: below zero where a cell that fills the space is inverted."""
+    spans = [points[cells[:, list(s[1:])]] - points[cells[:, [s[0]]]] for s in kind.simplices]
+    return np.sum([simplex_measure(span) for span in spans], axis=0)
+
+
+def _regions(blocks: list[Block]) -> dict[str, Ints]:
+    found: dict[str, list[Ints]] = {}
+    start = 0
+    for block in blocks:
+        for name, rows in block.names.items():
+            found.setdefault(name, []).append(rows + start)
+        start += len(block.nodes)
+    return {name: np.concatenate(rows) for name, rows in found.items()}
+
+
+def _cell_data(blocks: list[Block]) -> dict[str, NDArray[np.generic]]:
+    shared = [k for k in blocks[0].data if all(k in b.data for b in blocks)]
+    return {k: np.concatenate([b.data[k] for b in blocks]) for k in shared}
+
+
+def _boundaries(mesh: Mesh, lower: list[Block], problems: list[str]) -> dict[str, Ints]:
+    """Return the sides that named lower cells lie on."""
+    table = sides.table(mesh)
+    found: dict[str, list[Ints]] = {}
+    for block in lower:
+        on = table.find(block.nodes[:, : block.type.corners])
+        for name, rows in block.names.items():
+            found.setdefault(name, []).append(on[rows])
+    out = {}
+    for name, parts in found.items():
+        all_sides = np.concatenate(parts)
+        lost = int((all_sides[:, 0] < 0).sum())
+        if lost:
+            problems.append(f"{lost} of {len(all_sides)} facets of {name!r} are on no cell: dropped")
+        if lost < len(all_sides):
+            out[name] = all_sides[all_sides[:, 0] >= 0]
+    return out

@@ -1,0 +1,253 @@
+"""CAD shapes in gmsh: import, names and colours, interfaces, meshing. Runs in a child process: `geometries.child`."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometries.errors import CadError
+from geometries.gmsh_model import extract, session
+from geometries.step_names import face_names
+
+Floats = NDArray[np.float64]
+Entity: TypeAlias = tuple[int, int]
+Labels: TypeAlias = dict[Entity, list[str]]
+_WORDS = {3: "solid", 2: "face", 1: "edge"}
+_SLACK = 1e-6  # of the part's extent: closer points are one
+# What kernels write where the user gave no name
+_NO_NAME = re.compile(r"(none|unnamed|solid|shell|face|compound|open cascade step translator.*|shapes)?", re.IGNORECASE)
+
+
+@contextmanager
+def imported(path: str) -> Iterator[ModuleType]:
+    """Yield gmsh with the shapes of a CAD file, in millimetres where the format has units."""
+    alone = private_copy(path)
+    with session() as gmsh:
+        gmsh.model.occ.importShapes(str(alone), highestDimOnly=False)
+        gmsh.model.occ.synchronize()
+        yield gmsh
+
+
+def private_copy(path: str) -> Path:
+    """Copy a CAD file alone into the current (private) folder, its bytes made such as the readers stand."""
+    alone = _private(path)
+    suffix = alone.suffix
+    shutil.copyfile(path, alone)
+    content = alone.read_bytes()
+    if suffix != ".brep" and not content.isascii():
+        # Text in another encoding crashes gmsh. IGES counts bytes, so they must not become more.
+        iges = suffix in (".igs", ".iges")
+        alone.write_bytes(bytes(b if b < 128 else 95 for b in content) if iges else _utf8(content))
+    return alone
+
+
+def _private(path: str) -> Path:
+    return Path(f"part{Path(path).suffix.lower()}").absolute()
+
+
+def _utf8(content: bytes) -> bytes:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("latin-1").encode("utf-8")
+    return content
+
+
+def survey(path: str) -> dict[str, Any]:
+    """Return the fields of `cad.Survey`."""
+    with imported(path) as gmsh:
+        model = gmsh.model
+        solids, faces = model.getEntities(3), model.getEntities(2)
+        if not faces:
+            return {"solids": 0, "faces": 0, "diagonal": 0.0, "volume": 0.0, "area": 0.0, "flat": False}
+        box = np.array(model.getBoundingBox(-1, -1)).reshape(2, 3)
+        diagonal = float(np.linalg.norm(box[1] - box[0]))
+        return {
+            "solids": len(solids),
+            "faces": len(faces),
+            "diagonal": diagonal,
+            "volume": sum(abs(model.occ.getMass(*entity)) for entity in solids),
+            "area": sum(abs(model.occ.getMass(*entity)) for entity in faces),
+            "flat": bool(box[1, 2] - box[0, 2] <= 1e-6 * diagonal),
+        }
+
+
+def mesh(path: str, size: float, algorithm: int, dim: int, order: int) -> dict[str, Any]:
+    """Mesh a CAD file; return keyword arguments of `build.mesh_from_blocks` and `problems`.
+
+    Raises `CadError` where that fails, with the faces at fault.
+    """
+    problems: list[str] = []
+    with imported(path) as gmsh:
+        labels = _labels(gmsh.model, _step_names(gmsh.model, path))
+        top = 3 if gmsh.model.getEntities(3) else 2
+        labels = _conforming(gmsh, top, labels, problems)
+        gmsh.option.setNumber("Mesh.MeshSizeMax", size)
+        gmsh.option.setNumber("Mesh.Algorithm", algorithm)
+        gmsh.option.setNumber("Mesh.HighOrderOptimize", 0)
+        _generate(gmsh, Path(path).name, dim, size, labels)
+        if order == 2:
+            _second_order(gmsh, dim, problems)
+        wanted = {entity: names for entity, names in labels.items() if entity[0] in (dim, dim - 1)}
+        return {**extract(lambda d, tag: wanted.get((d, tag), ())), "problems": problems}
+
+
+# -- names -------------------------------------------------------------------------------------------------------------
+def _step_names(model: ModuleType, path: str) -> dict[Entity, str]:
+    """Return the names of a STEP file's faces, which gmsh leaves out."""
+    alone = _private(path)
+    if alone.suffix not in (".step", ".stp"):
+        return {}
+    return {(2, tag): name for tag, name in face_names(model, alone.read_text("utf-8")).items()}
+
+
+def _labels(model: ModuleType, given: dict[Entity, str]) -> Labels:
+    """Return the names of all solids, faces and edges; what has none gets its number, and its colour if it has one."""
+    labels: Labels = {}
+    for dim in (3, 2, 1):
+        for number, (_, tag) in enumerate(model.getEntities(dim), start=1):
+            name = _clean(given.get((dim, tag)) or model.getEntityName(dim, tag))
+            color = "" if name else _own_color(model, dim, tag)
+            labels[dim, tag] = [name or f"{_WORDS[dim]}{number}"] + ([f"color {color}"] if color else [])
+    return labels
+
+
+def _clean(name: str) -> str:
+    """Return the last part of an assembly's path, or nothing if it says nothing."""
+    last = " ".join(name.rsplit("/", 1)[-1].split())
+    return "" if _NO_NAME.fullmatch(last) else last
+
+
+def _color(model: ModuleType, dim: int, tag: int) -> str:
+    red, green, blue, alpha = model.getColor(dim, tag)
+    return f"#{red:02x}{green:02x}{blue:02x}" if alpha else ""
+
+
+def _own_color(model: ModuleType, dim: int, tag: int) -> str:
+    """Return the colour of an entity unless it is inherited from one that it bounds."""
+    above = model.getAdjacencies(dim, tag)[0] if dim < 3 else ()
+    color = _color(model, dim, tag)
+    return "" if color in [_color(model, dim + 1, int(t)) for t in above] else color
+
+
+# -- interfaces --------------------------------------------------------------------------------------------------------
+def _conforming(gmsh: ModuleType, top: int, labels: Labels, problems: list[str]) -> Labels:
+    """Make entities of dimension `top` that touch share their interface; return the labels of what they became.
+
+    Copies are fragmented, so that the originals stand by to be compared with: gmsh's own map loses some faces.
+    """
+    model, tops = gmsh.model, gmsh.model.getEntities(top)
+    if not _any_touch(model, tops):
+        return labels
+    images = _fragments(model, tops)
+    if not all(images):
+        problems.append(f"{len(tops)} {_WORDS[top]}s are not joined where they touch: OpenCASCADE fails to")
+        return labels
+    new: Labels = {}
+    for old, image in zip(tops, images, strict=True):
+        for piece in image:
+            new.setdefault(piece, []).extend(labels[old])
+    pieces, originals = list(new), tops
+    for _ in range(top - 1):
+        pieces, originals = (model.getBoundary(e, combined=False, oriented=False) for e in (pieces, originals))
+        pieces, originals = sorted(set(pieces)), sorted(set(originals))
+        boxes = _boxes(model, originals)
+        new.update({piece: _inherited(model, piece, originals, boxes, labels) for piece in pieces})
+    model.occ.remove(tops, recursive=True)
+    model.occ.synchronize()
+    return new
+
+
+def _fragments(model: ModuleType, entities: list[Entity]) -> list[list[Entity]]:
+    """Fragment copies of entities; return what each became, nothing for all of them if that loses any."""
+    copies = model.occ.copy(entities)
+    try:
+        pieces, images = model.occ.fragment(copies[:1], copies[1:])
+    except Exception:  # noqa: BLE001  gmsh raises plain exceptions
+        pieces, images = copies, [[]]
+    if not all(images):
+        model.occ.remove(pieces, recursive=True)
+        images = [[] for _ in entities]
+    model.occ.synchronize()
+    return images
+
+
+def _boxes(model: ModuleType, entities: list[Entity]) -> Floats:
+    """(n, 2, 3) lowest and highest coordinates."""
+    return np.array([model.getBoundingBox(*entity) for entity in entities]).reshape(-1, 2, 3)
+
+
+def _any_touch(model: ModuleType, entities: list[Entity]) -> bool:
+    boxes = _boxes(model, entities)
+    slack = _SLACK * np.ptp(boxes, axis=(0, 1)).max() if len(boxes) else 0.0
+    apart = (boxes[:, None, 0] > boxes[None, :, 1] + slack).any(2)
+    return bool((~(apart | apart.T)).sum() > len(entities))
+
+
+def _inherited(model: ModuleType, piece: Entity, originals: list[Entity], boxes: Floats, labels: Labels) -> list[str]:
+    """Return the names of the original entities that a point inside `piece` lies on."""
+    point = _inner_point(model, *piece)
+    if point is None:
+        return []
+    slack = _SLACK * np.ptp(boxes, axis=(0, 1)).max()
+    near = ((boxes[:, 0] - slack <= point) & (point <= boxes[:, 1] + slack)).all(1)
+    found = [labels[originals[i]] for i in np.flatnonzero(near) if _lies_on(model, originals[i], point, slack)]
+    return list(dict.fromkeys(name for names in found for name in names))
+
+
+def _inner_point(model: ModuleType, dim: int, tag: int) -> Floats | None:
+    """Return a point inside an edge or a (trimmed) face, found on finer and finer grids of its parameters."""
+    low, high = (np.array(b) for b in model.getParametrizationBounds(dim, tag))
+    for count in (1, 4, 13, 40):
+        steps = (np.arange(count) + 0.5) / count
+        grid = np.stack(np.meshgrid(*[steps] * dim), axis=-1).reshape(-1, dim)
+        for parameters in low + grid * (high - low):
+            if dim == 1 or model.isInside(dim, tag, parameters, parametric=True):
+                return np.array(model.getValue(dim, tag, parameters))
+    return None
+
+
+def _lies_on(model: ModuleType, entity: Entity, point: Floats, slack: float) -> bool:
+    closest, parameters = model.getClosestPoint(*entity, point)
+    if np.linalg.norm(closest - point) > slack:
+        return False
+    return entity[0] == 1 or bool(model.isInside(*entity, parameters, parametric=True))
+
+
+# -- meshing -----------------------------------------------------------------------------------------------------------
+def _generate(gmsh: ModuleType, name: str, dim: int, size: float, labels: Labels) -> None:
+    """Mesh, and check that cells came out: after some failures gmsh returns without any."""
+    try:
+        gmsh.model.mesh.generate(dim)
+        said = ""
+    except Exception as error:  # noqa: BLE001  gmsh raises plain exceptions
+        said = str(error)
+    complaints = [line for line in gmsh.logger.get() if line.startswith(("Error", "Warning"))]
+    missing = [e for e in gmsh.model.getEntities(dim) if not len(gmsh.model.mesh.getElements(*e)[1])]
+    if not said and not missing:
+        return
+    at_fault = {int(tag) for line in complaints for tag in re.findall(r"[Ss]urfaces? (\d+)", line)}
+    faces = sorted({label for tag in at_fault for label in labels.get((2, tag), ())})
+    where = f" at {', '.join(faces[:8])}" if faces else ""
+    reason = said or next((line for line in reversed(complaints)), f"{_WORDS[dim]}s without cells: {len(missing)}")
+    raise CadError(f"{name} does not mesh at size {size:.4g}{where} ({reason}); repair the part or take another size.")
+
+
+def _second_order(gmsh: ModuleType, dim: int, problems: list[str]) -> None:
+    """Add mid-nodes on the true surfaces; where that inverts cells, all are made straight."""
+    gmsh.model.mesh.setOrder(2)
+    tags = np.concatenate([t for part in gmsh.model.getEntities(dim) for t in gmsh.model.mesh.getElements(*part)[1]])
+    inverted = int((gmsh.model.mesh.getElementQualities(tags, "minDetJac") <= 0).sum())
+    if inverted:
+        gmsh.option.setNumber("Mesh.SecondOrderLinear", 1)
+        gmsh.model.mesh.setOrder(1)
+        gmsh.model.mesh.setOrder(2)
+        problems.append(f"{inverted} curved cells would be inverted: all second-order cells are straight")

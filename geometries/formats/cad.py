@@ -1,0 +1,18 @@
+"""STEP, IGES, BREP: shapes, meshed when they are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from geometries.build import Reading
+from geometries.cad import read_cad
+from geometries.formats.base import Format
+
+
+def _read(path: Path, *, size: float | None, dim: int | None, order: int | None) -> Reading:
+    return read_cad(path, size=size, dim=dim, order=1 if order is None else order)
+
+
+STEP = Format("step", (".step", ".stp"), "names and colours of solids and faces", read=_read)
+IGES = Format("iges", (".iges", ".igs"), "names and colours of solids and faces", read=_read)
+BREP = Format("brep", (".brep",), "nothing: solids and faces are numbered", read=_read)

@@ -1,0 +1,233 @@
+"""gmsh's .msh: 2.2 and 4.1 are read, by gmsh itself in a child process; 4.1 and 2.2 are written, in binary.
+
+Layout: https://gmsh.info/doc/texinfo/gmsh.html#MSH-file-format and #MSH-file-format-version-2-_0028Legacy_0029.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometries.build import Reading, mesh_from_blocks
+from geometries.cells import CELLS
+from geometries.child import call
+from geometries.errors import ReadError, WriteError
+from geometries.files import atomic_write
+from geometries.formats.base import Format, mesh_file
+from geometries.gmsh_model import ELEMENTS, extract, session
+from geometries.mesh import Mesh
+
+Ints = NDArray[np.int64]
+_TYPES = {name: (number, np.argsort(order)) for number, (name, order) in ELEMENTS.items()}
+_LONGEST_NAME = 120  # bytes; gmsh reads lines of 128
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+def read(path: Path, *, dim: int | None = None) -> Reading:
+    """Return the mesh in a .msh file; physical groups become regions and boundaries, nameless ones by their number."""
+    with path.open("rb") as stream:
+        start = stream.read(64)
+        stream.seek(-min(path.stat().st_size, 4096), 2)
+        end = stream.read()
+    # gmsh would run anything else as a script.
+    if not start.startswith(b"$MeshFormat"):
+        raise ReadError(f"{path.name} does not begin with $MeshFormat; expected a .msh file of version 2.2 or 4.1.")
+    if b"$End" not in end:
+        raise ReadError(f"{path.name} breaks off before the end of a section; write it again.")
+    return mesh_from_blocks(**call("geometries.formats.msh:model", {"path": str(path)}), dim=dim)
+
+
+def model(path: str) -> dict[str, Any]:
+    """Read a .msh file by gmsh: the child's side of `read`."""
+    # Alone in the private folder: gmsh runs the options beside a mesh.
+    alone = shutil.copyfile(path, Path("mesh.msh").absolute())
+    with session() as gmsh:
+        said = ""
+        try:
+            gmsh.merge(str(alone))
+        except Exception as error:  # noqa: BLE001  gmsh raises plain exceptions
+            said = str(error) or "gmsh cannot read it"
+        errors = [line.removeprefix("Error: ") for line in gmsh.logger.get() if line.startswith("Error")]
+        if said or errors:
+            raise ReadError(f"{Path(path).name} is damaged: {(errors or [said])[0].rstrip('.')}.")
+        found = extract()
+        groups = [gmsh.model.getPhysicalName(*group) or str(group[1]) for group in gmsh.model.getPhysicalGroups()]
+        for block in found["blocks"]:
+            block["names"] = {name: block["names"][name] for name in groups if name in block["names"]}
+        return found
+
+
+# -- writing -----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, eq=False)
+class _Elements:
+    """Elements of one type: nodes from 1 in gmsh's order, the entity that each belongs to."""
+
+    dim: int
+    type: int
+    nodes: Ints
+    entity: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class _Model:
+    """A mesh as gmsh has it: groups {(dim, name): number}, entities {(dim, tag): numbers of its groups}, elements."""
+
+    groups: dict[tuple[int, str], int]
+    entities: dict[tuple[int, int], list[int]]
+    elements: list[_Elements]
+
+
+def write(mesh: Mesh, path: str | Path, *, version: str = "4.1") -> None:
+    """Write .msh `version` "4.1" or "2.2", binary. Regions and boundaries become physical groups; sets may overlap.
+
+    Sides of an interface are written as facets: which of the two cells they belong to is lost. Point and cell data are
+    not written. Raises `WriteError` for names that the format cannot hold.
+    """
+    chunks = {"4.1": _chunks_41, "2.2": _chunks_22}.get(version)
+    if chunks is None:
+        raise WriteError(f"version {version!r} of .msh; expected '4.1' or '2.2'.")
+    parts = chunks(mesh.points, _model(mesh))
+    with atomic_write(path) as temporary, temporary.open("wb") as stream:
+        for name, body in parts:
+            stream.write(b"$%b\n%b\n$End%b\n" % (name, body, name))
+
+
+def _model(mesh: Mesh) -> _Model:
+    _check_names([*mesh.regions, *mesh.boundaries])
+    groups = {(mesh.dim, name): i for i, name in enumerate(mesh.regions, start=1)}
+    groups |= {(mesh.dim - 1, name): i for i, name in enumerate(mesh.boundaries, start=1)}
+    entity, members = _entities(mesh.num_cells, mesh.regions)
+    entities = {(mesh.dim, tag): found for tag, found in members.items()}
+    elements = [_elements(kind.name, cells, entity[start : start + len(cells)]) for kind, cells, start in mesh.blocks()]
+    facets, entity, members = _facets(mesh)
+    entities |= {(mesh.dim - 1, tag): found for tag, found in members.items()}
+    elements += [_elements(kind, nodes, entity[at]) for kind, nodes, at in facets]
+    return _Model(groups, entities, elements)
+
+
+def _check_names(names: list[str]) -> None:
+    bad = [n for n in names if len(n.encode()) > _LONGEST_NAME or any(c in n for c in '"\n\r\0') or n != n.strip()]
+    if bad:
+        raise WriteError(f"the name {bad[0]!r} cannot go into .msh; expected up to {_LONGEST_NAME} bytes, no quotes.")
+
+
+def _entities(count: int, sets: Mapping[str, Ints]) -> tuple[Ints, dict[int, list[int]]]:
+    """Return (count,) entity numbers from 1, one for each combination of sets, and the numbers of each one's sets."""
+    code = np.zeros(count, np.int64)
+    for rows in sets.values():
+        member = np.zeros(count, np.int64)
+        member[rows] = 1
+        code = np.unique(2 * code + member, return_inverse=True)[1]
+    members: dict[int, list[int]] = {int(tag) + 1: [] for tag in np.unique(code)}
+    for number, rows in enumerate(sets.values(), start=1):
+        for tag in np.unique(code[rows]):
+            members[int(tag) + 1].append(number)
+    return code + 1, members
+
+
+def _facets(mesh: Mesh) -> tuple[list[tuple[str, Ints, Ints]], Ints, dict[int, list[int]]]:
+    """Return the facets of all boundaries, each once: (type, nodes, positions), the entities of all, their groups."""
+    if not mesh.boundaries:
+        return [], np.empty(0, np.int64), {}
+    sides = np.concatenate(list(mesh.boundaries.values()))
+    ids, first, place = np.unique(mesh.facet_ids(sides), return_index=True, return_inverse=True)
+    ends = np.cumsum([len(s) for s in mesh.boundaries.values()])[:-1]
+    sets = dict(zip(mesh.boundaries, np.split(place, ends), strict=True))
+    entity, members = _entities(len(ids), sets)
+    return [(kind.name, nodes, at) for kind, at, nodes in mesh.facets(sides[first])], entity, members
+
+
+def _elements(kind: str, nodes: Ints, entity: Ints) -> _Elements:
+    number, order = _TYPES[kind]
+    return _Elements(CELLS[kind].dim, number, (nodes[:, order] if len(order) else nodes) + 1, entity)
+
+
+def _names(model: _Model) -> bytes:
+    lines = [f'{dim} {number} "{name}"' for (dim, name), number in model.groups.items()]
+    return "\n".join([str(len(lines)), *lines]).encode()
+
+
+def _padded(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.pad(points, ((0, 0), (0, 3 - points.shape[1])))
+
+
+def _chunks_22(points: NDArray[np.float64], model: _Model) -> Iterator[tuple[bytes, bytes]]:
+    """Yield sections. An element in several groups is repeated, once for each: the format's way."""
+    yield b"MeshFormat", b"2.2 1 8\n" + np.int32(1).tobytes()
+    yield b"PhysicalNames", _names(model)
+    nodes = np.empty(len(points), dtype=[("tag", "<i4"), ("x", "<f8", 3)])
+    nodes["tag"], nodes["x"] = np.arange(1, len(points) + 1), _padded(points)
+    yield b"Nodes", b"%d\n%b" % (len(points), nodes.tobytes())
+    body, total = [], 0
+    for part in model.elements:
+        data = _one_group_each(part, model.entities)
+        tags = np.arange(total + 1, total + len(data) + 1)
+        header = np.array([part.type, len(data), 2], "<i4")
+        body += [header.tobytes(), np.column_stack([tags, data]).astype("<i4").tobytes()]
+        total += len(data)
+    yield b"Elements", b"%d\n%b" % (total, b"".join(body))
+
+
+def _one_group_each(part: _Elements, entities: Mapping[tuple[int, int], list[int]]) -> Ints:
+    """Return rows of group (0: none), entity, nodes: all elements in order, then again those in further groups."""
+    members = {tag: groups or [0] for (dim, tag), groups in entities.items() if dim == part.dim}
+    table = np.full((max(members) + 1, max(map(len, members.values()))), -1)
+    for tag, groups in members.items():
+        table[tag, : len(groups)] = groups
+    group = table[part.entity].T
+    at = np.nonzero(group >= 0)
+    return np.column_stack([group[at], part.entity[at[1]], part.nodes[at[1]]])
+
+
+def _chunks_41(points: NDArray[np.float64], model: _Model) -> Iterator[tuple[bytes, bytes]]:
+    """Yield sections. All nodes are given to the first entity; elements are numbered in the mesh's order."""
+    yield b"MeshFormat", b"4.1 1 8\n" + np.int32(1).tobytes()
+    yield b"PhysicalNames", _names(model)
+    padded = _padded(points)
+    yield b"Entities", _entity_section(padded, model)
+    tags = np.arange(1, len(points) + 1)
+    top = max(model.entities)
+    head = _sizes(1, len(tags), 1, len(tags)) + _block_41(*top, 0, len(tags))
+    yield b"Nodes", head + tags.tobytes() + padded.tobytes()
+    yield b"Elements", _element_section(model.elements)
+
+
+def _sizes(*values: int) -> bytes:
+    return np.array(values, "<u8").tobytes()
+
+
+def _block_41(dim: int, tag: int, kind: int, count: int) -> bytes:
+    return np.array([dim, tag, kind], "<i4").tobytes() + _sizes(count)
+
+
+def _entity_section(points: NDArray[np.float64], model: _Model) -> bytes:
+    """Entities with their groups; the whole mesh's bounding box stands for each one's."""
+    box = np.concatenate([points.min(0), points.max(0)])
+    counts = [sum(dim == d for dim, _ in model.entities) for d in range(4)]
+    body = [_sizes(*counts)]
+    for (dim, tag), groups in sorted(model.entities.items()):
+        place = box[: 3 if dim == 0 else 6].astype("<f8").tobytes()
+        body += [np.int32(tag).tobytes(), place, _sizes(len(groups)), np.array(groups, "<i4").tobytes()]
+        body += [_sizes(0)] if dim else []  # no bounding entities
+    return b"".join(body)
+
+
+def _element_section(elements: list[_Elements]) -> bytes:
+    body, blocks, total = [], 0, 0
+    for part in elements:
+        numbered = np.column_stack([np.arange(total + 1, total + len(part.nodes) + 1), part.nodes]).astype("<u8")
+        for tag in np.unique(part.entity):
+            rows = numbered[part.entity == tag]
+            body += [_block_41(part.dim, int(tag), part.type, len(rows)), rows.tobytes()]
+            blocks += 1
+        total += len(part.nodes)
+    return _sizes(blocks, total, 1, total) + b"".join(body)
+
+
+FORMAT = Format("msh", (".msh",), "regions and boundaries, overlapping ones too", read=mesh_file(read), write=write)
