@@ -1,0 +1,40 @@
+"""Attention over the nodes of each graph of a batch, in linear memory."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from meshops.graph import gather, segment_sum
+
+
+class SliceAttention(nn.Module):
+    """Global attention through a few tokens a graph (Transolver, arXiv 2402.02366), in O(n slices).
+
+    For each head: w = softmax(W x / τ) over slices; token = Σ m w x / Σ m w, with m the nodes' mass; softmax attention
+    among a graph's tokens; each node reads its tokens back with the same w. Differs from the paper in that tokens are
+    means by mass, so that a refined mesh gives the same tokens, and in that τ is bounded below by 0.1.
+    """
+
+    def __init__(self, width: int, heads: int = 4, slices: int = 16) -> None:
+        """Build for (n, width)."""
+        super().__init__()
+        self.heads, self.slices = heads, slices
+        self.norm = nn.LayerNorm(width)
+        self.assign = nn.Linear(width, heads * slices)
+        self.value = nn.Linear(width, width)
+        self.qkv = nn.Linear(width // heads, 3 * (width // heads), bias=False)
+        self.out = nn.Linear(width, width)
+        self.temperature = nn.Parameter(0.5 * self.assign.weight.new_ones(heads, 1))
+
+    def forward(self, h: Tensor, mass: Tensor, batch: Tensor, graphs: int) -> Tensor:
+        """Return (n, width) from h (n, width), mass (n,), and the graph of each node (n,)."""
+        n, x = len(h), self.norm(h)
+        weight = (self.assign(x).view(n, self.heads, self.slices) / self.temperature.clamp_min(0.1)).softmax(-1)
+        value = self.value(x).view(n, self.heads, 1, -1)
+        share = weight * mass[:, None, None]
+        total = segment_sum(share, batch, graphs)
+        tokens = segment_sum(share[..., None] * value, batch, graphs) / total.clamp_min(1e-12)[..., None]
+        q, k, v = self.qkv(tokens).chunk(3, dim=-1)
+        tokens = nn.functional.scaled_dot_product_attention(q, k, v)
+        read = (weight[..., None] * gather(tokens, batch)).sum(2)
+        return h + self.out(read.reshape(n, -1))

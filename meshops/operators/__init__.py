@@ -1,0 +1,43 @@
+"""One operator per file. A new one is one file and one line in `_ALL`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+
+from meshops.graph import Schema, nearest
+from meshops.operators.base import Operator, OperatorError
+from meshops.operators.beno import BENO
+from meshops.operators.meshgraphnet import MeshGraphNet
+from meshops.operators.multigrid import Multigrid
+
+_ALL: tuple[type[Operator], ...] = (
+    BENO,
+    MeshGraphNet,
+    Multigrid,
+)
+OPERATORS: dict[str, type[Operator]] = {o.name: o for o in _ALL}
+
+
+def options_of(name: str) -> dict[str, object]:
+    """Return the options of the operator `name` with their defaults; raises `OperatorError` with the nearest name."""
+    if name not in OPERATORS:
+        raise OperatorError(f"no operator is called {name!r}; {nearest(name, OPERATORS)}")
+    parameters = inspect.signature(OPERATORS[name]).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def build(name: str, schema: Schema, options: Mapping[str, object]) -> Operator:
+    """Return the operator `name` for `schema`; raises `OperatorError` for an unknown name, option or type of value."""
+    known = options_of(name)
+    for key, value in options.items():
+        if key not in known:
+            raise OperatorError(f"{name} has no option {key!r}; {nearest(key, known)}")
+        default = known[key]
+        if type(value) is not type(default) or (type(value) is int and value < 1):
+            kind = "a whole number above 0" if type(default) is int else f"of type {type(default).__name__}"
+            raise OperatorError(f"{key} of {name} is {value!r}; expected {kind}, such as {default!r}.")
+    return OPERATORS[name](schema, **options)
+
+
+__all__ = ["OPERATORS", "Operator", "OperatorError", "build", "options_of"]

@@ -1,0 +1,41 @@
+"""`Operator`: a network from a `MeshGraph` to nodal fields."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from meshops.graph import MeshGraph, MeshopsError, Schema
+
+
+class OperatorError(MeshopsError):
+    """An operator is unknown, or cannot be built with the options given."""
+
+
+class Operator(nn.Module, ABC):
+    """A network from a graph to (N, C_out) fields, with essential values imposed exactly.
+
+    Subclasses state `name` and `reference`, take the `Schema` first and their options by keyword, and implement
+    `predict`. `invariances` names what holds by construction beyond the laws that every operator obeys; the contract
+    tests check each name. Known names: `translation`.
+    """
+
+    name: ClassVar[str]
+    reference: ClassVar[str]
+    invariances: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, schema: Schema) -> None:
+        """`schema` says what the columns of the graphs are."""
+        super().__init__()
+        self.schema = schema
+
+    @abstractmethod
+    def predict(self, graph: MeshGraph) -> Tensor:
+        """Return (N, C_out) fields; what it gives at fixed nodes is replaced."""
+
+    def forward(self, graph: MeshGraph) -> Tensor:
+        """Return (N, C_out) fields, equal to `fixed_value` where `fixed`."""
+        return torch.where(graph.fixed, graph.fixed_value, self.predict(graph))

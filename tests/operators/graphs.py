@@ -1,0 +1,76 @@
+"""Graphs of real cases with mixed conditions, and what the laws do to them."""
+
+from __future__ import annotations
+
+import torch
+
+from geometries.conditions import Dirichlet, Neumann, Robin
+from geometries.families.grid import Grid
+from meshops.equations import EQUATIONS, Case, solve
+from meshops.graph import MeshGraph, Schema, build_graph, schema_of
+from meshops.operators import Operator, build, options_of
+
+SMALL = {"width": 16, "steps": 2, "cycles": 1, "layers": 1}  # what an operator takes of these
+
+
+def small(name: str, dim: int, **sizes: int) -> Operator:
+    """The operator `name` at a small size, the same weights each time."""
+    options = {k: v for k, v in (SMALL | sizes).items() if k in options_of(name)}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return build(name, schema(dim), options)
+
+
+def schema(dim: int) -> Schema:
+    return schema_of(EQUATIONS["heat"], dim)
+
+
+def mixed_case(*shape: int, cell: str = "", source: str = "1 + sin(5*x)") -> Case:
+    """Heat on a grid: fixed on the left, exchange on the right, flux on top (from 2-D on), insulated elsewhere."""
+    conditions = {"left": Dirichlet("3 + x"), "right": Robin("2 + x", 5.0)}
+    if len(shape) > 1:
+        conditions = {"left": Dirichlet("3 + y"), "right": Robin("2 + y", 5.0), "top": Neumann("x")}
+    mesh = Grid(shape=shape, cell=cell).mesh()
+    return Case(mesh, EQUATIONS["heat"], conditions=conditions, source=source, coefficients={"conductivity": "1 + x/2"})
+
+
+def mixed_graph(*shape: int, cell: str = "", dtype: torch.dtype = torch.float32) -> MeshGraph:
+    case = mixed_case(*shape, cell=cell)
+    return build_graph(case, solve(case), dtype)
+
+
+def permuted(graph: MeshGraph, order: torch.Tensor) -> MeshGraph:
+    """The same graph with its old node `order[i]` as node i, and the nodes of each level reversed."""
+    new = torch.argsort(order)
+    surface, at = new[graph.boundary_index].sort()
+    fields = {k: graph[k][order] for k in ("pos", "x", "y", "mass", "fixed", "fixed_value")}
+    fields |= {"theta": graph.theta, "boundary_index": surface, "boundary_x": graph.boundary_x[at]}
+    fields["edge_index"] = by_target(new[graph.edge_index])
+    fields["boundary_edge_index"] = by_target(torch.argsort(at)[graph.boundary_edge_index])
+    for number, level in enumerate(graph.levels, start=1):
+        back = torch.arange(level.num_nodes).flip(0)
+        fields[f"cluster_{number}"] = back[level.cluster[order]]
+        fields |= {f"pos_{number}": level.pos[back], f"mass_{number}": level.mass[back]}
+        fields[f"edge_index_{number}"] = by_target(back[level.edge_index])
+        order = back
+    return MeshGraph(**fields)
+
+
+def by_target(edge_index: torch.Tensor) -> torch.Tensor:
+    source, target = edge_index
+    return edge_index[:, torch.argsort(target * 10**6 + source)]
+
+
+def with_edges_shuffled(graph: MeshGraph) -> MeshGraph:
+    graph = graph.clone()
+    for key in [k for k in graph.keys() if "edge_index" in k]:  # noqa: SIM118  (Data iterates over pairs)
+        edges = graph[key]
+        graph[key] = edges[:, torch.randperm(edges.shape[1], generator=torch.Generator().manual_seed(0))]
+    return graph
+
+
+def moved(graph: MeshGraph, by: float) -> MeshGraph:
+    graph = graph.clone()
+    for key in [k for k in graph.keys() if k.startswith("pos")]:  # noqa: SIM118
+        graph[key] = graph[key] + by
+    return graph

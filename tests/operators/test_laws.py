@@ -1,0 +1,172 @@
+"""What every operator of the registry obeys: one list, small sizes, graphs of real cases in 1-D, 2-D and 3-D."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch_geometric.data import Batch
+
+from meshops.graph import MeshGraph
+from meshops.operators import OPERATORS, Operator
+from tests.operators.graphs import mixed_graph, moved, permuted, small, with_edges_shuffled
+
+GRAPHS = {
+    "1-D": {"shape": (150,)},
+    "triangle": {"shape": (12, 11)},
+    "quad": {"shape": (11, 14), "cell": "quad"},
+    "tetra": {"shape": (6, 5, 4)},
+    "hexahedron": {"shape": (5, 6, 5), "cell": "hexahedron"},
+}  # large enough for edges on the coarsest level
+TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
+
+
+def graph_of(kind: str, dtype: torch.dtype = torch.float32) -> MeshGraph:
+    return _graph_of(kind, dtype).clone()
+
+
+@cache
+def _graph_of(kind: str, dtype: torch.dtype) -> MeshGraph:
+    given = dict(GRAPHS[kind])
+    return mixed_graph(*given.pop("shape"), **given, dtype=dtype)
+
+
+def close(a: Tensor, b: Tensor) -> bool:
+    return a.shape == b.shape and bool((a - b).abs().max() <= TOLERANCE[a.dtype] * b.abs().max())
+
+
+@pytest.fixture(params=OPERATORS)
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(params=GRAPHS)
+def graph(request: pytest.FixtureRequest) -> MeshGraph:
+    return graph_of(request.param)
+
+
+@pytest.fixture
+def operator(name: str, graph: MeshGraph) -> Operator:
+    return small(name, graph.pos.shape[1])
+
+
+@pytest.fixture
+def plane(name: str) -> Operator:
+    return small(name, 2)
+
+
+def test_permuting_the_nodes_permutes_the_output(operator: Operator, graph: MeshGraph) -> None:
+    operator, graph = operator.double(), graph.double()
+    order = torch.randperm(len(graph.pos), generator=torch.Generator().manual_seed(1))
+    assert close(operator.predict(permuted(graph, order)), operator.predict(graph)[order])
+
+
+def test_the_order_of_edges_changes_nothing(operator: Operator, graph: MeshGraph) -> None:
+    operator, graph = operator.double(), graph.double()
+    assert close(operator.predict(with_edges_shuffled(graph)), operator.predict(graph))
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize("kinds", [("triangle", "quad"), ("tetra", "hexahedron")], ids=["2-D", "3-D"])
+def test_a_sample_does_not_see_its_batch(name: str, kinds: tuple[str, str], dtype: torch.dtype) -> None:
+    first, second = (graph_of(kind, dtype) for kind in kinds)
+    second = moved(second, 0.4)  # so that its boundary crosses the first
+    operator = small(name, first.pos.shape[1]).to(dtype)
+    alone = operator.predict(first)
+    n = len(alone)
+    before = operator.predict(Batch.from_data_list([first, second, second]))[:n]
+    after = operator.predict(Batch.from_data_list([second, first]))[-n:]
+    assert close(before, alone)
+    assert close(after, alone)
+
+
+def test_essential_values_are_exact_and_others_predicted(operator: Operator, graph: MeshGraph) -> None:
+    out = operator(graph)
+    assert torch.equal(out[graph.fixed], graph.fixed_value[graph.fixed])
+    assert torch.equal(out[~graph.fixed], operator.predict(graph)[~graph.fixed])
+    assert 0 < graph.fixed.sum() < len(out)
+
+
+def test_every_parameter_gets_a_finite_gradient(operator: Operator, graph: MeshGraph) -> None:
+    (operator(Batch.from_data_list([graph, graph])) - 1.0).square().mean().backward()
+    gradients = {key: p.grad for key, p in operator.named_parameters()}
+    assert [k for k, g in gradients.items() if g is None or not g.isfinite().all() or not g.any()] == []
+
+
+def test_saved_and_loaded_gives_the_same_output(plane: Operator, name: str, tmp_path) -> None:
+    graph = graph_of("triangle")
+    with torch.no_grad():
+        for p in plane.parameters():
+            p.add_(0.01)
+    save_file(plane.state_dict(), tmp_path / "operator.safetensors")
+    loaded = small(name, 2)
+    assert not torch.equal(loaded(graph), plane(graph))
+    loaded.load_state_dict(load_file(tmp_path / "operator.safetensors"))
+    assert torch.equal(loaded(graph), plane(graph))
+
+
+def test_float64_agrees_with_float32(operator: Operator, graph: MeshGraph) -> None:
+    single = operator.predict(graph)
+    double = operator.double().predict(graph.double())
+    assert double.dtype == torch.float64
+    assert (double - single).abs().max() < 1e-3 * double.abs().max()
+
+
+def test_bfloat16_is_finite(operator: Operator, graph: MeshGraph) -> None:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        out = operator(Batch.from_data_list([graph, graph]))
+        out.float().square().mean().backward()
+    assert out.isfinite().all()
+    assert all(p.grad.isfinite().all() for p in operator.parameters())
+
+
+def test_moving_the_graph_changes_nothing(operator: Operator, graph: MeshGraph) -> None:
+    if "translation" not in operator.invariances:
+        pytest.skip("not declared")
+    operator, graph = operator.double(), graph.double()
+    assert close(operator.predict(moved(graph, 0.7)), operator.predict(graph))
+
+
+def test_it_sees_source_coefficients_and_conditions(operator: Operator, graph: MeshGraph) -> None:
+    out = operator.predict(graph)
+    for key in ("x", "boundary_x"):
+        for column in range(graph[key].shape[1]):
+            changed = graph.clone()
+            changed[key] = graph[key].clone()
+            changed[key][:, column] += 1.0
+            assert not torch.equal(operator.predict(changed), out), (key, operator.schema)
+
+
+def test_the_graph_is_left_as_it_was(plane: Operator) -> None:
+    graph = graph_of("triangle")
+    before = graph.clone()
+    plane(graph)
+    assert list(before.keys()) == list(graph.keys())
+    assert all(torch.equal(before[k], graph[k]) for k in graph.keys())  # noqa: SIM118
+
+
+def test_one_sample_can_be_overfitted(plane: Operator) -> None:
+    graph = mixed_graph(5, 4)
+    optimizer = torch.optim.Adam(plane.parameters(), lr=5e-3)
+    losses = []
+    for _ in range(60):
+        loss = (plane(graph) - graph.y).square().mean() / graph.y.square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert min(losses) < 0.02 * losses[0], min(losses) / losses[0]
+
+
+@pytest.mark.slow
+def test_compiled_gives_the_same_values_and_gradients(name: str) -> None:
+    torch.compiler.reset()
+    operator, graph = small(name, 2, steps=1), graph_of("triangle")
+    plain, compiled = operator(graph), torch.compile(operator)(graph)
+    assert close(compiled, plain)
+    ours, theirs = (torch.autograd.grad(out.square().sum(), list(operator.parameters())) for out in (compiled, plain))
+    largest = max(g.abs().max() for g in theirs)
+    assert all((a - b).abs().max() < 1e-4 * largest for a, b in zip(ours, theirs, strict=True))

@@ -1,0 +1,46 @@
+"""The registry: every operator by its name, with its options checked."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshops.graph import MeshopsError
+from meshops.operators import OPERATORS, OperatorError, build, options_of
+from tests.operators.graphs import schema
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_an_operator_says_what_it_is(name: str) -> None:
+    operator = OPERATORS[name]
+    assert operator.name == name
+    assert operator.reference
+    assert operator.__doc__
+    assert set(operator.invariances) <= {"translation"}
+    assert options_of(name)
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_build_passes_schema_and_options(name: str) -> None:
+    built = build(name, schema(2), {"width": 16})
+    assert type(built) is OPERATORS[name]
+    assert built.schema == schema(2)
+    assert any(16 in p.shape for p in built.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("multigird", {}, "no operator is called 'multigird'; did you mean 'multigrid'"),
+        ("multigrid", {"widht": 3}, "multigrid has no option 'widht'; did you mean 'width'"),
+        ("multigrid", {"schema": 3}, "multigrid has no option 'schema'"),
+        ("beno", {"width": "64"}, "width of beno is '64'; expected a whole number above 0, such as 128"),
+        ("beno", {"width": 0}, "width of beno is 0; expected a whole number above 0"),
+        ("beno", {"steps": True}, "steps of beno is True; expected a whole number"),
+        ("beno", {"local": 1}, "local of beno is 1; expected of type bool"),
+    ],
+)
+def test_what_cannot_be_built_is_said(name: str, options: dict[str, object], message: str) -> None:
+    with pytest.raises(OperatorError, match=message) as caught:
+        build(name, schema(2), options)
+    assert isinstance(caught.value, MeshopsError)
+    assert "\n" not in str(caught.value)
