@@ -1,0 +1,24 @@
+"""Recipes, generation of data sets, their store, and the data set that operators are trained on."""
+
+from meshops.data.cluster import GenerationError
+from meshops.data.dataset import MeshDataset
+from meshops.data.distributions import DISTRIBUTIONS
+from meshops.data.generation import GenerationStopped, generate
+from meshops.data.manifest import SPLITS, StoreError
+from meshops.data.normalization import Normalization
+from meshops.data.recipe import Recipe, recipes
+from meshops.data.store import Store
+
+__all__ = [
+    "DISTRIBUTIONS",
+    "SPLITS",
+    "GenerationError",
+    "GenerationStopped",
+    "MeshDataset",
+    "Normalization",
+    "Recipe",
+    "Store",
+    "StoreError",
+    "generate",
+    "recipes",
+]

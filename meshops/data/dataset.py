@@ -1,0 +1,80 @@
+"""`MeshDataset`: a data set of solved cases as a torch data set of graphs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch.utils.data import Dataset
+
+from meshops.data.manifest import SPLITS, StoreError
+from meshops.data.store import Store
+from meshops.equations import Case, Solution
+from meshops.graph import MeshGraph, Schema
+
+
+class MeshDataset(Dataset[MeshGraph]):
+    """The samples of a store, failed ones left out.
+
+    Item i is the graph of sample `ids[i]`, in float32, with `y` and `sample` (1,), the sample's number. Files are
+    opened when read, in each process for itself, so that a loader may use several workers. Raises `StoreError` for
+    what is missing or damaged.
+    """
+
+    def __init__(self, store: Store, ids: tuple[int, ...]) -> None:
+        """Take the samples `ids` of a store."""
+        self.store = store
+        self.ids = ids
+
+    @classmethod
+    def open(cls, folder: str | Path) -> MeshDataset:
+        """Open a data set; reads its manifest only."""
+        store = Store.open(folder)
+        return cls(store, tuple(s.id for s in store.manifest.samples if not s.failed))
+
+    @property
+    def folder(self) -> Path:
+        """Where the data set lies."""
+        return self.store.folder
+
+    @property
+    def schema(self) -> Schema:
+        """What the graphs' columns are."""
+        return self.store.manifest.schema
+
+    @property
+    def failed(self) -> dict[int, str]:
+        """The samples that could not be made, with the reason; those of the whole set, also in a split."""
+        return {s.id: s.failed for s in self.store.manifest.samples if s.failed}
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.ids)
+
+    def __getitem__(self, i: int) -> MeshGraph:
+        """Return the graph of the i-th sample."""
+        graph = self.store.read_graph(self.ids[i])
+        graph.sample = torch.tensor([self.ids[i]])
+        return graph
+
+    def case(self, i: int) -> Case:
+        """Return the case of the i-th sample."""
+        return self.store.read_case(self.ids[i])
+
+    def solution(self, i: int) -> Solution:
+        """Return the reference solution of the i-th sample."""
+        return self.store.read_solution(self.ids[i])
+
+    def split(self, name: str) -> MeshDataset:
+        """Return the samples of `train`, `validation` or `test`; no shape is in two of them."""
+        if name not in SPLITS:
+            raise StoreError(f"no split is called {name!r}; expected {', '.join(SPLITS)}.")
+        return MeshDataset(self.store, tuple(i for i in self.ids if self.store.manifest.samples[i].split == name))
+
+    def check(self) -> None:
+        """Compare every shard with its checksum; raises `StoreError` naming the damaged ones."""
+        self.store.check()
+
+    def export(self, i: int, path: str | Path) -> None:
+        """Write the i-th sample's mesh and solution to a mesh file, .vtu for choice."""
+        self.solution(i).save(path)

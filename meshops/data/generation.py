@@ -1,0 +1,242 @@
+"""From a recipe to a data set, on all cores or many machines, resumable at any moment."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from geometries.files import atomic_write
+from meshops.data.cluster import GenerationError, available, client, interruptible, run
+from meshops.data.dataset import MeshDataset
+from meshops.data.make import Job, make_shard, make_shard_apart
+from meshops.data.manifest import NAME, Manifest, Record, StoreError, shard_name, splits
+from meshops.data.recipe import Recipe
+from meshops.data.store import SHARDS, Shard, file_digest, open_shard
+from meshops.graph import Schema, schema_of
+
+Progress = Callable[[int, int, int], None]
+_LARGEST = 16  # samples a shard
+_LEAST = 8  # shards of a small set, so that workers share it
+_HOPELESS = 64  # samples, none of which could be made
+
+
+class GenerationStopped(GenerationError):
+    """Generation was interrupted; whole shards are kept."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be made where."""
+
+    recipe: Recipe
+    folder: Path
+    count: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        for name, least in (("count", 1), ("seed", 0)):
+            given = getattr(self, name)
+            if not isinstance(given, int) or isinstance(given, bool) or given < least:
+                raise GenerationError(f"{name} is {given!r}; expected a whole number from {least}.")
+
+    @property
+    def shard_size(self) -> int:
+        """Samples a shard; it depends on nothing but the count, so that shards do not depend on the workers."""
+        return min(_LARGEST, -(-self.count // _LEAST))
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The shards in order."""
+        size, spec = self.shard_size, self.recipe.to_spec()
+        return [Job(spec, self.seed, i, min(size, self.count - i)) for i in range(0, self.count, size)]
+
+    @property
+    def schema(self) -> Schema:
+        """What the graphs' columns are."""
+        return schema_of(self.recipe.equation, self.recipe.family.dim)
+
+    def path(self, job: Job) -> Path:
+        """Return the file of a shard."""
+        return self.folder / SHARDS / shard_name(job.first // self.shard_size)
+
+
+def generate(
+    recipe: Recipe,
+    folder: str | Path,
+    *,
+    count: int,
+    seed: int = 0,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: Progress | None = None,
+) -> MeshDataset:
+    """Make `count` samples of `recipe` in `folder`, and return them as a data set.
+
+    The same recipe, count and seed give the same bytes, for any number of `workers` (all cores by default), on a local
+    cluster or on that of a Dask `scheduler` at an address, and after any interruption: what a stopped run left is kept
+    and completed. `progress(done, total, failed)` is called after each shard. A sample that fails, or ends its process,
+    is recorded with the reason and left out.
+
+    Raises `StoreError` if the folder holds something else, `GenerationStopped` on Ctrl-C and SIGTERM, and
+    `GenerationError` if more than half of the samples fail.
+    """
+    plan = Plan(recipe, Path(folder).resolve(), count, seed)
+    known = _prepare(plan)
+    with _locked(plan.folder):
+        state = _State(plan, progress)
+        missing = [job for job in plan.jobs if not state.keep(job, known)]
+        try:
+            with interruptible():
+                state.complete(missing, workers, scheduler)
+        except KeyboardInterrupt:
+            raise GenerationStopped(f"stopped after {state.done} of {count} samples; run it again to go on.") from None
+        state.finish()
+    return MeshDataset.open(plan.folder)
+
+
+class _State:
+    """The shards that are done: their checksums, and what became of each sample."""
+
+    def __init__(self, plan: Plan, progress: Progress | None) -> None:
+        self.plan = plan
+        self.progress = progress or (lambda done, total, failed: None)
+        self.digests: dict[str, str] = {}
+        self.records: dict[int, Record] = {}
+
+    @property
+    def done(self) -> int:
+        """Number of samples in whole shards."""
+        return len(self.records)
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """How often samples failed for each reason."""
+        return Counter(record.failed for record in self.records.values() if record.failed)
+
+    def keep(self, job: Job, known: Mapping[str, str]) -> bool:
+        """Add a shard that is there, if it is this one and, where its checksum is known, undamaged."""
+        path = self.plan.path(job)
+        try:
+            shard = open_shard(path)
+        except StoreError:
+            return False
+        digest = file_digest(path)
+        if any(shard.header.get(k) != v for k, v in job.header.items()) or known.get(path.name, digest) != digest:
+            return False
+        self.add(job, shard, digest)
+        return True
+
+    def add(self, job: Job, shard: Shard, digest: str) -> None:
+        """Note a whole shard."""
+        number = job.first // self.plan.shard_size
+        self.digests[shard.path.name] = digest
+        for i, entry in zip(job.numbers, shard.header["samples"], strict=True):
+            self.records[i] = Record(i, number, **entry)
+
+    def complete(self, missing: list[Job], workers: int | None, scheduler: str | None) -> None:
+        """Make the missing shards; each is written when whole."""
+        self.report()
+        if not missing:
+            return
+        (self.plan.folder / NAME).unlink(missing_ok=True)
+        with client(min(workers or available(), len(missing)), scheduler) as dask:
+            for job, content in run(dask, make_shard, missing, make_shard_apart):
+                path = self.plan.path(job)
+                with atomic_write(path) as temporary:
+                    temporary.write_bytes(content)
+                self.add(job, open_shard(path), file_digest(path))
+                self.report()
+
+    def report(self) -> None:
+        """Call the progress function; raise `GenerationError` where going on is of no use."""
+        reasons, total = self.reasons, self.plan.count
+        failed = reasons.total()
+        self.progress(self.done, total, failed)
+        if 2 * failed > total or failed == self.done >= _HOPELESS:
+            often, times = reasons.most_common(1)[0]
+            raise GenerationError(
+                f"{failed} of {self.done} samples failed, {times} of them so: {often} Change the recipe."
+            )
+
+    def finish(self) -> None:
+        """Write the manifest and remove shards that are not of this set."""
+        plan = self.plan
+        shapes = splits((r.geometry for r in self.records.values() if not r.failed), plan.seed)
+        Manifest(
+            recipe=plan.recipe.to_spec(),
+            seed=plan.seed,
+            count=plan.count,
+            shard_size=plan.shard_size,
+            schema=plan.schema,
+            shards=dict(sorted(self.digests.items())),
+            samples=tuple(_split(self.records[i], shapes) for i in range(plan.count)),
+        ).write(plan.folder)
+        for path in (plan.folder / SHARDS).iterdir():
+            if path.name not in self.digests:
+                path.unlink()
+
+
+def _split(record: Record, shapes: Mapping[str, str]) -> Record:
+    split = "" if record.failed else shapes[record.geometry]
+    return Record(record.id, record.shard, record.geometry, split, record.failed)
+
+
+def _prepare(plan: Plan) -> Mapping[str, str]:
+    """Make the folder, or check that what is in it belongs to the plan; return the checksums that it states."""
+    folder, shards = plan.folder, plan.folder / SHARDS
+    if folder.exists() and not folder.is_dir():
+        raise StoreError(f"{str(folder)!r} is a file; expected a folder for the data set.")
+    if folder.is_dir() and not (folder / NAME).exists() and not shards.is_dir() and any(folder.iterdir()):
+        raise StoreError(f"{str(folder)!r} is no data set and not empty; name a new folder.")
+    shards.mkdir(parents=True, exist_ok=True)
+    if not (folder / NAME).exists():
+        _check_same(plan, _first_header(shards))
+        return {}
+    manifest = Manifest.read(folder)
+    _check_same(plan, {"recipe": manifest.recipe, "seed": manifest.seed})
+    if manifest.count > plan.count:
+        raise StoreError(f"{str(folder)!r} holds {manifest.count} samples; ask for as many or more, or name another.")
+    return manifest.shards
+
+
+def _first_header(shards: Path) -> Mapping[str, Any]:
+    for path in sorted(shards.glob("[0-9]*.safetensors")):
+        try:
+            return open_shard(path).header
+        except StoreError:
+            continue
+    return {}
+
+
+def _check_same(plan: Plan, header: Mapping[str, Any]) -> None:
+    found = {"recipe": plan.recipe.to_spec(), "seed": plan.seed}
+    for name, value in found.items():
+        if name in header and header[name] != value:
+            raise StoreError(
+                f"{str(plan.folder)!r} holds samples of another {name}; give that one, name a new folder, or delete it."
+            )
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other runs out of the folder; the lock ends with the process, however that ends."""
+    handle = os.open(folder / SHARDS, os.O_RDONLY)
+    try:
+        _lock(handle, folder)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, folder: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StoreError(f"another run is generating in {str(folder)!r}; wait for it or name a new folder.") from None

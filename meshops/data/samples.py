@@ -1,0 +1,117 @@
+"""A solved case as flat named arrays, and back.
+
+Text and numbers go into one array `spec`, the bytes of a JSON object. The arrays are:
+
+spec                            equation, conditions, ..., names in their order
+mesh/points, mesh/cells/TYPE, mesh/boundaries/NAME, mesh/regions/NAME, ...
+case/N                          values that are arrays, numbered
+solution/FIELD
+graph/FIELD                     the ready tensors of `MeshGraph`
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometries.conditions import read_condition
+from geometries.mesh import Mesh
+from geometries.values import to_spec
+from meshops.equations import Case, Solution, equation
+from meshops.graph import MeshGraph
+
+Arrays: TypeAlias = Mapping[str, NDArray[np.generic]]
+_SETS = ("cells", "boundaries", "regions", "point_data", "cell_data")
+_ARRAY = "\0array"  # stands for no name
+
+
+def pack(solution: Solution, graph: MeshGraph) -> dict[str, NDArray[np.generic]]:
+    """Return everything about a solved case. No times: the same case gives the same bytes."""
+    case = solution.case
+    arrays: dict[str, NDArray[np.generic]] = {}
+    spec = _case_spec(case, arrays)
+    spec["mesh"] = {kind: list(getattr(case.mesh, kind)) for kind in _SETS}
+    spec["solution"] = list(solution.fields)
+    spec["made_by"] = {k: v for k, v in solution.made_by.items() if k != "seconds"}
+    arrays["mesh/points"] = case.mesh.points
+    for kind in _SETS:
+        arrays |= {f"mesh/{kind}/{name}": values for name, values in getattr(case.mesh, kind).items()}
+    arrays |= {f"solution/{name}": values for name, values in solution.fields.items()}
+    arrays |= {f"graph/{name}": tensor.numpy() for name, tensor in graph.to_dict().items()}
+    arrays["spec"] = np.frombuffer(json.dumps(spec, allow_nan=False).encode(), dtype=np.uint8)
+    return arrays
+
+
+def unpack_case(arrays: Arrays) -> Case:
+    """Return the case from its arrays; those of the graph and the solution may be missing."""
+    spec = _spec(arrays)
+    return Case(
+        _mesh(arrays, spec["mesh"]),
+        equation(spec["equation"]),
+        conditions={
+            name: read_condition(_restored(given, arrays), ("conditions", name))
+            for name, given in spec["conditions"].items()
+        },
+        coefficients={name: _restored(given, arrays) for name, given in spec["coefficients"].items()},
+        source=_restored(spec["source"], arrays),
+    )
+
+
+def unpack_solution(arrays: Arrays) -> Solution:
+    """Return the solution, with its case."""
+    spec = _spec(arrays)
+    values = {name: arrays[f"solution/{name}"] for name in spec["solution"]}
+    return Solution(unpack_case(arrays), values, spec["made_by"])
+
+
+def geometry_id(mesh: Mesh) -> str:
+    """Return a name for the mesh's shape: the same for the same points and cells, whatever its names are."""
+    digest = hashlib.sha256(np.ascontiguousarray(mesh.points))
+    for kind, cells in mesh.cells.items():
+        digest.update(kind.encode())
+        digest.update(np.ascontiguousarray(cells))
+    return digest.hexdigest()[:16]
+
+
+def _case_spec(case: Case, arrays: dict[str, NDArray[np.generic]]) -> dict[str, Any]:
+    """Return the case as plain data; arrays go to `arrays`, and their numbers stand for them."""
+
+    def plain(value: Any) -> Any:  # noqa: ANN401
+        if isinstance(value, np.ndarray):
+            arrays[f"case/{len(arrays)}"] = value
+            return {_ARRAY: len(arrays) - 1}
+        return dict(value) if isinstance(value, Mapping) else to_spec(value)
+
+    conditions = {
+        name: {c.key: {field: plain(getattr(c, field)) for field in (f.name for f in fields(c))}}
+        for name, c in case.conditions.items()
+    }
+    return {
+        "equation": case.equation.name,
+        "conditions": conditions,
+        "coefficients": {name: plain(value) for name, value in case.coefficients.items()},
+        "source": plain(case.source),
+    }
+
+
+def _restored(spec: Any, arrays: Arrays) -> Any:  # noqa: ANN401
+    if not isinstance(spec, Mapping):
+        return spec
+    if list(spec) == [_ARRAY] and f"case/{spec[_ARRAY]}" in arrays:
+        return arrays[f"case/{spec[_ARRAY]}"]
+    return {key: _restored(value, arrays) for key, value in spec.items()}
+
+
+def _mesh(arrays: Arrays, names: Mapping[str, list[str]]) -> Mesh:
+    sets = {kind: {name: arrays[f"mesh/{kind}/{name}"] for name in names[kind]} for kind in _SETS}
+    return Mesh(points=arrays["mesh/points"], **sets)
+
+
+def _spec(arrays: Arrays) -> dict[str, Any]:
+    return json.loads(arrays["spec"].tobytes())

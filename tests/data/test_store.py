@@ -1,0 +1,223 @@
+"""The store: what goes in comes out, and what is damaged, missing or newer is named."""
+
+import json
+import pickle
+import shutil
+import time
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch_geometric.loader import DataLoader
+
+from geometries.conditions import Dirichlet, Neumann, Robin, write_condition
+from geometries.families import Grid
+from geometries.mesh import Mesh
+from meshops.data import SPLITS, MeshDataset, Recipe, StoreError
+from meshops.data.make import make_sample
+from meshops.data.manifest import Manifest, Record, splits
+from meshops.data.samples import geometry_id, pack
+from meshops.data.store import SHARDS, Store, open_shard, shard_bytes
+from meshops.equations import Case, Heat, solve
+from meshops.graph import build_graph, schema_of
+
+
+@pytest.fixture
+def copy(dataset, tmp_path):
+    """A copy of the data set to damage."""
+    return shutil.copytree(dataset.folder, tmp_path / "copy")
+
+
+def every_kind_of_value():
+    mesh = Grid(shape=(4, 3)).mesh()
+    half = np.arange(mesh.num_cells // 2)
+    regions = {"one": half, "two/three": half + len(half)}
+    mesh = Mesh(points=mesh.points, cells=mesh.cells, boundaries=mesh.boundaries, regions=regions)
+    left = mesh.nodes(mesh.sides("left"))
+    conditions = {
+        "left": Dirichlet(mesh.points[left, 1] ** 2),
+        "right": Robin(np.linspace(1, 2, len(mesh.sides("right"))), ambient="y"),
+        "*": Neumann(0.5),
+    }
+    return Case(
+        mesh,
+        Heat(),
+        conditions=conditions,
+        coefficients={"conductivity": {"one": 1.0, "two/three": 4.0}},
+        source=mesh.points[:, 0],
+    )
+
+
+def stored(folder, solution):
+    (folder / SHARDS).mkdir()
+    graph, schema = build_graph(solution.case, solution), schema_of(solution.case.equation, 2)
+    arrays = {0: pack(solution, graph)}
+    (folder / SHARDS / "00000.safetensors").write_bytes(shard_bytes({"first": 0, "samples": []}, arrays))
+    manifest = {"recipe": {}, "seed": 0, "count": 1, "shard_size": 1, "schema": schema, "shards": {}}
+    return Store(folder, Manifest(**manifest, samples=(Record(0, 0),))), graph
+
+
+def assert_same_mesh(a, b):
+    np.testing.assert_array_equal(a.points, b.points)
+    for kind in ("cells", "boundaries", "regions", "point_data", "cell_data"):
+        one, other = getattr(a, kind), getattr(b, kind)
+        assert list(one) == list(other)
+        assert all(np.array_equal(one[k], other[k]) for k in one)
+
+
+def assert_same_graph(a, b):
+    a, b = a.to_dict(), b.to_dict()
+    assert set(a) == set(b)
+    assert all(a[k].dtype == b[k].dtype and torch.equal(a[k], b[k]) for k in a)
+
+
+def test_case_solution_and_graph_come_back(tmp_path):
+    case = every_kind_of_value()
+    solution = solve(case)
+    store, graph = stored(tmp_path, solution)
+    again = store.read_solution(0)
+    assert_same_mesh(case.mesh, again.case.mesh)
+    assert_same_mesh(case.mesh, store.read_case(0).mesh)
+    for name, condition in case.conditions.items():
+        assert write_condition(condition) == write_condition(again.case.conditions[name])
+    assert again.case.coefficients == case.coefficients
+    np.testing.assert_array_equal(again.values, solution.values)
+    np.testing.assert_array_equal(solve(again.case).values, solution.values)
+    assert_same_graph(store.read_graph(0), graph)
+    assert "seconds" not in again.made_by
+
+
+def test_blocks_of_cells_keep_their_order(tmp_path):
+    points = np.array([[0, 0], [1, 0], [2, 0], [0, 1], [1, 1]], dtype=float)
+    mesh = Mesh(points=points, cells={"triangle": [[1, 2, 4]], "quad": [[0, 1, 4, 3]]}, regions={"a": [1]})
+    swapped = Mesh(points=points, cells={"quad": [[0, 1, 4, 3]], "triangle": [[1, 2, 4]]}, regions={"a": [0]})
+    for i, one in enumerate((mesh, swapped)):
+        (tmp_path / str(i)).mkdir()
+        store, _ = stored(tmp_path / str(i), solve(Case(one, Heat(), conditions={"*": Dirichlet("x")})))
+        assert_same_mesh(store.read_case(0).mesh, one)
+
+
+def test_the_dataset_gives_what_the_sample_was_made_of(dataset, tiny):
+    for i in (0, 7, len(dataset) - 1):
+        solution = solve(tiny.draw(np.random.default_rng([3, dataset.ids[i]])))
+        np.testing.assert_array_equal(dataset.solution(i).values, solution.values)
+        assert_same_mesh(dataset.case(i).mesh, solution.case.mesh)
+        graph = dataset[i]
+        assert graph.pop("sample").tolist() == [dataset.ids[i]]
+        assert_same_graph(graph, build_graph(solution.case, solution))
+
+
+def test_items_are_independent_of_each_other(dataset):
+    dataset[0].x.fill_(7.0)
+    assert not (dataset[0].x == 7.0).any()
+    with pytest.raises(IndexError):
+        dataset[len(dataset)]
+    assert len(list(dataset)) == len(dataset)
+
+
+def test_loaders_batch_it_with_and_without_workers(dataset):
+    batches = [next(iter(DataLoader(dataset, batch_size=5, num_workers=n))) for n in (0, 2)]
+    assert batches[0].sample.tolist() == list(dataset.ids[:5])
+    assert_same_graph(*batches)
+    assert_same_graph(pickle.loads(pickle.dumps(dataset))[0], dataset[0])  # as for workers that are not forked
+
+
+def test_splits_are_disjoint_and_complete_and_share_no_shape(dataset):
+    parts = {name: dataset.split(name) for name in SPLITS}
+    assert sorted(i for part in parts.values() for i in part.ids) == list(dataset.ids)
+    shapes = {name: {geometry_id(part.case(i).mesh) for i in range(len(part))} for name, part in parts.items()}
+    assert all(shapes.values())
+    assert not any(shapes[a] & shapes[b] for a in shapes for b in shapes if a < b)
+    with pytest.raises(StoreError, match="train, validation, test"):
+        dataset.split("dev")
+
+
+@given(st.sets(st.integers(0, 10**6).map(str), max_size=60), st.integers(0, 99))
+def test_splits_have_their_fractions(names, seed):
+    found = list(splits([*names, *names], seed).values())
+    held = max(round(len(names) / 10), int(len(names) >= 3))
+    assert [found.count(k) for k in SPLITS] == [len(names) - 2 * held, held, held]
+    assert splits(sorted(names), seed) == splits(names, seed)
+
+
+def test_export(dataset, tmp_path):
+    formats = pytest.importorskip("geometries.formats")
+    if not hasattr(formats, "write"):
+        pytest.skip("no writer")
+    dataset.export(1, tmp_path / "one.vtu")
+    assert (tmp_path / "one.vtu").stat().st_size
+
+
+def test_check_finds_any_damaged_byte(copy):
+    MeshDataset.open(copy).check()
+    shard = sorted((copy / SHARDS).iterdir())[2]
+    whole = bytearray(shard.read_bytes())
+    for at in (20, len(whole) // 2, len(whole) - 1):
+        whole[at] ^= 1
+        shard.write_bytes(whole)
+        with pytest.raises(StoreError, match=f"1 of .* damaged or missing: {shard.name}"):
+            MeshDataset.open(copy).check()
+        whole[at] ^= 1
+    shard.write_bytes(whole)
+    MeshDataset.open(copy).check()
+
+
+@pytest.mark.parametrize("how", ["missing", "cut", "empty", "other"])
+def test_a_bad_shard_is_named(copy, how):
+    shard = copy / SHARDS / "00000.safetensors"
+    content = {"cut": shard.read_bytes()[:-9], "empty": b"", "other": b"\x08\0\0\0\0\0\0\0{}      ", "missing": b""}[
+        how
+    ]
+    shard.unlink() if how == "missing" else shard.write_bytes(content)
+    with pytest.raises(StoreError, match=r"00000\.safetensors .*(missing|damaged).* run the generation again"):
+        MeshDataset.open(copy)[0]
+
+
+def test_a_newer_major_version_is_refused_and_a_minor_one_read(copy):
+    path = copy / "manifest.json"
+    given = json.loads(path.read_text())
+    for version, refused in (([1, 9], False), ([2, 0], True)):
+        path.write_text(json.dumps(given | {"version": version, "more": 1}))
+        if refused:
+            with pytest.raises(StoreError, match=r"version 2\.0; this meshops reads up to 1\.x: update"):
+                MeshDataset.open(copy)
+        else:
+            assert len(MeshDataset.open(copy)) == len(given["samples"])
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": "meshops-data", "version": 3}', '{"format": "other"}'])
+def test_a_bad_manifest_is_named(copy, text):
+    (copy / "manifest.json").write_text(text)
+    with pytest.raises(StoreError, match=r"manifest\.json"):
+        MeshDataset.open(copy)
+
+
+def test_a_folder_without_manifest_is_no_data_set(tmp_path):
+    with pytest.raises(StoreError, match="expected a data set"):
+        MeshDataset.open(tmp_path)
+
+
+def test_shards_depend_on_their_content_only(tiny):
+    entry, arrays = make_sample(tiny, 3, 0)
+    header = {"first": 0, "recipe": tiny.to_spec(), "samples": [entry]}
+    backwards = dict(reversed(list(arrays.items())))
+    assert len({shard_bytes(header, {0: a}) for a in (arrays, backwards, arrays)}) == 1
+
+
+def test_large_sets_open_quickly(tmp_path):
+    schema = schema_of(Heat(), 2)
+    samples = tuple(Record(i, i // 16, f"{i:016x}", "train") for i in range(100_000))
+    whole = {"recipe": {}, "seed": 0, "count": len(samples), "shard_size": 16, "schema": schema, "shards": {}}
+    Manifest(samples=samples, **whole).write(tmp_path)
+    start = time.process_time()
+    assert len(MeshDataset.open(tmp_path)) == 100_000
+    assert time.process_time() - start < 1.0
+
+
+def test_samples_of_several_shards_are_read_through_few_open_files(dataset):
+    assert [int(dataset[i].sample) for i in range(len(dataset))] == list(dataset.ids)
+    shard = open_shard(dataset.folder / SHARDS / "00001.safetensors")
+    assert shard is open_shard(shard.path)
+    assert Recipe.from_spec(shard.header["recipe"])
