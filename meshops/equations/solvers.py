@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,12 +68,24 @@ def direct(matrix: csr_array, rhs: Floats) -> tuple[Floats, int]:
     return factors.solve(rhs), 1
 
 
+@contextmanager
+def _fixed_numpy_seed() -> Iterator[None]:
+    """Make pyamg's spectral estimates, which draw from numpy's global generator, the same each time; then restore it."""
+    state = np.random.get_state()  # noqa: NPY002
+    np.random.seed(0)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
+
+
 def conjugate_gradients(matrix: csr_array, rhs: Floats) -> tuple[Floats, int]:
     """Solve by conjugate gradients preconditioned with one V-cycle of smoothed aggregation."""
     import pyamg
     from scipy.sparse import csr_matrix
 
-    levels = pyamg.smoothed_aggregation_solver(csr_matrix(matrix), max_coarse=200)
+    with _fixed_numpy_seed():
+        levels = pyamg.smoothed_aggregation_solver(csr_matrix(matrix), max_coarse=200)
     residuals: list[float] = []
     values = levels.solve(rhs, tol=TOLERANCE, accel="cg", maxiter=200, residuals=residuals)
     reached = np.linalg.norm(rhs - matrix @ values)

@@ -43,6 +43,7 @@ class MeanField(Baseline):
     name = "mean field"
 
     def __init__(self, train: Sequence[MeshGraph]) -> None:
+        """Fit the mean."""
         total = sum((g.mass[:, None] * g.y).sum(0).double().numpy() for g in train)
         self.mean = total / sum(float(g.mass.sum()) for g in train)
 
@@ -61,6 +62,7 @@ class NearestSample(Baseline):
     name = "nearest sample"
 
     def __init__(self, train: Sequence[MeshGraph]) -> None:
+        """Keep the training graphs and a search tree of their features."""
         self.train = train
         features = np.stack([boundary_moments(g) for g in train])
         spread = features.std(0)

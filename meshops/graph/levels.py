@@ -51,7 +51,8 @@ def _aggregate(pos: Floats, edge_index: Ints) -> Ints:
     if not edge_index.size:
         return np.arange(n)
     length = np.linalg.norm(pos[edge_index[0]] - pos[edge_index[1]], axis=1)
-    weight = 1.0 / np.maximum(length, np.finfo(float).tiny)
+    # Rounded, so that edges of one length in millimetres are of one length in metres too: ties decide alike.
+    weight = np.round(length.max() / np.maximum(length, 1e-9 * length.max()), 6)
     diagonal = np.bincount(edge_index[1], weight, n)
     loops = np.arange(n)
     rows, cols = np.concatenate([edge_index[1], loops]), np.concatenate([edge_index[0], loops])

@@ -206,3 +206,13 @@ def test_cells_without_an_element_are_refused() -> None:
     ):
         with pytest.raises(UnsupportedCells, match=said):
             solve(Case(mesh, Heat(), conditions={"*": Dirichlet(0)}))
+
+
+def test_multigrid_gives_the_same_bits_each_time_and_leaves_the_global_generator_alone() -> None:
+    mesh = Grid(shape=(70, 70), cell="triangle").mesh()
+    case = Case(mesh, Heat(), conditions={"left": Dirichlet(0.0)}, source=1.0)
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    first, second = solve(case), solve(case)
+    assert first.made_by["solver"] == "cg+amg"
+    assert (first.values == second.values).all()
+    assert (np.random.get_state()[1] == before).all()  # noqa: NPY002

@@ -1,0 +1,61 @@
+"""Muon for the matrices inside a network and AdamW for the rest, as one optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import AdamW, Muon, Optimizer
+
+LEAST = 32  # a weight with fewer rows or columns is an input, an output or a small map: AdamW's
+
+
+class MuonAdamW(Optimizer):
+    """Muon (https://kellerjordan.github.io/posts/muon) on matrices of at least 32 rows and columns, else AdamW.
+
+    Muon's step is the momentum's nearest orthogonal matrix, scaled so that its root mean square is that of AdamW's
+    step (arXiv 2502.16982), so that one learning rate serves both. Weights decay, biases and norms do not.
+    """
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float, weight_decay: float) -> None:
+        """Sort the parameters; one group each for Muon's matrices, AdamW's matrices and the rest."""
+        given = [p for p in parameters if p.requires_grad]
+        large = [p for p in given if p.dim() == 2 and min(p.shape) >= LEAST]
+        small = [p for p in given if p.dim() >= 2 and not (p.dim() == 2 and min(p.shape) >= LEAST)]
+        rest = [p for p in given if p.dim() < 2]
+        super().__init__(given, {"lr": lr})
+        groups = [{"params": small, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
+        adamw = [AdamW([g for g in groups if g["params"]], lr=lr, fused=True)] if small or rest else []
+        muon = [Muon(large, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")] if large else []
+        self.parts: list[Optimizer] = [*muon, *adamw]
+        self._join()
+
+    def _join(self) -> None:
+        """Share the parts' groups and states, so that whoever changes a learning rate here changes it there."""
+        self.param_groups = [group for part in self.parts for group in part.param_groups]
+        self.state.clear()
+        for part in self.parts:
+            self.state.update(part.state)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # noqa: ANN401  (as in torch)
+        """Take a step with both."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for part in self.parts:
+            part.step()
+        return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the states of both."""
+        return {"parts": [part.state_dict() for part in self.parts]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        for part, state in zip(self.parts, state_dict["parts"], strict=True):
+            part.load_state_dict(state)
+        self._join()

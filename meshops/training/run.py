@@ -1,0 +1,81 @@
+"""`Run`: all that the weights at the end of training depend on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from meshops.data import Normalization
+from meshops.graph import MeshGraph, Schema
+from meshops.operators import Operator, build
+from meshops.training.errors import TrainingError
+from meshops.training.seeds import seeded
+from meshops.training.settings import Settings
+
+Graphs = Sequence[MeshGraph]
+CLOSE = 1e-4  # of its own scale, that a normalization may differ by and be of the same data
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Data, the operator by `name` and `options`, and settings. Raises `TrainingError` for empty sets."""
+
+    train_set: Graphs
+    validation_set: Graphs
+    name: str
+    options: Mapping[str, Any]
+    schema: Schema
+    settings: Settings
+    normalization: Normalization
+
+    def operator(self) -> Operator:
+        """Return the operator as it is before training, a pure function of the seed."""
+        with seeded(self.settings.seed):
+            return build(self.name, self.schema, dict(self.options))
+
+    def identity(self) -> dict[str, Any]:
+        """Return what two runs that may go on with each other have in common, as plain values."""
+        counts = {"training graphs": len(self.train_set), "validation graphs": len(self.validation_set)}
+        own = {"operator": self.name, "options": dict(self.options), "schema": self.schema.to_json(), **counts}
+        return json.loads(json.dumps(own | self.settings.identity()))
+
+    def origin(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps, for `following`."""
+        return {"identity": json.dumps(self.identity()), "normalization": self.normalization.to_tensors()}
+
+    def following(self, origin: Mapping[str, Any]) -> Run:
+        """Return this run with the normalization of the one that it goes on with.
+
+        Raises `TrainingError` where they differ.
+        """
+        before, now = json.loads(origin["identity"]), self.identity()
+        for name in sorted({*before, *now}):
+            if before.get(name) != now.get(name):
+                raise TrainingError(_differs(name, before.get(name), now.get(name)))
+        tensors, kept = self.normalization.to_tensors(), origin["normalization"]
+        for name, values in kept.items():
+            if not torch.allclose(values, tensors[name], rtol=CLOSE, atol=CLOSE):
+                raise TrainingError(_differs("training data", "of other values", f"other in {name}"))
+        return replace(self, normalization=Normalization.from_tensors(kept))
+
+
+def _differs(name: str, before: object, now: object) -> str:
+    return f"the run to resume has {name} {before!r}, this one {now!r}; give the same, or train in another folder."
+
+
+def make_run(train_set: Graphs, validation_set: Graphs, *, schema: Schema | None, **given: Any) -> Run:  # noqa: ANN401
+    """Return the run with a normalization of its own, fitted on the training set only."""
+    for name, graphs in (("training", train_set), ("validation", validation_set)):
+        if not len(graphs):
+            raise TrainingError(f"the {name} set is empty; expected at least one graph. Generate more.")
+    schema = schema or getattr(train_set, "schema", None)
+    if schema is None:
+        raise TrainingError("the training set has no schema; expected a data set, or a list with schema=...")
+    if getattr(validation_set, "schema", schema) != schema:
+        raise TrainingError("the training and the validation set differ in equation or dimension; give two of one.")
+    normalization = Normalization.fit(train_set, schema)
+    return Run(train_set, validation_set, schema=schema, normalization=normalization, **given)

@@ -1,0 +1,69 @@
+"""How to train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from math import isfinite
+from typing import Any
+
+from meshops.training.errors import TrainingError
+
+_FREE = {"epochs", "minutes", "accelerator", "devices", "strategy", "workers", "save_every", "progress"}
+
+PRECISIONS = ("32-true", "bf16-mixed")  # float16 overflows, and graphs are float32
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How long and how to train; exactly one of `epochs` and `minutes` is given.
+
+    - `minutes` counts everything from the first step on, validation included, and goes on counting after `resume`.
+    - `batch_size` is that of one device. `learning_rate` is the highest of the schedule; see `optimizers`.
+    - `accelerator`, `devices`, `strategy` and `precision` (32-true or bf16-mixed) are those of Lightning's `Trainer`.
+    - `workers` processes read the training data; 0 for data in memory. `save_every` seconds a checkpoint is written.
+
+    Raises `TrainingError` for values out of range.
+    """
+
+    epochs: int | None = None
+    minutes: float | None = None
+    batch_size: int = 8
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    seed: int = 0
+    precision: str = "32-true"
+    accelerator: str = "auto"
+    devices: int | str = "auto"
+    strategy: str = "auto"
+    workers: int = 0
+    save_every: float = 20.0
+    progress: bool = True
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if (self.epochs is None) == (self.minutes is None):
+            raise TrainingError(f"found epochs={self.epochs} and minutes={self.minutes}; give exactly one of the two.")
+        if self.precision not in PRECISIONS:
+            raise TrainingError(f"precision is {self.precision!r}; expected one of {', '.join(PRECISIONS)}.")
+        for name in ("epochs", "batch_size"):
+            self._require(name, lambda v: v is None or (isinstance(v, int) and v >= 1), "a whole number of at least 1")
+        for name in ("minutes", "learning_rate"):
+            self._require(name, lambda v: v is None or (isfinite(v) and v > 0), "a number above 0")
+        for name in ("weight_decay", "seed", "workers", "save_every"):
+            self._require(name, lambda v: isfinite(v) and v >= 0, "a number of at least 0")
+
+    def _require(self, name: str, holds: Callable[[Any], bool], expected: str) -> None:
+        value = getattr(self, name)
+        if not holds(value):
+            raise TrainingError(f"{name} is {value!r}; expected {expected}.")
+
+    def identity(self) -> dict[str, object]:
+        """Return what a resumed run must have in common with the one that it goes on with."""
+        return {name: value for name, value in asdict(self).items() if name not in _FREE}
+
+    def done(self, *, step: int, seconds: float, epoch_steps: int) -> float:
+        """Return how much of the run is done, in [0, 1]."""
+        if self.epochs is not None:
+            return min(1.0, step / (self.epochs * epoch_steps))
+        return min(1.0, seconds / (60 * (self.minutes or 0.0)))

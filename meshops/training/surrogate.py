@@ -1,0 +1,193 @@
+"""`Surrogate`: a trained operator with its scaling: what a user saves, loads and solves with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from meshops.data import Normalization
+from meshops.graph import Case, MeshGraph, MeshopsError, Schema, Solution, build_graph, schema_of
+from meshops.operators import Operator, build
+from meshops.training.errors import SurrogateError
+from meshops.training.files import atomic_write
+from meshops.training.seeds import seeded
+
+DESCRIPTION, TENSORS = "surrogate.json", "operator.safetensors"
+FORMAT, VERSION = "meshops surrogate", (1, 0)
+_OPERATOR, _NORMALIZATION = "operator/", "normalization/"
+
+
+@dataclass(frozen=True, eq=False)
+class Surrogate:
+    """An operator, the normalization of its graphs, and how it came to be.
+
+    It was built by `name` in the registry with `options`, and trained as `training` says in plain values.
+
+    A folder holds it: `surrogate.json` says what it is, `operator.safetensors` has the weights, the normalization and
+    the record of training. From one save of a run to the next only the latter changes, so a kill in between leaves a
+    whole surrogate.
+    """
+
+    operator: Operator
+    normalization: Normalization
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def schema(self) -> Schema:
+        """What the graphs look like that it takes."""
+        return self.operator.schema
+
+    @torch.no_grad()
+    def predict(self, graph: MeshGraph) -> Tensor:
+        """Return the (N, C) fields of a graph or a batch, as `build_graph` scales them, on the CPU.
+
+        Essential values are exact. Raises `SurrogateError` for a graph of other features.
+        """
+        self._require_features(graph)
+        self.operator.eval()
+        device = next(self.operator.parameters()).device
+        values = self.operator(self.normalization.apply(graph).to(device)).cpu()
+        return torch.where(graph.fixed, graph.fixed_value, self.normalization.undo(values))
+
+    def solve(self, case: Case) -> Solution:
+        """Return the predicted solution of `case`, in its own units; essential values are exact.
+
+        Raises `SurrogateError` for another equation or dimension than it was trained for.
+        """
+        self._require_case(case)
+        start = time.perf_counter()
+        graph = build_graph(case)
+        built = time.perf_counter()
+        values = self.predict(graph).double().numpy()
+        columns = [case.equation.scaling(case).undo(name, values[:, i]) for i, name in enumerate(self.schema.y)]
+        values = np.where(np.isnan(case.fixed), columns[0], case.fixed)
+        seconds = {"graph": built - start, "predict": time.perf_counter() - built}
+        return case.solution(values, surrogate=self.name, seconds=seconds)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the two files into `folder`, which is made if need be; what is there is replaced."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(self._description(), indent=2) + "\n"
+        tensors = {_OPERATOR + k: v for k, v in self.operator.state_dict().items()}
+        tensors |= {_NORMALIZATION + k: v for k, v in self.normalization.to_tensors().items()}
+        tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+        facts = {"training": json.dumps(dict(self.training)), "describes": _digest(text.encode())}
+        facts["sha256"] = _sum(tensors)
+        with atomic_write(folder / TENSORS) as beside:
+            save_file(tensors, beside, metadata=facts)
+        with atomic_write(folder / DESCRIPTION) as beside:
+            beside.write_text(text, encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Surrogate:
+        """Read what `save` wrote, with nothing in it run.
+
+        Raises `SurrogateError` where files are missing, damaged, not of one surrogate or of a newer version.
+        """
+        folder = Path(folder)
+        text = _read(folder / DESCRIPTION)
+        given = _parse(folder, text)
+        tensors, facts = _read_tensors(folder / TENSORS)
+        if facts.get("describes") != _digest(text):
+            raise SurrogateError(f"{str(folder)!r}: {DESCRIPTION} and {TENSORS} are of two surrogates; copy it again.")
+        if facts.get("sha256") != _sum(tensors):
+            raise SurrogateError(f"{str(folder / TENSORS)!r} is damaged: its checksum differs; copy it again.")
+        try:
+            with seeded(0):  # what is drawn is replaced
+                operator = build(given["operator"], Schema.from_json(given["schema"]), given["options"])
+            operator.load_state_dict(_within(tensors, _OPERATOR))
+            normalization = Normalization.from_tensors(_within(tensors, _NORMALIZATION))
+            training = json.loads(facts["training"])
+        except (KeyError, TypeError, ValueError, RuntimeError, MeshopsError) as error:
+            reason = str(error).splitlines()[0]
+            raise SurrogateError(f"{str(folder)!r} does not fit this version of meshops: {reason}") from error
+        return cls(operator.eval(), normalization, given["operator"], given["options"], training)
+
+    def _description(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "version": list(VERSION),
+            "operator": self.name,
+            "options": dict(self.options),
+            "schema": self.schema.to_json(),
+        }
+
+    def _require_case(self, case: Case) -> None:
+        found, dim = case.equation.name, case.mesh.space_dim
+        if (found, dim) != (self.schema.equation, self.schema.dim):
+            raise SurrogateError(
+                f"the case is {found!r} in {dim}-D; this surrogate was trained for {self.schema.equation!r} in "
+                f"{self.schema.dim}-D. Solve with one trained for such cases, or without."
+            )
+        if schema_of(case.equation, dim) != self.schema:
+            raise SurrogateError(f"this surrogate was trained for another version of {found!r}; train it again.")
+
+    def _require_features(self, graph: MeshGraph) -> None:
+        schema = self.schema
+        found = (graph.pos.shape[1], graph.x.shape[1], graph.boundary_x.shape[1])
+        expected = (schema.dim, len(schema.x), len(schema.boundary_x))
+        if found != expected:
+            raise SurrogateError(
+                f"the graph has {found} columns of pos, x and boundary_x; this surrogate takes {expected}, for "
+                f"{schema.equation!r} in {schema.dim}-D."
+            )
+
+
+def _within(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SurrogateError(f"{str(path.parent)!r} is no surrogate: {path.name}: {error.strerror}.") from error
+
+
+def _parse(folder: Path, text: bytes) -> dict[str, Any]:
+    try:
+        given = json.loads(text)
+        fits, version = given["format"] == FORMAT, tuple(given["version"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise SurrogateError(f"{str(folder / DESCRIPTION)!r} is damaged: {error}.") from error
+    if not fits:
+        raise SurrogateError(f"{str(folder / DESCRIPTION)!r} is of format {given['format']!r}; expected {FORMAT!r}.")
+    if version[:1] > VERSION[:1]:
+        raise SurrogateError(
+            f"{str(folder)!r} has version {given['version']}; expected {VERSION[0]}.x; upgrade meshops."
+        )
+    return given
+
+
+def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise SurrogateError(f"{str(path)!r} is damaged: {error}.") from error
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _sum(tensors: Mapping[str, Tensor]) -> str:
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        total.update(name.encode())
+        total.update(tensors[name].reshape(-1).view(torch.uint8).numpy())
+    return total.hexdigest()

@@ -1,0 +1,62 @@
+"""Muon and AdamW as one optimizer."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from meshops.training.muon import MuonAdamW
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 40), nn.Tanh(), nn.Linear(40, 40), nn.Tanh(), nn.Linear(40, 1)).double()
+
+
+def train(net: nn.Module, optimizer: MuonAdamW, steps: range) -> list[float]:
+    losses = []
+    for step in steps:
+        x = torch.randn(16, 3, generator=torch.Generator().manual_seed(step), dtype=torch.float64)
+        loss = (net(x) - x.prod(1, keepdim=True)).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss))
+    return losses
+
+
+def test_muons_step_evens_out_the_singular_values() -> None:
+    """Of the inner matrix: those of the step lie near 1, those of its gradient far apart; AdamW's are left alone."""
+    net = network()
+    before = net[2].weight.detach().clone()
+    train(net, MuonAdamW(net.parameters(), lr=1e-2, weight_decay=0.0), range(1))
+    assert spread(net[2].weight.detach() - before) < 2
+    assert spread(net[2].weight.grad) > 5
+
+
+def spread(matrix: Tensor) -> float:
+    values = torch.linalg.svdvals(matrix)
+    return float(values[0] / values[4])
+
+
+def test_saved_and_restored_goes_on_with_the_same_bits() -> None:
+    whole, halves = network(), network()
+    whole_losses = train(whole, MuonAdamW(whole.parameters(), lr=1e-2, weight_decay=1e-2), range(8))
+    first = MuonAdamW(halves.parameters(), lr=1e-2, weight_decay=1e-2)
+    losses = train(halves, first, range(4))
+    again = MuonAdamW(halves.parameters(), lr=1.0, weight_decay=0.0)
+    again.load_state_dict(copy.deepcopy(first.state_dict()))
+    assert losses + train(halves, again, range(4, 8)) == whole_losses
+    assert all((a == b).all() for a, b in zip(whole.parameters(), halves.parameters(), strict=True))
+
+
+def test_a_learning_rate_set_on_the_whole_reaches_both() -> None:
+    net = network()
+    optimizer = MuonAdamW(net.parameters(), lr=1e-2, weight_decay=0.0)
+    for group in optimizer.param_groups:
+        group["lr"] = 0.0
+    before = [p.detach().clone() for p in net.parameters()]
+    train(net, optimizer, range(2))
+    assert all((a == b).all() for a, b in zip(before, net.parameters(), strict=True))

@@ -1,0 +1,192 @@
+"""What training does and does not."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from copy import copy
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch_geometric.data import Batch
+
+from meshops.training import NonFiniteLoss, Settings, Surrogate, TrainingError
+from meshops.training.batches import Order
+from meshops.training.files import LAST
+from meshops.training.losses import relative_l2
+from meshops.training.optimizers import course
+from tests.training.small import TRAIN, graphs, same_bits, train_small
+
+ORDERS = st.builds(Order, st.integers(1, 40), st.integers(1, 9), st.integers(0, 5))
+
+
+@given(ORDERS, st.integers(0, 3))
+def test_an_epoch_sees_every_sample_once(order, epoch):
+    steps = range(epoch * order.steps, (epoch + 1) * order.steps)
+    seen = [i for step in steps for i in order.batch(step)]
+    assert sorted(seen) == list(range(order.count))
+    assert all(len(order.batch(step)) == order.size for step in steps[:-1])
+
+
+@given(ORDERS, st.integers(0, 60), st.integers(1, 30))
+def test_the_order_does_not_depend_on_where_it_begins(order, start, length):
+    found = list(order.batches(start, lambda step: step < start + length))
+    assert found == [order.batch(start + i) for i in range(length)]
+
+
+@given(st.integers(1, 40), st.integers(1, 5), st.integers(2, 4), st.integers(0, 20))
+def test_devices_share_an_epoch(count, size, world, epoch):
+    orders = [Order(count, size, 0, rank, world) for rank in range(world)]
+    steps = range(epoch * orders[0].steps, (epoch + 1) * orders[0].steps)
+    assert {i for o in orders for step in steps for i in o.batch(step)} == set(range(count))
+    assert all(o.batch(step) for o in orders for step in steps)
+
+
+def test_epochs_differ():
+    order = Order(50, 5, 0)
+    assert not (order.epoch(0) == order.epoch(1)).all()
+
+
+def test_the_loss_is_relative_and_free_of_units(samples):
+    graph = samples[0]
+    error = relative_l2(graph.y + 0.1 * graph.y, graph.y, graph)
+    assert torch.allclose(error, torch.tensor([0.1]))
+    assert torch.allclose(relative_l2(7.7 * graph.y, 7 * graph.y, graph), error)
+    heavy = copy(graph)
+    heavy.mass = 5 * graph.mass
+    assert torch.allclose(relative_l2(1.1 * graph.y, graph.y, heavy), error)
+
+
+def test_the_loss_counts_nodes_by_mass_and_each_graph_for_itself(samples):
+    first, second = samples[0], copy(samples[1])
+    second.mass = torch.rand_like(second.mass)
+    batch = Batch.from_data_list([first, second])
+    prediction = batch.y + torch.randn_like(batch.y)
+    size = [(g.mass @ g.y.square()).item() for g in (first, second)]
+    wrong = (prediction - batch.y).square().split([first.num_nodes, second.num_nodes])
+    expected = [(g.mass @ w).item() for g, w in zip((first, second), wrong, strict=True)]
+    found = relative_l2(prediction, batch.y, batch)
+    assert torch.allclose(found, (torch.tensor(expected) / torch.tensor(size)).sqrt())
+
+
+def test_a_perfect_prediction_has_a_finite_gradient(samples):
+    prediction = samples[0].y.clone().requires_grad_()
+    relative_l2(prediction, samples[0].y, samples[0]).sum().backward()
+    assert prediction.grad.isfinite().all()
+
+
+def test_the_learning_rate_rises_and_falls():
+    assert course(0.0) == course(1.0) == pytest.approx(0.01)
+    assert course(0.05) == pytest.approx(1.0)
+    assert all(course(0.05 + 0.01 * i) > course(0.06 + 0.01 * i) for i in range(94))
+
+
+def test_one_sample_is_overfitted(tmp_path):
+    only = graphs()[:1] * 20
+    train_small(tmp_path, train_set=only, epochs=6, batch_size=1, options={"width": 16, "cycles": 1})
+    assert torch.load(tmp_path / LAST, weights_only=True)["state"]["count"] == 0
+    last = (tmp_path / "metrics.jsonl").read_text().splitlines()[-1]
+    assert float(last.split('"loss": ')[1].split(",")[0]) < 0.05
+
+
+def test_the_seed_decides_the_weights(trained, tmp_path):
+    train_small(tmp_path / "same", save_every=0.0)
+    train_small(tmp_path / "other", seed=1)
+    assert same_bits(trained[0], tmp_path / "same")
+    assert not same_bits(trained[0], tmp_path / "other")
+
+
+def test_the_global_random_state_is_left_alone(tmp_path):
+    before = torch.get_rng_state()
+    train_small(tmp_path, epochs=1)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def poisoned(field):
+    """Training samples of which one becomes infinite the second time that it is read."""
+    good = graphs()[:TRAIN]
+
+    class Poisoned:
+        reads = 0
+
+        def __len__(self):
+            return len(good)
+
+        def __getitem__(self, index):
+            graph = copy(good[index])
+            graph.sample = torch.tensor([100 + index])
+            if index == 2:
+                self.reads += 1
+                if self.reads > 2:
+                    graph[field] = graph[field] * torch.inf
+            return graph
+
+        def __iter__(self):
+            return (self[i] for i in range(len(good)))
+
+    return Poisoned()
+
+
+@pytest.mark.parametrize("field", ["y", "x"])
+def test_a_non_finite_loss_stops_and_names_the_sample(tmp_path, field):
+    with pytest.raises(NonFiniteLoss, match="102") as caught:
+        train_small(tmp_path, train_set=poisoned(field), save_every=0.0)
+    assert caught.value.samples == (102,)
+    kept = torch.load(tmp_path / LAST, weights_only=True)
+    assert kept["done"]["step"] >= 1
+    assert all(v.isfinite().all() for v in kept["state_dict"].values())
+
+
+def test_minutes_are_a_budget(tmp_path):
+    surrogate = train_small(tmp_path, minutes=0.02)
+    done = torch.load(tmp_path / LAST, weights_only=True)["done"]
+    assert 1.2 <= done["seconds"] < 5
+    assert surrogate.training["step"] == done["step"] > 3
+
+
+def test_lightning_is_quiet(tmp_path, capfd, caplog, recwarn):
+    level = logging.getLogger("lightning.pytorch").level
+    train_small(tmp_path, epochs=1)
+    assert capfd.readouterr() == ("", "")
+    assert not recwarn.list
+    assert logging.getLogger("lightning.pytorch").level == level
+
+
+def test_empty_sets_and_lists_without_schema_are_refused(tmp_path, samples):
+    from meshops.training import train
+
+    for sets in ([[], samples], [samples, []], [samples, samples]):
+        with pytest.raises(TrainingError, match=r"empty|schema"):
+            train(*sets, folder=tmp_path, settings=Settings(epochs=1))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"epochs": 1, "minutes": 1.0}, {"epochs": 0}, {"minutes": -1.0}, {"epochs": 1, "learning_rate": float("nan")}],
+)
+def test_settings_are_checked(given):
+    with pytest.raises(TrainingError, match=r"found|expected"):
+        Settings(**given)
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from tests.training.small import train_small
+
+train_small(Path(sys.argv[1]), devices=2, strategy="ddp", epochs=2)
+"""
+
+
+@pytest.mark.slow
+def test_two_devices_share_the_work(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    run = [sys.executable, "script.py", str(tmp_path / "run")]
+    subprocess.run(run, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(Path.cwd())}, check=True, timeout=300)
+    assert torch.load(tmp_path / "run" / LAST, weights_only=True)["done"]["step"] == 4
+    assert Surrogate.load(tmp_path / "run").training["step"] in (2, 4)
