@@ -171,7 +171,7 @@ def test_nothing_is_run_as_code(file: Path) -> None:
 
 @pytest.mark.parametrize("file", sources("geometries", "meshops"), ids=ids)
 def test_only_the_command_line_prints(file: Path) -> None:
-    assert file == ROOT / "meshops/cli.py" or prints(parse(file)) == []
+    assert file == ROOT / "meshops/console.py" or prints(parse(file)) == []
 
 
 @pytest.mark.parametrize("folder", REGISTRIES)

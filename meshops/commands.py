@@ -1,0 +1,374 @@
+"""The commands: each function that `COMMANDS` lists is one; its signature and docstring are its help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import geometries
+from geometries.build import Reading
+from geometries.errors import MeshopsError
+from meshops import console
+
+
+def doctor() -> None:
+    """Tell what this machine lacks, and the one line that installs it.
+
+    Example: meshops doctor
+    """
+    from meshops.doctor import diagnose
+
+    findings = diagnose()
+    rows = [("ok" if f.ok else "missing", f.name, f.detail) for f in findings]
+    console.table("", ("", "what", "found"), rows)
+    for remedy in dict.fromkeys(f.remedy for f in findings if not f.ok and f.remedy):
+        console.line(f"run: {remedy}")
+
+
+def inspect(file: Path, *, size: float | None = None, json: bool = False) -> None:
+    """Show a CAD or mesh file: dimension, cells, boundaries, regions, extent, problems found.
+
+    Example: meshops inspect bracket.step
+
+    Args:
+        file: CAD or mesh file. A CAD file is meshed to count its facets.
+        size: Target edge length in the file's units (CAD only).
+        json: Print one JSON object.
+    """
+    from geometries import formats
+
+    reading = formats.inspect(file, size=size)
+    if json:
+        console.print_json(_report(reading))
+        return
+    part = reading.mesh
+    cells = ", ".join(f"{len(cells)} {kind}" for kind, cells in part.cells.items())
+    low, high = (" ".join(f"{v:.6g}" for v in corner) for corner in (part.points.min(0), part.points.max(0)))
+    facts = [
+        ("dimension", f"{part.dim}"),
+        ("points", f"{part.num_points}"),
+        ("cells", cells),
+        ("from", low),
+        ("to", high),
+    ]
+    console.table(file.name, ("", ""), facts)
+    sides = [(n, len(s), float(part.side_geometry(s)[2].sum())) for n, s in part.boundaries.items()]
+    console.table("boundaries", ("name", "facets", ("count", "length", "area")[part.dim - 1]), sides)
+    volume = [(n, len(c), float(part.measure[c].sum())) for n, c in part.regions.items()]
+    console.table("regions", ("name", "cells", ("length", "area", "volume")[part.dim - 1]), volume)
+    for problem in reading.problems:
+        console.line(f"note: {problem}")
+
+
+def _report(reading: Reading) -> dict[str, object]:
+    mesh = reading.mesh
+    return {
+        "dim": mesh.dim,
+        "points": mesh.num_points,
+        "cells": {kind: len(cells) for kind, cells in mesh.cells.items()},
+        "boundaries": {name: len(sides) for name, sides in mesh.boundaries.items()},
+        "regions": {name: len(cells) for name, cells in mesh.regions.items()},
+        "bounds": [mesh.points.min(0).tolist(), mesh.points.max(0).tolist()],
+        "problems": list(reading.problems),
+    }
+
+
+def mesh(
+    cad: Path,
+    *,
+    output: Path,
+    size: float | None = None,
+    dim: int | None = None,
+    order: int = 1,
+    names: Path | None = None,
+) -> None:
+    """Mesh a CAD file, keeping the names of its faces and solids.
+
+    Example: meshops mesh bracket.step -o bracket.vtu --size 2
+
+    Args:
+        cad: STEP, IGES or BREP file.
+        output: Mesh file to write; its extension chooses the format.
+        size: Target edge length in the file's units; a twentieth of the diagonal by default.
+        dim: 3 for solids, 2 for surfaces; 3 by default where there are solids.
+        order: 1 for straight cells, 2 for cells with mid-nodes.
+        names: A case file whose `boundaries` section names more faces.
+    """
+    from geometries import formats
+    from meshops.equations.case_file import names_of
+
+    reading = formats.inspect(cad, size=size, dim=dim, order=order)
+    part = reading.mesh
+    for name, selector in (names_of(names) if names else {}).items():
+        part = part.with_boundary(name, selector)
+    geometries.write(part, output)
+    for problem in reading.problems:
+        console.say(f"note: {problem}")
+    console.say(
+        f"wrote {output}: {part.num_points} points, {part.num_cells} cells, boundaries {', '.join(part.boundaries)}"
+    )
+
+
+def convert(source: Path, target: Path) -> None:
+    """Convert a mesh file, keeping names; the extensions choose the formats.
+
+    Example: meshops convert part.msh part.vtu
+
+    Args:
+        source: Mesh file to read.
+        target: Mesh file to write.
+    """
+    part = geometries.read(source)
+    geometries.write(part, target)
+    console.say(f"wrote {target}: {part.num_points} points, {part.num_cells} cells")
+
+
+def generate(
+    recipe: str,
+    *,
+    output: Path,
+    count: int = 400,
+    workers: int | None = None,
+    seed: int = 0,
+    scheduler: str | None = None,
+) -> None:
+    """Generate a data set: shapes, conditions and reference solutions. Run it again to resume.
+
+    Example: meshops generate bracket -o data/brackets --count 400
+
+    Args:
+        recipe: A recipe file (YAML), or the name of a shipped one (see `meshops recipes`).
+        output: Folder of the data set.
+        count: Number of samples.
+        workers: Number of processes; one a core by default.
+        seed: Every sample follows from it and its number, whatever the number of workers.
+        scheduler: Address of a Dask scheduler; a local cluster by default.
+    """
+    from meshops.data import Recipe
+    from meshops.data import generate as run
+
+    chosen = Recipe.load(recipe)
+    with console.progress("samples") as update:
+        samples = run(chosen, output, count=count, seed=seed, workers=workers, scheduler=scheduler, progress=update)
+    console.say(f"wrote {output}: {len(samples)} samples of {count}")
+
+
+def train(
+    data: Path,
+    *,
+    output: Path,
+    operator: str = "multigrid",
+    config: Path | None = None,
+    epochs: int | None = None,
+    minutes: float | None = None,
+    resume: bool = False,
+    seed: int = 0,
+) -> None:
+    """Train an operator on the training split of a data set; validation picks the best epoch.
+
+    Example: meshops train data/brackets -o runs/brackets --minutes 10
+
+    Args:
+        data: Folder of the data set.
+        output: Folder of the run: the surrogate and what resuming needs.
+        operator: See `meshops operators`.
+        config: YAML file with the operator's options, such as `width: 96`.
+        epochs: Number of passes over the training set; give this or minutes.
+        minutes: Training time; 10 by default.
+        resume: Continue the run in the output folder.
+        seed: Of the weights and of the order of samples.
+    """
+    from geometries import yaml_file
+    from meshops.data import MeshDataset
+    from meshops.training import Settings
+    from meshops.training import train as run
+
+    if epochs is not None and minutes is not None:
+        raise MeshopsError("found both --epochs and --minutes; give one of them.")
+    samples = MeshDataset.open(data)
+    run(
+        samples.split("train"),
+        samples.split("validation"),
+        folder=output,
+        settings=Settings(epochs=epochs, minutes=10.0 if epochs is None and minutes is None else minutes, seed=seed),
+        operator=operator,
+        options=yaml_file.load(config) if config else {},
+        resume=resume,
+    )
+    console.say(f"wrote {output}; next: meshops evaluate {output} {data}")
+
+
+def evaluate(run: Path, data: Path, *, split: str = "test", json: bool = False) -> None:
+    """Compare a trained operator with the reference and with baselines, on one split of a data set.
+
+    Example: meshops evaluate runs/brackets data/brackets
+
+    Args:
+        run: Folder of the run.
+        data: Folder of the data set.
+        split: test, validation or train.
+        json: Print one JSON object.
+    """
+    from meshops.data import MeshDataset
+    from meshops.evaluation import evaluate as compare
+    from meshops.training import Surrogate
+
+    samples = MeshDataset.open(data)
+    with console.progress("evaluating") as update:
+        result = compare(Surrogate.load(run), samples.split(split), samples.split("train"), progress=update)
+    if json:
+        console.print_json(result.to_json())
+        return
+    rows = [(result.operator, result.relative_l2), *((n, float(sum(e) / len(e))) for n, e in result.baselines.items())]
+    console.table(f"relative L2 on {len(result.samples)} samples ({split})", ("", "mean"), rows)
+
+
+def solve(
+    case: Path, *, output: Path, surrogate: Path | None = None, compare: bool = False, json: bool = False
+) -> None:
+    """Solve a case by the reference solver, or by a trained operator, and write fields that ParaView opens.
+
+    Example: meshops solve case.yaml -o answer.vtu
+
+    Args:
+        case: Case file (YAML).
+        output: File to write, .vtu.
+        surrogate: Folder of a run; its operator answers instead of the reference solver.
+        compare: Also solve by the reference, write both and their difference, and tell the relative error.
+        json: Print one JSON object.
+    """
+    from meshops.answer import answer, report
+
+    found = answer(case, run=surrogate, compare=compare)
+    found.solution.save(output)
+    if json:
+        console.print_json(report(found))
+        return
+    rows = [(n, *s.values()) for n, s in found.solution.summary().items()]
+    console.table(f"{case.name} → {output.name}", ("field", "min", "max", "mean"), rows)
+    console.table("", ("stage", "seconds"), list(found.seconds.items()))
+    if found.relative_l2 is not None:
+        console.line(f"relative L2 against the reference: {found.relative_l2:.4g}")
+
+
+def view(file: Path, *, field: str | None = None, screenshot: Path | None = None, html: Path | None = None) -> None:
+    """Show a CAD, mesh or solution file: its boundaries by name, or a field, beside its reference where both are there.
+
+    Example: meshops view answer.vtu --field temperature --screenshot answer.png
+
+    Args:
+        file: CAD file, mesh file, or a solution that `solve` wrote.
+        field: Point field to show; by default the file's only one, else the boundaries.
+        screenshot: PNG file to write.
+        html: HTML file to write, which a browser opens without a server.
+    """
+    from meshops.answer import scene_of
+    from meshops.viz import html as write_html
+    from meshops.viz import interact
+    from meshops.viz import screenshot as write_png
+
+    scene = scene_of(geometries.read(file), field, title=file.name)
+    if screenshot:
+        write_png(scene, screenshot)
+        console.say(f"wrote {screenshot}")
+    if html:
+        write_html(scene, html)
+        console.say(f"wrote {html}")
+    if not screenshot and not html:
+        interact(scene)
+
+
+def operators() -> None:
+    """List the operators.
+
+    Example: meshops operators
+    """
+    from meshops.operators import OPERATORS
+
+    rows = [(name, (o.__doc__ or "").strip().splitlines()[0], o.reference) for name, o in OPERATORS.items()]
+    console.table("", ("operator", "what", "reference"), rows)
+
+
+def equations() -> None:
+    """List the equations, with their coefficients and conditions.
+
+    Example: meshops equations
+    """
+    from meshops.equations import EQUATIONS
+
+    rows = [
+        (
+            e.name,
+            e.title,
+            ", ".join(f"{c.name} [{c.unit}]" for c in e.coefficients),
+            ", ".join(["dirichlet", *(c.key for c in e.terms)]),
+        )
+        for e in EQUATIONS.values()
+    ]
+    console.table("", ("equation", "", "coefficients", "conditions"), rows)
+
+
+def families() -> None:
+    """List the random families of shapes.
+
+    Example: meshops families
+    """
+    from geometries.families import FAMILIES
+
+    rows = [
+        (name, str(f.dim) if isinstance(f.dim, int) else "1 to 3", (f.__doc__ or "").strip().splitlines()[0])
+        for name, f in FAMILIES.items()
+    ]
+    console.table("", ("family", "dim", "what"), rows)
+
+
+def formats() -> None:
+    """List the file formats.
+
+    Example: meshops formats
+    """
+    from geometries.formats import FORMATS
+
+    rows = [
+        (f.name, " ".join(f.extensions), "yes" if f.read else "–", "yes" if f.write else "–", f.keeps)
+        for f in FORMATS.values()
+    ]
+    console.table("", ("format", "extensions", "read", "write", "kept"), rows)
+
+
+def recipes() -> None:
+    """List the shipped recipes for data sets.
+
+    Example: meshops recipes
+    """
+    from meshops.data import Recipe
+    from meshops.data import recipes as shipped
+
+    console.table("", ("recipe", "what"), [(name, Recipe.load(path).about) for name, path in shipped().items()])
+
+
+def demo(*, output: Path = Path("demo"), json: bool = False) -> None:
+    """Read the shipped bracket, train an operator on its siblings, solve the unseen bracket, compare, draw.
+
+    Example: meshops demo
+
+    Args:
+        output: Folder for the data set, the run, fields and pictures.
+        json: Print one JSON object.
+    """
+    from meshops.demo import run
+
+    result = run(output)
+    if json:
+        console.print_json(result.to_json())
+        return
+    console.table("relative L2, mass-weighted, of the scaled field", ("", "unseen shapes", "the part"), result.rows())
+    console.table("", ("stage", "seconds"), list(result.seconds.items()))
+    console.line(f"look at: {', '.join(str(p) for p in result.files)}")
+
+
+Command = Callable[..., None]
+COMMANDS: tuple[Command, ...] = (
+    doctor, inspect, mesh, convert, generate, train, evaluate, solve, view,
+    operators, equations, families, formats, recipes, demo,
+)  # fmt: skip

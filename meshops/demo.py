@@ -1,0 +1,118 @@
+"""The whole path on the shipped bracket: read, generate siblings, train, solve the unseen part, compare, draw."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.resources import as_file, files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from meshops import console
+from meshops.answer import Answer, compared, scene_of
+from meshops.data import MeshDataset, Recipe, generate
+from meshops.equations import Case
+from meshops.evaluation import Evaluation, baseline_errors, error_of, evaluate, fit_baselines
+from meshops.graph import build_graph
+from meshops.training import Settings, Surrogate, train
+from meshops.viz import boundaries_scene, html, screenshot
+
+COUNT = 480  # siblings: 384 to train, 48 to validate, 48 unseen
+MINUTES = 3.0
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Relative L2 errors of the operator and of each baseline, the seconds of each stage, and the files written."""
+
+    unseen: dict[str, float]
+    part: dict[str, float]
+    seconds: dict[str, float]
+    files: tuple[Path, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """Return the plain form."""
+        return {
+            "unseen": self.unseen,
+            "part": self.part,
+            "seconds": self.seconds,
+            "files": [str(path) for path in self.files],
+        }
+
+    def rows(self) -> list[tuple[str, float, float]]:
+        """Return the table: name, on unseen shapes, on the part."""
+        return [(name, error, self.part[name]) for name, error in self.unseen.items()]
+
+
+def run(folder: Path) -> Demo:
+    """Run the demo into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    seconds: dict[str, float] = {}
+    with _stage("read the STEP part", seconds):
+        with as_file(files("meshops") / "resources") as resources:
+            case = Case.read(resources / "bracket.yaml")
+        pictures = [folder / "boundaries.png", folder / "boundaries.html"]
+        scene = boundaries_scene(case.mesh, title="bracket.step")
+        screenshot(scene, pictures[0])
+        html(scene, pictures[1])
+    with _stage("generate siblings", seconds), console.progress("samples") as update:
+        samples = generate(Recipe.load("bracket"), folder / "data", count=COUNT, progress=update)
+    with _stage("train", seconds):
+        surrogate = _train(samples, folder / "run")
+    with _stage("evaluate on unseen shapes", seconds), console.progress("evaluating") as update:
+        unseen = evaluate(surrogate, samples.split("test"), samples.split("train"), progress=update)
+    with _stage("solve the part", seconds):
+        found = compared(surrogate.solve(case))
+        part = _part_errors(surrogate, found, samples.split("train"))
+    with _stage("write and draw", seconds):
+        answers = _write(found, folder)
+    seconds["reference solve of the part"] = found.seconds["reference"]
+    return Demo(_means(unseen), part, seconds, (*pictures, *answers))
+
+
+def _train(samples: MeshDataset, folder: Path) -> Surrogate:
+    """Train beside, then replace: a demo that is stopped leaves the last one's run."""
+    with TemporaryDirectory(prefix="run-", dir=folder.parent) as beside:
+        sets = (list(samples.split(name)) for name in ("train", "validation"))
+        train(*sets, folder=beside, schema=samples.schema, settings=Settings(minutes=MINUTES, batch_size=4))
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(beside, folder)
+    return Surrogate.load(folder)
+
+
+def _means(result: Evaluation) -> dict[str, float]:
+    return {result.operator: result.relative_l2} | {n: float(np.mean(e)) for n, e in result.baselines.items()}
+
+
+def _part_errors(surrogate: Surrogate, found: Answer, train_set: MeshDataset) -> dict[str, float]:
+    case = found.solution.case
+    name = case.equation.field
+    reference = case.solution(found.solution.fields[f"{name}_reference"])
+    graph = build_graph(case, reference)
+    baselines = fit_baselines(train_set[i] for i in range(len(train_set)))
+    own = error_of(surrogate.predict(graph).double().numpy(), graph)
+    errors = baseline_errors(baselines, case, graph)
+    return {surrogate.name: own} | {b.name: e for b, e in zip(baselines, errors, strict=True)}
+
+
+def _write(found: Answer, folder: Path) -> list[Path]:
+    paths = [folder / f"bracket.{kind}" for kind in ("vtu", "png", "html")]
+    found.solution.save(paths[0])
+    fields = {name: values[:, 0] for name, values in found.solution.fields.items()}
+    scene = scene_of(replace(found.solution.case.mesh, point_data=fields), None, title="bracket.step, an unseen part")
+    screenshot(scene, paths[1])
+    html(scene, paths[2])
+    return paths
+
+
+@contextmanager
+def _stage(name: str, seconds: dict[str, float]) -> Iterator[None]:
+    start = time.perf_counter()
+    console.say(f"{name} ...")
+    yield
+    seconds[name] = time.perf_counter() - start

@@ -1,0 +1,130 @@
+"""The command line: what goes in, what comes out, and that a wrong input is one line and exit code 2."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import geometries
+from geometries.families import FAMILIES
+from meshops.cli import main
+from meshops.commands import COMMANDS
+
+CASE = """\
+geometry: square.msh
+equation: heat
+coefficients: {conductivity: 2.0}
+conditions:
+  left: {dirichlet: 1}
+  right: {dirichlet: "3"}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a mesh and a case whose solution is 1 + 2 x."""
+    monkeypatch.chdir(tmp_path)
+    mesh = FAMILIES["grid"](shape=(5, 4), cell="triangle").sample(np.random.default_rng(0))
+    geometries.write(mesh, "square.msh")
+    Path("case.yaml").write_text(CASE)
+    return tmp_path
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
+    capsys.readouterr()
+    assert main(arguments) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_inspect_prints_one_object(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = said(capsys, "inspect", "square.msh", "--json")
+    assert set(found) == {"dim", "points", "cells", "boundaries", "regions", "bounds", "problems"}
+    assert (found["dim"], found["points"], found["cells"]) == (2, 30, {"triangle": 40})
+    assert found["boundaries"] == {"left": 4, "right": 4, "bottom": 5, "top": 5}
+    assert np.allclose(found["bounds"], [[0, 0], [1, 1]])
+
+
+def test_convert_keeps_names(folder: Path) -> None:
+    assert main(["convert", "square.msh", "square.vtu"]) == 0
+    assert set(geometries.read("square.vtu").boundaries) == {"left", "right", "bottom", "top"}
+
+
+def test_solve_writes_the_field_and_prints_one_object(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = said(capsys, "solve", "case.yaml", "-o", "answer.vtu", "--json")
+    assert found["fields"]["temperature"] == pytest.approx({"min": 1.0, "max": 3.0, "mean": 2.0})
+    assert {"assemble", "solve"} <= set(found["seconds"])
+    mesh = geometries.read("answer.vtu")
+    assert np.allclose(mesh.point_data["temperature"], 1 + 2 * mesh.points[:, 0])
+
+
+def test_view_writes_pictures(folder: Path) -> None:
+    assert main(["view", "square.msh", "--screenshot", "square.png", "--html", "square.html"]) == 0
+    assert Path("square.png").read_bytes().startswith(b"\x89PNG")
+    assert "<html" in Path("square.html").read_text()
+
+
+WRONG = {
+    "missing file": (["inspect", "none.msh"], "none.msh"),
+    "unknown extension": (["inspect", "case.yaml"], ".yaml"),
+    "unknown command": (["solv"], "solv"),
+    "missing argument": (["solve", "case.yaml"], "output"),
+    "unknown argument": (["inspect", "square.msh", "--fast"], "--fast"),
+    "size of a mesh": (["inspect", "square.msh", "--size", "1"], "size"),
+    "compare alone": (["solve", "case.yaml", "-o", "a.vtu", "--compare"], "--surrogate"),
+    "no surrogate there": (["solve", "case.yaml", "-o", "a.vtu", "--surrogate", "none"], "none"),
+    "unknown recipe": (["generate", "brackett", "-o", "data"], "bracket"),
+    "both budgets": (["train", "data", "-o", "run", "--epochs", "1", "--minutes", "1"], "--minutes"),
+    "no data set there": (["train", "none", "-o", "run"], "none"),
+    "unknown field": (["view", "square.msh", "--field", "heat", "--html", "a.html"], "heat"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_input_is_one_line(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments, hint = WRONG[name]
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1, err
+    assert hint in err
+    assert "Traceback" not in err
+
+
+def test_an_error_in_a_case_file_names_file_line_and_key(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("case.yaml").write_text(CASE.replace("left", "lefft"))
+    assert main(["solve", "case.yaml", "-o", "answer.vtu"]) == 2
+    line = capsys.readouterr().err
+    assert "case.yaml:5" in line
+    assert "conditions.lefft" in line
+    assert "did you mean 'left'?" in line
+
+
+def test_a_failure_leaves_what_was_there(folder: Path) -> None:
+    Path("answer.vtu").write_text("precious")
+    Path("case.yaml").write_text(CASE.replace("heat", "haet"))
+    assert main(["solve", "case.yaml", "-o", "answer.vtu"]) == 2
+    assert Path("answer.vtu").read_text() == "precious"
+
+
+@pytest.mark.parametrize("command", [c.__name__ for c in COMMANDS])
+def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"Example: meshops {command}" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("command", ["operators", "equations", "families", "formats", "recipes"])
+def test_lists_come_from_the_registries(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command]) == 0
+    expected = {
+        "operators": "multigrid",
+        "equations": "heat",
+        "families": "bracket",
+        "formats": "vtu",
+        "recipes": "corners",
+    }
+    assert expected[command] in capsys.readouterr().out
