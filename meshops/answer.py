@@ -36,7 +36,7 @@ def answer(path: Path, *, run: Path | None = None, compare: bool = False) -> Ans
     seconds = {"read": time.perf_counter() - start}
     if run is None:
         solution = solve_reference(case)
-        return Answer(solution, seconds | dict(solution.made_by["seconds"]))
+        return Answer(solution, seconds | solution.seconds)
     surrogate = Surrogate.load(run)
     start = time.perf_counter()
     solution = surrogate.solve(case)

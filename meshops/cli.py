@@ -7,6 +7,7 @@ import inspect as introspect
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 from jsonargparse import ArgumentParser
 
@@ -33,7 +34,11 @@ def _command_parser(function: Command, text: str) -> ArgumentParser:
     example = next(line for line in text.splitlines() if line.startswith("Example: "))
     sub = ArgumentParser(description=text.splitlines()[0], epilog=example, exit_on_error=False)
     parameters = introspect.signature(function, eval_str=True).parameters
-    flags = [n for n, p in parameters.items() if p.annotation is bool]
+    kinds = {n: p.annotation for n, p in parameters.items()}
+    for shared in (get_args(p.annotation)[0] for p in parameters.values() if p.kind is p.VAR_KEYWORD):
+        kinds |= get_type_hints(shared)
+        text += f"\n{introspect.getdoc(shared)}"
+    flags = [n for n, kind in kinds.items() if kind is bool]
     sub.add_function_arguments(function, as_positional=True, skip={*flags, "output"})
     for name in flags:
         sub.add_argument(f"--{name}", action="store_true", help=_help_of(text, name))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Unpack
 
 import geometries
-from geometries.build import Reading
 from geometries.errors import MeshopsError
+from geometries.formats import Options
 from meshops import console
 
 
@@ -25,79 +26,41 @@ def doctor() -> None:
         console.line(f"run: {remedy}")
 
 
-def inspect(file: Path, *, size: float | None = None, json: bool = False) -> None:
-    """Show a CAD or mesh file: dimension, cells, boundaries, regions, extent, problems found.
+def inspect(file: Path, *, json: bool = False, **options: Unpack[Options]) -> None:
+    """Show a CAD or mesh file: cells, boundaries, regions, unit, quality, problems, and names to choose from.
 
     Example: meshops inspect bracket.step
 
     Args:
         file: CAD or mesh file. A CAD file is meshed to count its facets.
-        size: Target edge length in the file's units (CAD only).
         json: Print one JSON object.
     """
     from geometries import formats
+    from meshops import inspection
 
-    reading = formats.inspect(file, size=size)
+    with console.working(f"reading {file.name}"):
+        reading = formats.inspect(file, **options)
     if json:
-        console.print_json(_report(reading))
-        return
-    part = reading.mesh
-    cells = ", ".join(f"{len(cells)} {kind}" for kind, cells in part.cells.items())
-    low, high = (" ".join(f"{v:.6g}" for v in corner) for corner in (part.points.min(0), part.points.max(0)))
-    facts = [
-        ("dimension", f"{part.dim}"),
-        ("points", f"{part.num_points}"),
-        ("cells", cells),
-        ("from", low),
-        ("to", high),
-    ]
-    console.table(file.name, ("", ""), facts)
-    sides = [(n, len(s), float(part.side_geometry(s)[2].sum())) for n, s in part.boundaries.items()]
-    console.table("boundaries", ("name", "facets", ("count", "length", "area")[part.dim - 1]), sides)
-    volume = [(n, len(c), float(part.measure[c].sum())) for n, c in part.regions.items()]
-    console.table("regions", ("name", "cells", ("length", "area", "volume")[part.dim - 1]), volume)
-    for problem in reading.problems:
-        console.line(f"note: {problem}")
+        console.print_json(inspection.report(reading))
+    else:
+        inspection.tables(reading, file.name)
 
 
-def _report(reading: Reading) -> dict[str, object]:
-    mesh = reading.mesh
-    return {
-        "dim": mesh.dim,
-        "points": mesh.num_points,
-        "cells": {kind: len(cells) for kind, cells in mesh.cells.items()},
-        "boundaries": {name: len(sides) for name, sides in mesh.boundaries.items()},
-        "regions": {name: len(cells) for name, cells in mesh.regions.items()},
-        "bounds": [mesh.points.min(0).tolist(), mesh.points.max(0).tolist()],
-        "problems": list(reading.problems),
-    }
-
-
-def mesh(
-    cad: Path,
-    *,
-    output: Path,
-    size: float | None = None,
-    dim: int | None = None,
-    order: int = 1,
-    names: Path | None = None,
-) -> None:
+def mesh(cad: Path, *, output: Path, names: Path | None = None, **options: Unpack[Options]) -> None:
     """Mesh a CAD file, keeping the names of its faces and solids.
 
     Example: meshops mesh bracket.step -o bracket.vtu --size 2
 
     Args:
-        cad: STEP, IGES or BREP file.
+        cad: STEP, IGES or BREP file; .geo with --trust.
         output: Mesh file to write; its extension chooses the format.
-        size: Target edge length in the file's units; a twentieth of the diagonal by default.
-        dim: 3 for solids, 2 for surfaces; 3 by default where there are solids.
-        order: 1 for straight cells, 2 for cells with mid-nodes.
         names: A case file whose `boundaries` section names more faces.
     """
     from geometries import formats
     from meshops.equations.case_file import names_of
 
-    reading = formats.inspect(cad, size=size, dim=dim, order=order)
+    with console.working(f"meshing {cad.name}"):
+        reading = formats.inspect(cad, **options)
     part = reading.mesh
     for name, selector in (names_of(names) if names else {}).items():
         part = part.with_boundary(name, selector)
@@ -109,7 +72,7 @@ def mesh(
     )
 
 
-def convert(source: Path, target: Path) -> None:
+def convert(source: Path, target: Path, **options: Unpack[Options]) -> None:
     """Convert a mesh file, keeping names; the extensions choose the formats.
 
     Example: meshops convert part.msh part.vtu
@@ -118,8 +81,14 @@ def convert(source: Path, target: Path) -> None:
         source: Mesh file to read.
         target: Mesh file to write.
     """
-    part = geometries.read(source)
+    from geometries import formats
+
+    with console.working(f"reading {source.name}"):
+        reading = formats.inspect(source, **options)
+    part = reading.mesh
     geometries.write(part, target)
+    for problem in reading.problems:
+        console.say(f"note: {problem}")
     console.say(f"wrote {target}: {part.num_points} points, {part.num_cells} cells")
 
 
@@ -239,7 +208,8 @@ def solve(
     """
     from meshops.answer import answer, report
 
-    found = answer(case, run=surrogate, compare=compare)
+    with console.working(f"solving {case.name}"):
+        found = answer(case, run=surrogate, compare=compare)
     found.solution.save(output)
     if json:
         console.print_json(report(found))
@@ -251,7 +221,16 @@ def solve(
         console.line(f"relative L2 against the reference: {found.relative_l2:.4g}")
 
 
-def view(file: Path, *, field: str | None = None, screenshot: Path | None = None, html: Path | None = None) -> None:
+def view(
+    file: Path,
+    *,
+    field: str | None = None,
+    names: Path | None = None,
+    select: str | None = None,
+    screenshot: Path | None = None,
+    html: Path | None = None,
+    **options: Unpack[Options],
+) -> None:
     """Show a CAD, mesh or solution file: its boundaries by name, or a field, beside its reference where both are there.
 
     Example: meshops view answer.vtu --field temperature --screenshot answer.png
@@ -259,15 +238,23 @@ def view(file: Path, *, field: str | None = None, screenshot: Path | None = None
     Args:
         file: CAD file, mesh file, or a solution that `solve` wrote.
         field: Point field to show; by default the file's only one, else the boundaries.
+        names: A case file: show what its `boundaries` section selects, and nothing else.
+        select: Show only the boundaries of these names, or else the regions, such as "inlet,bore*".
         screenshot: PNG file to write.
         html: HTML file to write, which a browser opens without a server.
     """
     from meshops.answer import scene_of
+    from meshops.equations.case_file import names_of
+    from meshops.highlight import only
     from meshops.viz import html as write_html
     from meshops.viz import interact
     from meshops.viz import screenshot as write_png
 
-    scene = scene_of(geometries.read(file), field, title=file.name)
+    with console.working(f"reading {file.name}"):
+        part = geometries.read(file, **options)
+        if names or select:
+            part, field = only(part, names_of(names) if names else {}, select)
+        scene = scene_of(part, field, title=file.name)
     if screenshot:
         write_png(scene, screenshot)
         console.say(f"wrote {screenshot}")

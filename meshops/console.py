@@ -57,5 +57,15 @@ def progress(what: str) -> Iterator[Callable[..., None]]:
         yield update
 
 
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show that work without steps to count goes on, on stderr where that is a terminal."""
+    if not ERR.is_terminal:
+        yield
+        return
+    with ERR.status(what):
+        yield
+
+
 def _text(cell: object) -> str:
     return f"{cell:.4g}" if isinstance(cell, float) else str(cell)

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from meshops.answer import Answer, compared, scene_of
 from meshops.data import MeshDataset, Recipe, generate
 from meshops.equations import Case
 from meshops.evaluation import Evaluation, baseline_errors, error_of, evaluate, fit_baselines
-from meshops.graph import build_graph
+from meshops.graph import MeshGraph, build_graph
 from meshops.training import Settings, Surrogate, train
 from meshops.viz import boundaries_scene, html, screenshot
 
@@ -77,12 +76,18 @@ def run(folder: Path) -> Demo:
 
 def _train(samples: MeshDataset, folder: Path) -> Surrogate:
     """Train beside, then replace: a demo that is stopped leaves the last one's run."""
-    with TemporaryDirectory(prefix="run-", dir=folder.parent) as beside:
-        sets = (list(samples.split(name)) for name in ("train", "validation"))
-        train(*sets, folder=beside, schema=samples.schema, settings=Settings(minutes=MINUTES, batch_size=4))
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(beside, folder)
+    beside = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(beside, ignore_errors=True)
+    train_set, validation_set = (_graphs(samples.split(name)) for name in ("train", "validation"))
+    settings = Settings(minutes=MINUTES, batch_size=4)
+    train(train_set, validation_set, folder=beside, schema=samples.schema, settings=settings)
+    shutil.rmtree(folder, ignore_errors=True)
+    beside.rename(folder)
     return Surrogate.load(folder)
+
+
+def _graphs(samples: MeshDataset) -> list[MeshGraph]:
+    return [samples[i] for i in range(len(samples))]
 
 
 def _means(result: Evaluation) -> dict[str, float]:
@@ -94,7 +99,7 @@ def _part_errors(surrogate: Surrogate, found: Answer, train_set: MeshDataset) ->
     name = case.equation.field
     reference = case.solution(found.solution.fields[f"{name}_reference"])
     graph = build_graph(case, reference)
-    baselines = fit_baselines(train_set[i] for i in range(len(train_set)))
+    baselines = fit_baselines(_graphs(train_set))
     own = error_of(surrogate.predict(graph).double().numpy(), graph)
     errors = baseline_errors(baselines, case, graph)
     return {surrogate.name: own} | {b.name: e for b, e in zip(baselines, errors, strict=True)}

@@ -2,6 +2,8 @@
 
 geometry: bracket.step          # CAD or mesh, relative to this file
 size: 2.0                       # target edge length in the file's units (CAD only); also dim, order
+unit: mm                        # of all lengths here; the mesh is converted to it. Or m:mm where its file tells no unit
+heal: true                      # sew the faces of a CAD file without solids
 boundaries:                     # names for faces that the file does not name, in order
 base: {normal: [0, 0, -1]}
 equation: heat
@@ -10,57 +12,111 @@ source: 0.0
 conditions:
 base: {dirichlet: 20}
 "*": {robin: {coefficient: 12, ambient: 20}}
+
+Where the geometry is a solver's deck (.inp) with a heat problem, what the file does not say the deck says: equation,
+conditions, each coefficient, source. Such a deck is a case by itself too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from geometries.build import Reading
 from geometries.conditions import Condition, read_condition, write_condition
+from geometries.deck import Loads
 from geometries.errors import SpecError, WriteError, nearest, short
 from geometries.files import atomic_write
-from geometries.formats import read, write
-from geometries.mesh import Mesh, Selector
+from geometries.formats import inp, inspect, write
+from geometries.mesh import Selector
 from geometries.tags import read_selector
 from geometries.values import Value, to_spec
 from geometries.yaml_file import LARGEST, YamlFile, dump
-from meshops.equations.case import Case
+from meshops.equations.case import REST, Case
 
-KEYS = ("geometry", "size", "dim", "order", "boundaries", "equation", "coefficients", "source", "conditions")
+KEYS = (
+    "geometry",
+    "size",
+    "dim",
+    "order",
+    "unit",
+    "heal",
+    "boundaries",
+    "equation",
+    "coefficients",
+    "source",
+    "conditions",
+)
 _EXTENSIONS = (".yaml", ".yml")
+_DECKS = inp.FORMAT.extensions
 
 
 def read_case(path: str | Path) -> Case:
-    """Read a case file and the geometry that it names.
+    """Read a case file and the geometry that it names, or a deck with a heat problem.
 
     Raises `SpecError` with the file, the line and the key for whatever is wrong in it, in the geometry or in the
     problem as a whole; `ReadError` where the file cannot be read or is not YAML.
     """
     from meshops.equations import equation
 
+    if Path(path).suffix.lower() in _DECKS:
+        return _deck_case(path)
     file = _open(path)
-    mesh = _mesh(file)
+    reading = _reading(file)
+    loads = reading.loads or Loads(equation=str(file.data.get("equation")))
     with file.at("equation"):
-        chosen = equation(_text(file, "equation"))
+        chosen = equation(_text(file, "equation") if reading.loads is None or "equation" in file.data else "heat")
     with file.at():
+        if "conditions" not in file.data:
+            _check_whole(loads)
         return Case(
-            mesh,
+            reading.mesh,
             chosen,
-            conditions=_conditions(file),
-            coefficients=_section(file, "coefficients"),
-            source=file.data.get("source", 0.0),
+            conditions=_conditions(file) if "conditions" in file.data else loads.conditions,
+            coefficients={**loads.coefficients, **_section(file, "coefficients")},
+            source=file.data.get("source", loads.source),
+        )
+
+
+def _deck_case(path: str | Path) -> Case:
+    from meshops.equations import equation
+
+    reading = inspect(path)
+    loads = reading.loads
+    if loads is None:
+        raise SpecError(f"{Path(path).name} states no heat problem; write a case file (.yaml) whose geometry it is.")
+    _check_whole(loads)
+    return Case(
+        reading.mesh,
+        equation(loads.equation),
+        conditions=loads.conditions,
+        coefficients=loads.coefficients,
+        source=loads.source,
+    )
+
+
+def _check_whole(loads: Loads) -> None:
+    """Refuse a deck's problem of which only a part can be carried: its answer would be another's."""
+    if loads.missing:
+        raise SpecError(
+            f"the deck's problem cannot be carried whole: {'; '.join(loads.missing)}. State `conditions` in a case file.",
+            ("geometry",),
         )
 
 
 def write_case(case: Case, path: str | Path) -> None:
     """Write `case` as a case file and, beside it, its mesh as .vtu; `read_case` gives an equal case.
 
-    Each of the two files is replaced only by a whole one. Raises `WriteError`, also for arrays too long for YAML.
+    A path that ends in .inp gets a deck that CalculiX runs; `*` becomes the boundary `rest` there, and what varies on
+    sides and in cells one number each (see `geometries.formats.inp`).
+    Each file is replaced only by a whole one. Raises `WriteError`, also for arrays too long for YAML.
     """
     path = Path(path)
+    if path.suffix.lower() in _DECKS:
+        return _write_deck(case, path)
     if path.suffix.lower() not in _EXTENSIONS:
-        raise WriteError(f"{path.name} does not end in {' or '.join(_EXTENSIONS)}; a case file is YAML.")
+        raise WriteError(f"{path.name} does not end in {' or '.join(_EXTENSIONS)}; a case file is YAML (or .inp).")
     geometry = path.with_suffix(".vtu")
     text = dump({"geometry": geometry.name, **_spec(case)})
     if len(text.encode()) > LARGEST:
@@ -70,6 +126,20 @@ def write_case(case: Case, path: str | Path) -> None:
     write(case.mesh, geometry)
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _write_deck(case: Case, path: Path) -> None:
+    taken = {*case.mesh.boundaries, *case.mesh.regions}
+    rest = next(name for name in ("rest", *(f"rest{i}" for i in range(2, len(taken) + 3))) if name not in taken)
+    parts = {rest if part.name == REST else part.name: part for part in case.parts if len(part.sides)}
+    loads = Loads(
+        equation=case.equation.name,
+        conditions={name: part.condition for name, part in parts.items()},
+        coefficients=case.coefficients,
+        source=case.source,
+    )
+    boundaries = {**case.mesh.boundaries, **{name: part.sides for name, part in parts.items()}}
+    inp.write(replace(case.mesh, boundaries=boundaries), path, loads=loads)
 
 
 def names_of(path: str | Path) -> dict[str, Selector]:
@@ -85,19 +155,23 @@ def _open(path: str | Path) -> YamlFile:
     return file
 
 
-def _mesh(file: YamlFile) -> Mesh:
+def _reading(file: YamlFile) -> Reading:
     options = {name: file.data[name] for name in ("size", "dim", "order") if name in file.data}
     for name, given in options.items():
         kinds = (int, float) if name == "size" else (int,)
         if type(given) not in kinds or not given > 0:
             what = "number" if name == "size" else "whole number"
             raise file.locate(SpecError(f"found {short(given)}; expected a {what} above 0.", (name,)))
+    for name, kind, what in (("unit", str, "text such as mm"), ("heal", bool, "true or false")):
+        if name in file.data and not isinstance(file.data[name], kind):
+            raise file.locate(SpecError(f"found {short(file.data[name])}; expected {what}.", (name,)))
+    more = {name: file.data[name] for name in ("unit", "heal") if name in file.data}
     with file.at("geometry"):
-        mesh = read(file.path.parent / _text(file, "geometry"), **options)
+        mesh = read(file.path.parent / _text(file, "geometry"), **options, **more)
     for name, selector in _selectors(file).items():
         with file.at("boundaries", name):
             mesh = mesh.with_boundary(name, selector)
-    return mesh
+    return replace(reading, mesh=mesh)
 
 
 def _selectors(file: YamlFile) -> dict[str, Selector]:

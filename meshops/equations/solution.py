@@ -45,6 +45,12 @@ class Solution:
         """(N,) the equation's own field."""
         return self.fields[self.case.equation.field][:, 0]
 
+    @property
+    def seconds(self) -> dict[str, float]:
+        """The seconds of each stage, where they are known."""
+        found = self.made_by.get("seconds", {})
+        return {str(k): float(v) for k, v in found.items()} if isinstance(found, Mapping) else {}
+
     def summary(self) -> dict[str, dict[str, float]]:
         """Return {field: min, max, mean}; the mean is over the domain, not over the points."""
         mass = self.case.mesh.mass / self.case.mesh.mass.sum()

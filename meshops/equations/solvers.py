@@ -70,7 +70,7 @@ def direct(matrix: csr_array, rhs: Floats) -> tuple[Floats, int]:
 
 @contextmanager
 def _fixed_numpy_seed() -> Iterator[None]:
-    """Make pyamg's spectral estimates, which draw from numpy's global generator, the same each time; then restore it."""
+    """Make pyamg's spectral estimates, drawn from numpy's global generator, the same each time; restore it after."""
     state = np.random.get_state()  # noqa: NPY002
     np.random.seed(0)  # noqa: NPY002
     try:

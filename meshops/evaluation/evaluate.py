@@ -39,7 +39,8 @@ class Evaluation:
             "operator": self.operator,
             "relative_l2": self.relative_l2,
             "median": float(np.median(self.per_sample)),
-            "per_sample": dict(zip(map(str, self.samples), self.per_sample, strict=True)),
+            "samples": list(self.samples),
+            "per_sample": list(self.per_sample),
             "baselines": {name: float(np.mean(errors)) for name, errors in self.baselines.items()},
             "seconds_per_sample": self.seconds_per_sample,
         }

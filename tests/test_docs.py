@@ -1,0 +1,43 @@
+"""What the documents show works: the operator of `extending.md`, and the commands and files of the README."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import torch
+
+from geometries.conditions import Dirichlet
+from geometries.families.grid import Grid
+from meshops.commands import COMMANDS
+from meshops.equations import Case, Heat
+from meshops.graph import build_graph, schema_of
+from meshops.operators import Operator
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_operator_in_extending_works(tmp_path: Path) -> None:
+    text = (ROOT / "docs/extending.md").read_text()
+    block = next(b for b in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "(Operator)" in b)
+    file = tmp_path / "smoothing.py"
+    file.write_text(block)
+    spec = importlib.util.spec_from_file_location("smoothing", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    kind = module.Smoothing
+    assert issubclass(kind, Operator)
+    case = Case(Grid(shape=(4, 3)).mesh(), Heat(), conditions={"left": Dirichlet(1.0)}, source=1.0)
+    graph = build_graph(case)
+    values = kind(schema_of(case.equation, 2), width=8, steps=2)(graph)
+    assert values.shape == (graph.num_nodes, 1)
+    assert torch.equal(values[graph.fixed], graph.fixed_value[graph.fixed])
+
+
+def test_the_readme_names_commands_and_files_that_exist() -> None:
+    text = (ROOT / "README.md").read_text()
+    known = {c.__name__ for c in COMMANDS}
+    assert {m for m in re.findall(r"^ *`?meshops ([a-z]+)", text, re.MULTILINE)} <= known
+    linked = re.findall(r"\]\((docs/[^)]+)\)", text) + re.findall(r"`(docs/[a-z_]+\.md)`", text)
+    assert [name for name in linked if not (ROOT / name).exists()] == []
