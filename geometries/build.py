@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -12,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from geometries import sides
 from geometries.cells import CELLS, CellType
+from geometries.deck import Loads
+from geometries.defects import defects
 from geometries.errors import NoVolumeCells, ReadError
 from geometries.mesh import Mesh, simplex_measure
 
@@ -21,15 +25,33 @@ Arrays: TypeAlias = Mapping[str, NDArray[np.generic]]
 _FLAT = 1e-10  # of the mesh's extent: coordinates that vary less are constant
 _EMPTY = 1e-14  # of a cell's extent to the power of its dimension: cells that measure less are empty
 
+_DROPPING: ContextVar[bool] = ContextVar("dropping empty cells", default=False)
+
+
+@contextmanager
+def dropping_empty_cells(yes: bool) -> Iterator[None]:
+    """Let `mesh_from_blocks` drop empty cells inside, whichever reader calls it, and tell so, instead of raising."""
+    token = _DROPPING.set(yes)
+    try:
+        yield
+    finally:
+        _DROPPING.reset(token)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Reading:
-    """A mesh, and what else its file tells: problems found, the unit of length if known, other field data."""
+    """A mesh, and what else its file tells: problems found, the unit of length if known, other field data.
+
+    `unit` is that of the mesh's points; `file_unit` the one that the file is written in, where a kernel converts it.
+    `loads` are the conditions in a solver's deck.
+    """
 
     mesh: Mesh
     problems: tuple[str, ...] = ()
     unit: str | None = None
+    file_unit: str | None = None
     field_data: Mapping[str, NDArray[np.generic] | str] = field(default_factory=dict)
+    loads: Loads | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -53,12 +75,15 @@ def mesh_from_blocks(
     *,
     dim: int | None = None,
     point_data: Arrays = MappingProxyType({}),
+    node_sets: Mapping[str, Ints] = MappingProxyType({}),
 ) -> Reading:
     """Return a valid mesh of the cells of dimension `dim` (default: the highest) and the problems that were put right.
 
     Blocks (or dicts of `Block`'s fields) may be of any dimension, several of one type. Named cells one dimension lower
-    become boundaries. Points that no cell uses and duplicate cells (their names merged) are dropped; inverted cells are
-    reoriented; coordinates beyond `dim` that are constant are dropped.
+    become boundaries, and so do `node_sets` {name: point numbers}: the outer sides whose corners are all in the set,
+    unless there is a boundary of that name already. Points that no cell uses and duplicate cells (their names merged)
+    are dropped; inverted cells are reoriented; coordinates beyond `dim` that are constant are dropped. What
+    `geometries.defects` finds is told and left as it is.
 
     Raises `ReadError` for points that are not finite, nodes out of range, no cells of that dimension (`NoVolumeCells`
     if it is 3), empty cells.
@@ -67,7 +92,9 @@ def mesh_from_blocks(
     given = [_checked(b if isinstance(b, Block) else Block(**b), len(np.asarray(points))) for b in blocks]
     dim = _dimension(given, dim)
     own = [_distinct(block, problems) for block in _joined(given, dim)]
-    coordinates, own, lower, point_data = _used(points, own, _joined(given, dim - 1), point_data, problems)
+    number = _numbering(own, len(np.asarray(points)))
+    coordinates, point_data = _used(points, number, point_data, problems)
+    own, lower = ([replace(b, nodes=number[b.nodes]) for b in blocks] for blocks in (own, _joined(given, dim - 1)))
     coordinates = _flattened(coordinates, dim, problems)
     own = _oriented(coordinates, own, problems)
     mesh = Mesh(
@@ -77,8 +104,11 @@ def mesh_from_blocks(
         point_data=point_data,
         cell_data=_cell_data(own),
     )
+    left = defects(mesh)
     mesh = replace(mesh, boundaries=_boundaries(mesh, lower, problems))
-    return Reading(mesh=mesh, problems=tuple(problems))
+    further = {_clean(k): number[v] for k, v in node_sets.items() if _clean(k) not in mesh.boundaries}
+    mesh = replace(mesh, boundaries={**mesh.boundaries, **_on_nodes(mesh, further, problems)})
+    return Reading(mesh=mesh, problems=(*problems, *left))
 
 
 def _checked(block: Block, num_points: int) -> Block:
@@ -153,25 +183,27 @@ def _distinct(block: Block, problems: list[str]) -> Block:
     return replace(block, nodes=block.nodes[kept], names=names, data={k: v[kept] for k, v in block.data.items()})
 
 
-def _used(
-    points: ArrayLike, own: list[Block], lower: list[Block], point_data: Arrays, problems: list[str]
-) -> tuple[Floats, list[Block], list[Block], Arrays]:
-    """Drop the points that no cell uses, and the lower cells that use such points; check that the rest are finite."""
+def _numbering(blocks: list[Block], count: int) -> Ints:
+    """(count,) the new number of each point: those that no cell uses get -1."""
+    used = np.zeros(count, dtype=bool)
+    for block in blocks:
+        used[block.nodes.ravel()] = True
+    return np.where(used, np.cumsum(used) - 1, -1)
+
+
+def _used(points: ArrayLike, number: Ints, point_data: Arrays, problems: list[str]) -> tuple[Floats, Arrays]:
+    """Drop the points that no cell uses; check that the rest are finite."""
     array = np.asarray(points, dtype=np.float64)
     if array.ndim != 2 or array.shape[1] not in (1, 2, 3):
         raise ReadError(f"points have shape {array.shape}; expected (N, 1), (N, 2) or (N, 3).")
-    used = np.zeros(len(array), dtype=bool)
-    for block in own:
-        used[block.nodes.ravel()] = True
-    number = np.where(used, np.cumsum(used) - 1, -1)
+    used = number >= 0
     spare = len(array) - int(used.sum())
     if spare:
         problems.append(f"{spare} points that no cell uses dropped")
     bad = int((~np.isfinite(array[used]).all(1)).sum())
     if bad:
         raise ReadError(f"{bad} of {int(used.sum())} points are not finite; the file is damaged.")
-    own, lower = ([replace(b, nodes=number[b.nodes]) for b in blocks] for blocks in (own, lower))
-    return array[used], own, lower, {k: np.asarray(v)[used] for k, v in point_data.items()}
+    return array[used], {k: np.asarray(v)[used] for k, v in point_data.items()}
 
 
 def _flattened(points: Floats, dim: int, problems: list[str]) -> Floats:
@@ -190,18 +222,35 @@ def _flattened(points: Floats, dim: int, problems: list[str]) -> Floats:
 def _oriented(points: Floats, blocks: list[Block], problems: list[str]) -> list[Block]:
     out, empty, inverted = [], 0, 0
     for block in blocks:
-        corners = points[block.nodes[:, : block.type.corners]]
-        extent = np.linalg.norm(corners.max(1) - corners.min(1), axis=1)
-        measure = signed_measure(points, block.type, block.nodes)
-        empty += int((np.abs(measure) <= _EMPTY * extent**block.type.dim).sum())
+        measure, bad = signed_measure(points, block.type, block.nodes), is_empty(points, block.type, block.nodes)
+        empty += int(bad.sum())
         inverted += int((measure < 0).sum())
-        out.append(replace(block, nodes=_mirrored(block, measure < 0)))
+        block = replace(block, nodes=_mirrored(block, measure < 0))
+        out.append(_kept(block, ~bad) if bad.any() else block)
+    total = sum(len(b.nodes) for b in blocks)
+    if empty and (empty == total or not _DROPPING.get()):
+        raise ReadError(
+            f"{empty} of {total} cells are empty (zero measure); mesh the part again, or --repair drops them."
+        )
     if empty:
-        total = sum(len(b.nodes) for b in blocks)
-        raise ReadError(f"{empty} of {total} cells are empty (zero measure); mesh the part again.")
+        problems.append(f"repaired: {empty} empty cells dropped")
     if inverted:
         problems.append(f"{inverted} inverted cells reoriented")
-    return out
+    return [block for block in out if len(block.nodes)]
+
+
+def _kept(block: Block, mask: NDArray[np.bool_]) -> Block:
+    """Return a block of the cells in `mask`."""
+    place = np.cumsum(mask) - 1
+    names = {k: place[rows[mask[rows]]] for k, rows in block.names.items() if mask[rows].any()}
+    return replace(block, nodes=block.nodes[mask], names=names, data={k: v[mask] for k, v in block.data.items()})
+
+
+def is_empty(points: Floats, kind: CellType, cells: Ints) -> NDArray[np.bool_]:
+    """(C,) whether cells measure nothing, as far as rounding tells."""
+    corners = points[cells[:, : kind.corners]]
+    extent = np.linalg.norm(corners.max(1) - corners.min(1), axis=1)
+    return np.abs(signed_measure(points, kind, cells)) <= _EMPTY * extent**kind.dim
 
 
 def _mirrored(block: Block, mask: NDArray[np.bool_]) -> Ints:
@@ -231,7 +280,7 @@ def _cell_data(blocks: list[Block]) -> dict[str, NDArray[np.generic]]:
 
 def _boundaries(mesh: Mesh, lower: list[Block], problems: list[str]) -> dict[str, Ints]:
     """Return the sides that named lower cells lie on."""
-    table = sides.table(mesh)
+    table = mesh._table
     found: dict[str, list[Ints]] = {}
     for block in lower:
         on = table.find(block.nodes[:, : block.type.corners])
@@ -245,4 +294,21 @@ def _boundaries(mesh: Mesh, lower: list[Block], problems: list[str]) -> dict[str
             problems.append(f"{lost} of {len(all_sides)} facets of {name!r} are on no cell: dropped")
         if lost < len(all_sides):
             out[name] = all_sides[all_sides[:, 0] >= 0]
+    return out
+
+
+def _on_nodes(mesh: Mesh, sets: Mapping[str, Ints], problems: list[str]) -> dict[str, Ints]:
+    """Return the outer sides whose corners are all in a set of points (-1: none), for each set."""
+    out = {}
+    for name, points in sets.items():
+        inside = np.zeros(mesh.num_points + 1, dtype=bool)
+        inside[points] = True
+        inside[-1] = False
+        on = np.zeros(len(mesh.outer), dtype=bool)
+        for kind, at, nodes in mesh.facets(mesh.outer):
+            on[at] = inside[nodes[:, : kind.corners]].all(1)
+        if on.any():
+            out[name] = mesh.outer[on]
+        else:
+            problems.append(f"the {len(points)} nodes of {name!r} are the corners of no outer facet: dropped")
     return out

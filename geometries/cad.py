@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from geometries import units
 from geometries.build import Reading, mesh_from_blocks
 from geometries.child import TIMEOUT, Child
 from geometries.errors import CadError, NoVolumeCells, ReadError
@@ -35,14 +36,26 @@ class Survey:
 
 
 def mesh_cad(
-    path: str | Path, *, size: float | None = None, dim: int | None = None, order: int = 1, timeout: float = TIMEOUT
+    path: str | Path,
+    *,
+    size: float | None = None,
+    dim: int | None = None,
+    order: int = 1,
+    heal: bool = False,
+    timeout: float = TIMEOUT,
 ) -> Mesh:
     """Return the mesh of a CAD file; `read_cad` tells the problems too."""
-    return read_cad(path, size=size, dim=dim, order=order, timeout=timeout).mesh
+    return read_cad(path, size=size, dim=dim, order=order, heal=heal, timeout=timeout).mesh
 
 
 def read_cad(
-    path: str | Path, *, size: float | None = None, dim: int | None = None, order: int = 1, timeout: float = TIMEOUT
+    path: str | Path,
+    *,
+    size: float | None = None,
+    dim: int | None = None,
+    order: int = 1,
+    heal: bool = False,
+    timeout: float = TIMEOUT,
 ) -> Reading:
     """Mesh a STEP, IGES or BREP file with simplices of edge `size` and `order` 1 or 2.
 
@@ -53,6 +66,8 @@ def read_cad(
     with one name form one set. What has no name is called `solid1`, `face1`, `edge1`, ... by its place in the file,
     and by its colour too, as `color #rrggbb`. Solids that touch share the nodes of their interface, which is a
     boundary by the names of either face.
+
+    `heal` sews the faces of a file without solids and makes solids of what closes: `problems` says what came of it.
 
     A part that does not mesh is tried with a 40th and a 20th of the diagonal: `problems` says so.
     Raises `CadError` (with the faces at fault where gmsh tells them), `NoVolumeCells` for a file of surfaces where
@@ -66,16 +81,17 @@ def read_cad(
     check_content(file)
     end = time.monotonic() + timeout
     with Child() as child:
-        survey = Survey(**child.call("geometries.cad_model:survey", {"path": str(file)}, timeout=timeout))
+        asked = {"path": str(file), "heal": heal}
+        survey = Survey(**child.call("geometries.cad_model:survey", asked, timeout=timeout))
         dim = _dimension(file, survey, dim)
         tries = list(_attempts(file, survey, size, dim))
-        raw, used = _first_mesh(child, file, tries, {"dim": dim, "order": order}, end)
+        raw, used = _first_mesh(child, file, tries, {"dim": dim, "order": order, "heal": heal}, end)
     problems = raw.pop("problems")
     if used != tries[0]:
         problems.append(f"size {tries[0]['size']:.4g} does not mesh; meshed at size {used['size']:.4g}")
     reading = mesh_from_blocks(**raw, dim=dim)
     unit = None if file.suffix.lower() == ".brep" else "mm"
-    return replace(reading, problems=(*problems, *reading.problems), unit=unit)
+    return replace(reading, problems=(*problems, *reading.problems), unit=unit, file_unit=units.of_cad(file))
 
 
 def check_content(file: Path) -> None:
@@ -102,7 +118,7 @@ def _dimension(file: Path, survey: Survey, dim: int | None) -> int:
     if dim != 2 and survey.solids == 0:
         raise NoVolumeCells(
             f"{file.name} holds {survey.faces} surfaces and no solid; export it as a solid (STEP), "
-            "or mesh its surfaces with dim=2 (--dim 2)."
+            "have them sewn into one with heal=True (--heal), or mesh its surfaces with dim=2 (--dim 2)."
         )
     return dim or 3
 

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from geometries.errors import CadError
+from geometries.errors import CadError, NoVolumeCells
 from geometries.gmsh_model import extract, session
 from geometries.step_names import face_names
 
@@ -22,6 +22,7 @@ Entity: TypeAlias = tuple[int, int]
 Labels: TypeAlias = dict[Entity, list[str]]
 _WORDS = {3: "solid", 2: "face", 1: "edge"}
 _SLACK = 1e-6  # of the part's extent: closer points are one
+_GAPS = (1e-7, 1e-5, 1e-4, 1e-3)  # of the part's diagonal: the widest gaps that sewing closes, tried in turn
 # What kernels write where the user gave no name
 _NO_NAME = re.compile(r"(none|unnamed|solid|shell|face|compound|open cascade step translator.*|shapes)?", re.IGNORECASE)
 
@@ -61,33 +62,50 @@ def _utf8(content: bytes) -> bytes:
     return content
 
 
-def survey(path: str) -> dict[str, Any]:
-    """Return the fields of `cad.Survey`."""
+def survey(path: str, heal: bool = False) -> dict[str, Any]:
+    """Return the fields of `cad.Survey`; `heal` counts what healing makes of a file without solids."""
     with imported(path) as gmsh:
         model = gmsh.model
-        solids, faces = model.getEntities(3), model.getEntities(2)
-        if not faces:
+        if not model.getEntities(2):
             return {"solids": 0, "faces": 0, "diagonal": 0.0, "volume": 0.0, "area": 0.0, "flat": False}
-        box = np.array(model.getBoundingBox(-1, -1)).reshape(2, 3)
-        diagonal = float(np.linalg.norm(box[1] - box[0]))
+        if heal and not model.getEntities(3) and not _is_flat(model):
+            healed(gmsh, path, {}, [])
+        solids, faces = model.getEntities(3), model.getEntities(2)
         return {
             "solids": len(solids),
             "faces": len(faces),
-            "diagonal": diagonal,
+            "diagonal": _diagonal(model),
             "volume": sum(abs(model.occ.getMass(*entity)) for entity in solids),
             "area": sum(abs(model.occ.getMass(*entity)) for entity in faces),
-            "flat": bool(box[1, 2] - box[0, 2] <= 1e-6 * diagonal),
+            "flat": _is_flat(model),
         }
 
 
-def mesh(path: str, size: float, algorithm: int, dim: int, order: int) -> dict[str, Any]:
+def _extent(model: ModuleType) -> Floats:
+    box = np.array(model.getBoundingBox(-1, -1)).reshape(2, 3)
+    return box[1] - box[0]
+
+
+def _diagonal(model: ModuleType) -> float:
+    return float(np.linalg.norm(_extent(model)))
+
+
+def _is_flat(model: ModuleType) -> bool:
+    return bool(_extent(model)[2] <= 1e-6 * _diagonal(model))
+
+
+def mesh(path: str, size: float, algorithm: int, dim: int, order: int, heal: bool = False) -> dict[str, Any]:
     """Mesh a CAD file; return keyword arguments of `build.mesh_from_blocks` and `problems`.
 
-    Raises `CadError` where that fails, with the faces at fault.
+    `heal` sews the faces of a file without solids first. Raises `CadError` where that fails, with the faces at fault.
     """
     problems: list[str] = []
     with imported(path) as gmsh:
         labels = _labels(gmsh.model, _step_names(gmsh.model, path))
+        if heal and not gmsh.model.getEntities(3) and not _is_flat(gmsh.model):
+            labels = healed(gmsh, path, labels, problems)
+        elif heal:
+            problems.append("nothing to heal: the file holds solids, or a flat drawing")
         top = 3 if gmsh.model.getEntities(3) else 2
         labels = _conforming(gmsh, top, labels, problems)
         gmsh.option.setNumber("Mesh.MeshSizeMax", size)
@@ -136,6 +154,67 @@ def _own_color(model: ModuleType, dim: int, tag: int) -> str:
     above = model.getAdjacencies(dim, tag)[0] if dim < 3 else ()
     color = _color(model, dim, tag)
     return "" if color in [_color(model, dim + 1, int(t)) for t in above] else color
+
+
+# -- healing -----------------------------------------------------------------------------------------------------------
+def healed(gmsh: ModuleType, path: str, labels: Labels, problems: list[str]) -> Labels:
+    """Sew the faces of the current model, which holds no solids, and make solids of what closes; return new labels.
+
+    Gaps are closed by the smallest of some tolerances that leaves out the fewest faces. gmsh forgets which face became
+    which: a face gets the names of the original that a point inside it lies on.
+    Raises `NoVolumeCells` where no solid comes out.
+    """
+    model, total, diagonal = gmsh.model, len(gmsh.model.getEntities(2)), _diagonal(gmsh.model)
+    used: dict[float, int] = {}
+    for gap in _GAPS:
+        used[gap] = _sewn(gmsh, path, gap * diagonal)
+        if used[gap] >= total:
+            break
+    best = max(used, key=lambda gap: used[gap])
+    if best != gap:
+        _sewn(gmsh, path, best * diagonal)
+    solids = model.getEntities(3)
+    if not solids:
+        raise NoVolumeCells(
+            f"{Path(path).name}: healing sews its {total} faces into no solid; the gaps are wider than "
+            f"{gap * diagonal:.3g} or faces are missing: close them in CAD, or mesh the faces with dim=2 (--dim 2)."
+        )
+    problems.append(
+        f"healed: {used[best]} faces sewn into {len(solids)} solids across gaps up to {best * diagonal:.2g}"
+    )
+    loose = [e for e in model.getEntities(2) if not len(model.getAdjacencies(*e)[0])]
+    lost = max(total - used[best], len(loose))
+    if lost:
+        problems.append(f"healed: {lost} of {total} faces are part of no solid: left out")
+        model.occ.remove(loose, recursive=True)
+        model.occ.synchronize()
+    return _relabelled(gmsh, path, labels) if labels else {}
+
+
+def _sewn(gmsh: ModuleType, path: str, gap: float) -> int:
+    """Import a file anew and heal it; return how many faces solids have."""
+    gmsh.clear()
+    gmsh.model.occ.importShapes(str(_private(path)), highestDimOnly=False)
+    gmsh.model.occ.healShapes([], gap, sewFaces=True, makeSolids=True)
+    gmsh.model.occ.synchronize()
+    return len({tag for solid in gmsh.model.getEntities(3) for tag in gmsh.model.getAdjacencies(*solid)[1]})
+
+
+def _relabelled(gmsh: ModuleType, path: str, labels: Labels) -> Labels:
+    """Return labels of the healed model; the originals stand by meanwhile to be compared with."""
+    model = gmsh.model
+    new: Labels = {(3, tag): [f"solid{i}"] for i, (_, tag) in enumerate(model.getEntities(3), start=1)}
+    pieces = {dim: model.getEntities(dim) for dim in (2, 1)}
+    model.occ.importShapes(str(_private(path)), highestDimOnly=False)
+    model.occ.synchronize()
+    for dim, own in pieces.items():
+        originals = sorted(set(model.getEntities(dim)) - set(own))
+        names = dict(zip(originals, (names for entity, names in labels.items() if entity[0] == dim), strict=True))
+        boxes = _boxes(model, originals)
+        new.update({piece: _inherited(model, piece, originals, boxes, names) for piece in own})
+    model.occ.remove(sorted(set(model.getEntities(2)) - set(pieces[2])), recursive=True)
+    model.occ.synchronize()
+    return new
 
 
 # -- interfaces --------------------------------------------------------------------------------------------------------
@@ -237,8 +316,13 @@ def _generate(gmsh: ModuleType, name: str, dim: int, size: float, labels: Labels
     at_fault = {int(tag) for line in complaints for tag in re.findall(r"[Ss]urfaces? (\d+)", line)}
     faces = sorted({label for tag in at_fault for label in labels.get((2, tag), ())})
     where = f" at {', '.join(faces[:8])}" if faces else ""
+    empty = sorted({label for entity in missing for label in labels.get(entity, ())})
+    where += f" in {', '.join(empty[:8])}" if empty else ""
     reason = said or next((line for line in reversed(complaints)), f"{_WORDS[dim]}s without cells: {len(missing)}")
-    raise CadError(f"{name} does not mesh at size {size:.4g}{where} ({reason}); repair the part or take another size.")
+    look = f" (see them: meshops view {name} --dim 2 --select '{','.join(faces[:8])}')" if faces else ""
+    raise CadError(
+        f"{name} does not mesh at size {size:.4g}{where} ({reason}); repair the part{look} or take another size."
+    )
 
 
 def _second_order(gmsh: ModuleType, dim: int, problems: list[str]) -> None:

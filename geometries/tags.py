@@ -1,28 +1,32 @@
 """Selectors: what names facets that a file does not name.
 
-Each is a frozen class called with a mesh; it returns sides of the outer boundary. `read_selector` is its YAML form:
-`{normal: [0, 0, -1]}`, `{cylinder: {axis: [0, 0, 1], radius: 4}}`, and `{all: [...]}`, `{any: [...]}`, `{not: ...}`.
-A new one is one class with a `key` and one entry in `SELECTORS`.
+Each is a frozen class called with a mesh. Those of geometry return sides of the outer boundary; those of regions and
+of names may also return sides inside the mesh. `read_selector` is the YAML form: `{normal: [0, 0, -1]}`,
+`{cylinder: {axis: [0, 0, 1], radius: 4}}`, `{name: "bore*"}`, `{interface: [steel, air]}`, and `{all: [...]}`,
+`{any: [...]}`, `{not: ...}`. A new one is one class with a `key` and one entry in `SELECTORS`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
+from fnmatch import fnmatchcase
 from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from geometries.errors import SelectionError, SpecError, nearest, short
+from geometries.faces import ALONG, axis_lines, every_point, radial, smooth_faces
 from geometries.mesh import Mesh, Selector
-from geometries.sides import unique_rows
+from geometries.sides import facets_per_cell, unique_rows
 from geometries.values import as_value
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Vector: TypeAlias = Sequence[float]
-_ALONG = 0.2  # a facet runs along an axis if the cosine between its normal and the axis is below this
+
+_TEXTS = {"str": (1, False), "tuple[str, str]": (2, True)}  # how many, whether in a list
 
 
 def _vector(values: ArrayLike, mesh: Mesh, what: str) -> Floats:
@@ -40,11 +44,33 @@ def _direction(values: ArrayLike, mesh: Mesh, what: str) -> Floats:
     return vector / size
 
 
-def _found(mesh: Mesh, mask: NDArray[np.bool_], selector: object) -> Ints:
+def _found(mesh: Mesh, mask: NDArray[np.bool_], selector: object, sides: Ints | None = None) -> Ints:
+    """Return those of `sides` (default: the outer ones) that `mask` picks."""
     if not mask.any():
         low, high = mesh.points.min(0).round(6).tolist(), mesh.points.max(0).round(6).tolist()
-        raise SelectionError(f"{selector} finds no outer facet; the mesh spans {low} to {high}.")
-    return mesh.outer[mask]
+        what = "outer facet" if sides is None or _member(mesh, sides, mesh.outer).all() else "facet"
+        raise SelectionError(f"{selector} finds no {what}; the mesh spans {low} to {high}.")
+    return (mesh.outer if sides is None else sides)[mask]
+
+
+def _member(mesh: Mesh, sides: Ints, found: Ints) -> NDArray[np.bool_]:
+    return np.isin(mesh.facet_ids(sides), mesh.facet_ids(found))
+
+
+def _cells_of(mesh: Mesh, region: str) -> NDArray[np.bool_]:
+    if region not in mesh.regions:
+        raise SelectionError(f"no region is named {region!r}; {nearest(region, mesh.regions)}")
+    mask = np.zeros(mesh.num_cells, dtype=bool)
+    mask[mesh.regions[region]] = True
+    return mask
+
+
+def _sides_of(mesh: Mesh, cells: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    """Return all sides (n, 2) of the cells that `cells` picks, and their facets (n,)."""
+    counts = facets_per_cell(mesh) * cells
+    first = np.repeat(np.cumsum(counts) - counts, counts)
+    sides = np.stack([np.repeat(np.arange(mesh.num_cells), counts), np.arange(counts.sum()) - first], axis=1)
+    return sides, mesh.facet_ids(sides)
 
 
 def _slack(mesh: Mesh, tolerance: float | None) -> float:
@@ -80,7 +106,7 @@ class Plane:
         """Select on `mesh`."""
         normal = _direction(self.normal, mesh, "normal of plane")
         distance = np.abs((mesh.points - _vector(self.point, mesh, "point of plane")) @ normal)
-        return _found(mesh, _every_point(mesh, distance <= _slack(mesh, self.tolerance)), self)
+        return _found(mesh, every_point(mesh, distance <= _slack(mesh, self.tolerance)), self)
 
 
 @dataclass(frozen=True)
@@ -96,7 +122,7 @@ class Box:
         low, high = _vector(self.low, mesh, "low of box"), _vector(self.high, mesh, "high of box")
         slack = 1e-9 * mesh.length
         inside = ((mesh.points >= low - slack) & (mesh.points <= high + slack)).all(1)
-        return _found(mesh, _every_point(mesh, inside), self)
+        return _found(mesh, every_point(mesh, inside), self)
 
 
 @dataclass(frozen=True)
@@ -111,7 +137,7 @@ class Sphere:
     def __call__(self, mesh: Mesh) -> Ints:
         """Select on `mesh`."""
         distance = np.linalg.norm(mesh.points - _vector(self.center, mesh, "center of sphere"), axis=1)
-        return _found(mesh, _every_point(mesh, np.abs(distance - self.radius) <= _slack(mesh, self.tolerance)), self)
+        return _found(mesh, every_point(mesh, np.abs(distance - self.radius) <= _slack(mesh, self.tolerance)), self)
 
 
 @dataclass(frozen=True)
@@ -130,17 +156,17 @@ class Cylinder:
             raise SelectionError("cylinder selects in 3-D only; in 2-D use sphere, which is a circle there.")
         axis = _direction(self.axis, mesh, "axis of cylinder")
         if self.point is not None:
-            near = _radial(mesh.points - _vector(self.point, mesh, "point of cylinder"), axis)
-            return _found(mesh, _every_point(mesh, np.abs(near - self.radius) <= _slack(mesh, self.tolerance)), self)
+            near = radial(mesh.points - _vector(self.point, mesh, "point of cylinder"), axis)
+            return _found(mesh, every_point(mesh, np.abs(near - self.radius) <= _slack(mesh, self.tolerance)), self)
         return _found(mesh, self._any_axis(mesh, axis), self)
 
     def _any_axis(self, mesh: Mesh, axis: Floats) -> NDArray[np.bool_]:
         slack = _slack(mesh, self.tolerance)
         mask = np.zeros(len(mesh.outer), dtype=bool)
-        for line in _axis_lines(mesh, axis, self.radius, slack):
-            mask |= _every_point(mesh, np.abs(_radial(mesh.points - line, axis) - self.radius) <= 2 * slack)
+        for line in axis_lines(mesh, axis, self.radius, slack):
+            mask |= every_point(mesh, np.abs(radial(mesh.points - line, axis) - self.radius) <= 2 * slack)
         _, normals, _ = mesh.side_geometry(mesh.outer)
-        return mask & (np.abs(normals @ axis) < _ALONG)
+        return mask & (np.abs(normals @ axis) < ALONG)
 
 
 @dataclass(frozen=True)
@@ -160,15 +186,62 @@ class Nearest:
 
 
 @dataclass(frozen=True)
+class Named:
+    """The boundaries that the mesh has already whose names match `pattern`: `*`, `?` and `[abc]` as in a shell."""
+
+    key: ClassVar[str] = "name"
+    pattern: str
+
+    def __call__(self, mesh: Mesh) -> Ints:
+        """Select on `mesh`."""
+        found = [sides for name, sides in mesh.boundaries.items() if fnmatchcase(name, self.pattern)]
+        if not found:
+            hint = nearest(self.pattern, mesh.boundaries)
+            raise SelectionError(f"no boundary has a name that matches {self.pattern!r}; {hint}")
+        return unique_rows(np.concatenate(found))
+
+
+@dataclass(frozen=True)
+class Around:
+    """The boundary of a region: sides of its cells that face another region or the outside."""
+
+    key: ClassVar[str] = "region"
+    region: str
+
+    def __call__(self, mesh: Mesh) -> Ints:
+        """Select on `mesh`."""
+        sides, facets = _sides_of(mesh, _cells_of(mesh, self.region))
+        single = np.bincount(facets, minlength=mesh.num_facets) == 1
+        return _found(mesh, single[facets], self, sides)
+
+
+@dataclass(frozen=True)
+class Interface:
+    """Where two regions meet: sides of cells of the first whose facets cells of the second share."""
+
+    key: ClassVar[str] = "interface"
+    regions: tuple[str, str]
+
+    def __call__(self, mesh: Mesh) -> Ints:
+        """Select on `mesh`."""
+        first, second = (_cells_of(mesh, name) for name in self.regions)
+        sides, facets = _sides_of(mesh, first & ~second)
+        _, others = _sides_of(mesh, second & ~first)
+        return _found(mesh, np.isin(facets, others), self, sides)
+
+
+@dataclass(frozen=True)
 class All:
-    """Facets that every one of `selectors` finds."""
+    """Facets that every one of `selectors` finds: the sides that the first one finds them by."""
 
     selectors: tuple[Selector, ...]
 
     def __call__(self, mesh: Mesh) -> Ints:
         """Select on `mesh`."""
-        masks = [_member(mesh, s(mesh)) for s in self.selectors]
-        return _found(mesh, np.logical_and.reduce(masks), self)
+        first, *others = [s(mesh) for s in self.selectors if not isinstance(s, Not)] or [mesh.outer]
+        barred = [s.selector(mesh) for s in self.selectors if isinstance(s, Not)]
+        masks = [_member(mesh, first, sides) for sides in others] + [~_member(mesh, first, sides) for sides in barred]
+        return _found(mesh, np.logical_and.reduce([np.ones(len(first), dtype=bool), *masks]), self, first)
 
 
 @dataclass(frozen=True)
@@ -184,16 +257,18 @@ class Any:
 
 @dataclass(frozen=True)
 class Not:
-    """Outer facets that `selector` does not find."""
+    """Outer facets that `selector` does not find; among the parts of `All`, any facets."""
 
     selector: Selector
 
     def __call__(self, mesh: Mesh) -> Ints:
         """Select on `mesh`."""
-        return _found(mesh, ~_member(mesh, self.selector(mesh)), self)
+        return _found(mesh, ~_member(mesh, mesh.outer, self.selector(mesh)), self)
 
 
-SELECTORS: dict[str, type] = {s.key: s for s in (Normal, Plane, Box, Sphere, Cylinder, Nearest)}
+SELECTORS: dict[str, type] = {
+    s.key: s for s in (Normal, Plane, Box, Sphere, Cylinder, Nearest, Named, Around, Interface)
+}
 
 
 def read_selector(spec: object, key: tuple[str | int, ...] = ()) -> Selector:
@@ -222,7 +297,17 @@ def _build(cls: type, given: object, key: tuple[str | int, ...]) -> Selector:
     for name, slot in slots.items():
         if slot.default is MISSING and name not in values:
             raise SpecError(f"{key[-1]} needs {name!r}.", key)
-    return cls(**{k: _numbers(v, "Vector" in str(slots[k].type), (*key, k)) for k, v in values.items()})
+    return cls(**{k: _slot(str(slots[k].type), v, (*key, k)) for k, v in values.items()})
+
+
+def _slot(kind: str, given: object, key: tuple[str | int, ...]) -> str | float | tuple[str, ...] | tuple[float, ...]:
+    """Return `given` as what a selector's slot of type `kind` holds."""
+    if "str" not in kind:
+        return _numbers(given, "Vector" in kind, key)
+    texts = given if isinstance(given, list) else [given]
+    if not all(isinstance(t, str) for t in texts) or (len(texts), isinstance(given, list)) != _TEXTS[kind]:
+        raise SpecError(f"found {short(given)}; expected {'a name' if kind == 'str' else 'two names'}.", key)
+    return texts[0] if kind == "str" else tuple(texts)
 
 
 def _numbers(given: object, vector: bool, key: tuple[str | int, ...]) -> float | tuple[float, ...]:
@@ -230,86 +315,3 @@ def _numbers(given: object, vector: bool, key: tuple[str | int, ...]) -> float |
     if value is None or np.ndim(value) != vector:
         raise SpecError(f"found {short(given)}; expected {'a list of numbers' if vector else 'a number'}.", key)
     return tuple(value.tolist()) if isinstance(value, np.ndarray) else value
-
-
-# -- geometry of the outer boundary ----------------------------------------------------------------------------------
-def smooth_faces(mesh: Mesh, angle: float = 30.0) -> Ints:
-    """Return (n,) face numbers of the outer sides: faces are joined where normals turn by less than `angle` degrees."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    pairs = side_pairs(mesh)
-    _, normals, _ = mesh.side_geometry(mesh.outer)
-    cosine = (normals[pairs[:, 0]] * normals[pairs[:, 1]]).sum(1)
-    smooth = pairs[cosine >= np.cos(np.radians(angle))]
-    n = len(mesh.outer)
-    graph = coo_array((np.ones(len(smooth)), (smooth[:, 0], smooth[:, 1])), shape=(n, n))
-    return connected_components(graph, directed=False)[1].astype(np.int64)
-
-
-def side_pairs(mesh: Mesh) -> Ints:
-    """Return (n, 2) pairs of outer sides (positions in `mesh.outer`) that share a ridge: a point or an edge."""
-    ridges, owner = [], []
-    for kind, at, points in mesh.facets(mesh.outer):
-        for _, nodes in kind.facets or (("vertex", (0,)),):
-            ridge = np.sort(points[:, list(nodes[: max(mesh.dim - 1, 1)])], axis=1)
-            ridges.append(ridge)
-            owner.append(at)
-    rows, owners = np.concatenate(ridges), np.concatenate(owner)
-    order = np.lexsort(rows.T[::-1])
-    same = (rows[order[1:]] == rows[order[:-1]]).all(1)
-    return np.stack([owners[order[:-1]][same], owners[order[1:]][same]], axis=1)
-
-
-def _every_point(mesh: Mesh, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which outer sides have all their corners in `mask`."""
-    out = np.zeros(len(mesh.outer), dtype=bool)
-    for kind, at, points in mesh.facets(mesh.outer):
-        out[at] = mask[points[:, : kind.corners]].all(1)
-    return out
-
-
-def _member(mesh: Mesh, sides: Ints) -> NDArray[np.bool_]:
-    return np.isin(mesh.facet_ids(mesh.outer), mesh.facet_ids(sides))
-
-
-def _radial(offsets: Floats, axis: Floats) -> Floats:
-    return np.linalg.norm(offsets - (offsets @ axis)[:, None] * axis, axis=1)
-
-
-def _axis_lines(mesh: Mesh, axis: Floats, radius: float, slack: float) -> Floats:
-    """Return (n, 3) points, one on each axis line of a cylinder of `radius` among the outer facets.
-
-    The corners of two neighbouring facets whose normals differ fix a circle in the plane across `axis`; those whose
-    radius is the one asked for give an axis each.
-    """
-    pairs = side_pairs(mesh)
-    _, normals, _ = mesh.side_geometry(mesh.outer)
-    along = (np.abs(normals @ axis) < _ALONG)[pairs].all(1)
-    turning = (normals[pairs[:, 0]] * normals[pairs[:, 1]]).sum(1) < 1 - 1e-6
-    pairs = pairs[along & turning]
-    across = np.linalg.svd(axis[None, :])[2][1:]
-    flat = mesh.points[_outer_corners(mesh)[pairs].reshape(len(pairs), -1)] @ across.T
-    centers, radii = _fit_circles(flat)
-    fits = np.abs(radii - radius) <= slack
-    return np.unique(np.round(centers[fits] / slack), axis=0) * slack @ across
-
-
-def _outer_corners(mesh: Mesh) -> Ints:
-    """(n, k) corners of the outer sides, the first one repeated where a facet has fewer."""
-    found = list(mesh.facets(mesh.outer))
-    out = np.zeros((len(mesh.outer), max(kind.corners for kind, _, _ in found)), dtype=np.int64)
-    for kind, at, points in found:
-        out[at] = points[:, :1]
-        out[at, : kind.corners] = points[:, : kind.corners]
-    return out
-
-
-def _fit_circles(flat: Floats) -> tuple[Floats, Floats]:
-    """Centres (n, 2) and radii (n,) of the circles nearest to each row of points (n, k, 2), by linear least squares."""
-    middle = flat.mean(1, keepdims=True)
-    local = flat - middle
-    matrix = np.concatenate([2 * local, np.ones_like(local[..., :1])], axis=2)
-    solved = (np.linalg.pinv(matrix) @ (local**2).sum(2)[..., None])[..., 0]
-    radii = np.sqrt(np.maximum(solved[:, 2] + (solved[:, :2] ** 2).sum(1), 0.0))
-    return solved[:, :2] + middle[:, 0], radii

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import geometries
+from geometries.errors import MeshopsError
 from geometries.families import FAMILIES
 from meshops.cli import main
 from meshops.commands import COMMANDS
+from meshops.equations.case_file import names_of
+from meshops.highlight import only
 
 CASE = """\
 geometry: square.msh
@@ -30,6 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     mesh = FAMILIES["grid"](shape=(5, 4), cell="triangle").sample(np.random.default_rng(0))
     geometries.write(mesh, "square.msh")
     Path("case.yaml").write_text(CASE)
+    Path("names.yaml").write_text("boundaries: {base: {name: bot*}}")
     return tmp_path
 
 
@@ -41,7 +46,8 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, objec
 
 def test_inspect_prints_one_object(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = said(capsys, "inspect", "square.msh", "--json")
-    assert set(found) == {"dim", "points", "cells", "boundaries", "regions", "bounds", "problems"}
+    assert {"dim", "points", "cells", "boundaries", "regions", "bounds", "problems"} < set(found)
+    assert {"unit", "quality", "proposals"} < set(found)
     assert (found["dim"], found["points"], found["cells"]) == (2, 30, {"triangle": 40})
     assert found["boundaries"] == {"left": 4, "right": 4, "bottom": 5, "top": 5}
     assert np.allclose(found["bounds"], [[0, 0], [1, 1]])
@@ -66,9 +72,31 @@ def test_view_writes_pictures(folder: Path) -> None:
     assert "<html" in Path("square.html").read_text()
 
 
+def test_view_shows_what_is_selected_alone(folder: Path) -> None:
+    mesh = geometries.read("square.msh")
+    part, field = only(mesh, {}, "l*, top")
+    assert (list(part.boundaries), field) == (["left", "top"], None)
+    part, field = only(mesh, names_of("names.yaml"), None)
+    assert (list(part.boundaries), field) == (["base"], None)
+    halved = replace(mesh, regions={"half": [0, 1]})
+    part, field = only(halved, {}, "half")
+    assert part.cell_data[field].sum() == 2 and not part.boundaries
+    with pytest.raises(MeshopsError, match="did you mean 'left'"):
+        only(mesh, {}, "lefft")
+    assert main(["view", "square.msh", "--names", "names.yaml", "--screenshot", "base.png"]) == 0
+
+
+def test_a_case_file_has_its_unit(folder: Path) -> None:
+    Path("case.yaml").write_text(CASE + 'unit: "mm:m"\n')
+    assert main(["solve", "case.yaml", "-o", "answer.vtu"]) == 0
+    assert np.ptp(geometries.read("answer.vtu").points) == pytest.approx(1e-3)
+
+
 WRONG = {
     "missing file": (["inspect", "none.msh"], "none.msh"),
     "unknown extension": (["inspect", "case.yaml"], ".yaml"),
+    "unit of a mesh": (["inspect", "square.msh", "--unit", "m"], "--unit mm:m"),
+    "healing a mesh": (["inspect", "square.msh", "--heal"], "heal does not apply"),
     "unknown command": (["solv"], "solv"),
     "missing argument": (["solve", "case.yaml"], "output"),
     "unknown argument": (["inspect", "square.msh", "--fast"], "--fast"),

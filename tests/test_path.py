@@ -1,4 +1,4 @@
-"""The whole path at small size through the command line: recipe, data set, training, evaluation, a case solved by it."""
+"""The whole path at small size by the command line: recipe, data set, training, evaluation, a case solved by it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_evaluate_prints_errors_beside_baselines(capsys: pytest.CaptureFixture[s
 
 def test_splits_have_their_own_samples(capsys: pytest.CaptureFixture[str]) -> None:
     parts = [said(capsys, "evaluate", "run", "data", "--split", s)["samples"] for s in ("train", "validation", "test")]
-    assert sorted(sum(parts, [])) == list(range(40))
+    assert sorted(number for part in parts for number in part) == list(range(40))
 
 
 def test_a_case_is_solved_by_the_surrogate_and_compared(capsys: pytest.CaptureFixture[str]) -> None:

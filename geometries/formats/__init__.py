@@ -3,40 +3,95 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Unpack
 
-from geometries.build import Reading
+from geometries import units
+from geometries.build import Reading, dropping_empty_cells
 from geometries.errors import ReadError, WriteError, nearest
 from geometries.files import existing
-from geometries.formats import cad, msh, vtk, vtu
-from geometries.formats.base import Format
+from geometries.formats import (
+    cad,
+    cgns,
+    exodus,
+    geo,
+    inp,
+    med,
+    medit,
+    msh,
+    nastran,
+    obj,
+    off,
+    ply,
+    stl,
+    su2,
+    unv,
+    vtk,
+    vtm,
+    vtp,
+    vtu,
+    xdmf,
+)
+from geometries.formats.base import Format, Options
 from geometries.mesh import Mesh
+from geometries.repair import repaired
 
-FORMATS: dict[str, Format] = {f.name: f for f in (cad.STEP, cad.IGES, cad.BREP, msh.FORMAT, vtu.FORMAT, vtk.FORMAT)}
+FORMATS: dict[str, Format] = {
+    f.name: f
+    for f in (
+        cad.STEP,
+        cad.IGES,
+        cad.BREP,
+        geo.FORMAT,
+        inp.FORMAT,
+        msh.FORMAT,
+        vtu.FORMAT,
+        vtk.FORMAT,
+        obj.FORMAT,
+        off.FORMAT,
+        ply.FORMAT,
+        stl.FORMAT,
+        vtm.FORMAT,
+        vtp.FORMAT,
+        su2.FORMAT,
+        unv.FORMAT,
+        med.FORMAT,
+        cgns.FORMAT,
+        nastran.FORMAT,
+        medit.FORMAT,
+        exodus.FORMAT,
+        xdmf.FORMAT,
+    )
+}
 
-__all__ = ["FORMATS", "Format", "Reading", "inspect", "read", "write"]
+__all__ = ["FORMATS", "Format", "Options", "Reading", "inspect", "read", "write"]
 
 
-def inspect(
-    path: str | Path, *, size: float | None = None, dim: int | None = None, order: int | None = None
-) -> Reading:
-    """Return the mesh of a CAD or mesh file with the problems found in it; see `read`."""
+def inspect(path: str | Path, **options: Unpack[Options]) -> Reading:
+    """Return the mesh of a CAD or mesh file with the problems found in it and its unit; see `read`."""
     file = existing(path)
     readers = {e: f for f in FORMATS.values() if f.read for e in f.extensions}
     found = readers.get(file.suffix.lower())
-    if found is None or found.read is None:
+    if found is None:
         raise ReadError(f"{file.name} has no extension that can be read; {nearest(file.suffix, readers)}")
-    return found.read(file, size=size, dim=dim, order=order)
+    unit, size = options.get("unit"), options.get("size")
+    if unit and size is not None:
+        size /= units.factor(unit, found.unit)[0]
+    with dropping_empty_cells(options.get("repair", False)):
+        reading = found.open(file, **{**options, "size": size})
+    if options.get("repair"):
+        reading = repaired(reading)
+    return units.converted(reading, unit) if unit else reading
 
 
-def read(path: str | Path, *, size: float | None = None, dim: int | None = None, order: int | None = None) -> Mesh:
-    """Return the mesh in a file, or of a CAD file meshed with edge length `size` and cells of `order` 1 (default) or 2.
+def read(path: str | Path, **options: Unpack[Options]) -> Mesh:
+    """Return the mesh in a file, or of a CAD file, meshed; `options` are `size`, `dim`, `order`, ...: see `Options`.
 
-    `dim` chooses the cells; default: the highest dimension in the file. The file's names of cells and of facets become
-    regions and boundaries. Readers run in a child process with limits of time and memory.
-    Raises `ReadError` for a file that is missing, damaged, of an unknown extension or without cells, and for `size` or
-    `order` given with a mesh file; `CadError` for a part that does not mesh.
+    The file's names of cells and of facets become regions and boundaries. Readers run in a child process with limits
+    of time and memory.
+    Raises `ReadError` for a file that is missing, damaged, of an unknown extension or without cells, and for an option
+    that does not apply to it; `CadError` for a part that does not mesh.
     """
-    return inspect(path, size=size, dim=dim, order=order).mesh
+    return inspect(path, **options).mesh
 
 
 def write(mesh: Mesh, path: str | Path) -> None:

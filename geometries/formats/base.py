@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias, TypedDict, Unpack
 
 from geometries.build import Reading
 from geometries.errors import ReadError
 from geometries.mesh import Mesh
 
+# Reads a file that exists: called with its path, `size`, `dim`, `order`, and those of the format's `takes` that are
+# asked for; returns a `Reading` or raises `ReadError`.
+Reader: TypeAlias = Callable[..., Reading]
 
-class Reader(Protocol):
-    """Reads a file that exists."""
 
-    def __call__(self, path: Path, *, size: float | None, dim: int | None, order: int | None) -> Reading:
-        """Return the mesh in `path`; raises `ReadError`."""
-        ...
+class Options(TypedDict, total=False):
+    """How to read a file; a format refuses what does not apply to it.
+
+    Args:
+        size: Target edge length, in the unit of the result (CAD only); a twentieth of the diagonal by default.
+        dim: Dimension of the cells; the highest in the file by default.
+        order: 1 for straight cells, 2 for cells with mid-nodes (CAD only).
+        heal: Sew the faces of a CAD file without solids, and make solids of them.
+        trust: Run the file, a program: .geo only. It can do whatever you can.
+        repair: Merge points that coincide, and drop empty and duplicate cells.
+        unit: Unit of the result, such as m, mm or in; or mm:m where the file does not tell its own.
+    """
+
+    size: float | None
+    dim: int | None
+    order: int | None
+    heal: bool
+    trust: bool
+    repair: bool
+    unit: str | None
 
 
 class Writer(Protocol):
@@ -29,13 +48,27 @@ class Writer(Protocol):
 
 @dataclass(frozen=True)
 class Format:
-    """A file format: its name, extensions in lower case with the dot, how to read and write it, what names it keeps."""
+    """A file format: its name, extensions in lower case with the dot, how to read and write it, what names it keeps.
+
+    `takes` are the options `heal` and `trust` where its reader has them; `unit` is the one that all its meshes have.
+    """
 
     name: str
     extensions: tuple[str, ...]
     keeps: str
     read: Reader | None = None
     write: Writer | None = None
+    takes: tuple[str, ...] = ()
+    unit: str | None = None
+
+    def open(self, path: Path, **options: Unpack[Options]) -> Reading:
+        """Read `path`, which exists, by the options that are for readers; raises `ReadError` for one not in `takes`."""
+        asked = [name for name in ("heal", "trust") if options.get(name)]
+        wrong = [name for name in asked if name not in self.takes]
+        if wrong or self.read is None:
+            raise ReadError(f"{path.name} is read as {self.name}: {wrong[0] if wrong else 'reading'} does not apply.")
+        shape = {name: options.get(name) for name in ("size", "dim", "order")}
+        return self.read(path, **shape, **dict.fromkeys(asked, True))
 
 
 class MeshReader(Protocol):

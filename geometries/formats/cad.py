@@ -9,10 +9,11 @@ from geometries.cad import read_cad
 from geometries.formats.base import Format
 
 
-def _read(path: Path, *, size: float | None, dim: int | None, order: int | None) -> Reading:
-    return read_cad(path, size=size, dim=dim, order=1 if order is None else order)
+def _read(path: Path, *, size: float | None, dim: int | None, order: int | None, heal: bool = False) -> Reading:
+    return read_cad(path, size=size, dim=dim, order=1 if order is None else order, heal=heal)
 
 
-STEP = Format("step", (".step", ".stp"), "names and colours of solids and faces", read=_read)
-IGES = Format("iges", (".iges", ".igs"), "names and colours of solids and faces", read=_read)
-BREP = Format("brep", (".brep",), "nothing: solids and faces are numbered", read=_read)
+_KEPT = "names and colours of solids and faces, unit"
+STEP = Format("step", (".step", ".stp"), _KEPT, read=_read, takes=("heal",), unit="mm")
+IGES = Format("iges", (".iges", ".igs"), _KEPT, read=_read, takes=("heal",), unit="mm")
+BREP = Format("brep", (".brep",), "nothing: solids and faces are numbered", read=_read, takes=("heal",))

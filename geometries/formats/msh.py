@@ -5,22 +5,21 @@ Layout: https://gmsh.info/doc/texinfo/gmsh.html#MSH-file-format and #MSH-file-fo
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geometries.build import Reading, mesh_from_blocks
+from geometries.build import Reading
 from geometries.cells import CELLS
-from geometries.child import call
 from geometries.errors import ReadError, WriteError
 from geometries.files import atomic_write
+from geometries.formats import _by_gmsh
+from geometries.formats._sets import check_names, combinations, facets
 from geometries.formats.base import Format, mesh_file
-from geometries.gmsh_model import ELEMENTS, extract, session
+from geometries.gmsh_model import ELEMENTS
 from geometries.mesh import Mesh
 
 Ints = NDArray[np.int64]
@@ -40,27 +39,7 @@ def read(path: Path, *, dim: int | None = None) -> Reading:
         raise ReadError(f"{path.name} does not begin with $MeshFormat; expected a .msh file of version 2.2 or 4.1.")
     if b"$End" not in end:
         raise ReadError(f"{path.name} breaks off before the end of a section; write it again.")
-    return mesh_from_blocks(**call("geometries.formats.msh:model", {"path": str(path)}), dim=dim)
-
-
-def model(path: str) -> dict[str, Any]:
-    """Read a .msh file by gmsh: the child's side of `read`."""
-    # Alone in the private folder: gmsh runs the options beside a mesh.
-    alone = shutil.copyfile(path, Path("mesh.msh").absolute())
-    with session() as gmsh:
-        said = ""
-        try:
-            gmsh.merge(str(alone))
-        except Exception as error:  # noqa: BLE001  gmsh raises plain exceptions
-            said = str(error) or "gmsh cannot read it"
-        errors = [line.removeprefix("Error: ") for line in gmsh.logger.get() if line.startswith("Error")]
-        if said or errors:
-            raise ReadError(f"{Path(path).name} is damaged: {(errors or [said])[0].rstrip('.')}.")
-        found = extract()
-        groups = [gmsh.model.getPhysicalName(*group) or str(group[1]) for group in gmsh.model.getPhysicalGroups()]
-        for block in found["blocks"]:
-            block["names"] = {name: block["names"][name] for name in groups if name in block["names"]}
-        return found
+    return _by_gmsh.read(path, ".msh", dim=dim)
 
 
 # -- writing -----------------------------------------------------------------------------------------------------------
@@ -99,48 +78,17 @@ def write(mesh: Mesh, path: str | Path, *, version: str = "4.1") -> None:
 
 
 def _model(mesh: Mesh) -> _Model:
-    _check_names([*mesh.regions, *mesh.boundaries])
+    check_names([*mesh.regions, *mesh.boundaries], ".msh", longest=_LONGEST_NAME, without='"')
     groups = {(mesh.dim, name): i for i, name in enumerate(mesh.regions, start=1)}
     groups |= {(mesh.dim - 1, name): i for i, name in enumerate(mesh.boundaries, start=1)}
-    entity, members = _entities(mesh.num_cells, mesh.regions)
-    entities = {(mesh.dim, tag): found for tag, found in members.items()}
+    entity, members = combinations(mesh.num_cells, mesh.regions)
+    entities = {(mesh.dim, tag): groups for tag, groups in members.items()}
     elements = [_elements(kind.name, cells, entity[start : start + len(cells)]) for kind, cells, start in mesh.blocks()]
-    facets, entity, members = _facets(mesh)
-    entities |= {(mesh.dim - 1, tag): found for tag, found in members.items()}
-    elements += [_elements(kind, nodes, entity[at]) for kind, nodes, at in facets]
+    found, sets, count = facets(mesh)
+    entity, members = combinations(count, sets)
+    entities |= {(mesh.dim - 1, tag): groups for tag, groups in members.items()}
+    elements += [_elements(kind, nodes, entity[at]) for kind, nodes, at in found]
     return _Model(groups, entities, elements)
-
-
-def _check_names(names: list[str]) -> None:
-    bad = [n for n in names if len(n.encode()) > _LONGEST_NAME or any(c in n for c in '"\n\r\0') or n != n.strip()]
-    if bad:
-        raise WriteError(f"the name {bad[0]!r} cannot go into .msh; expected up to {_LONGEST_NAME} bytes, no quotes.")
-
-
-def _entities(count: int, sets: Mapping[str, Ints]) -> tuple[Ints, dict[int, list[int]]]:
-    """Return (count,) entity numbers from 1, one for each combination of sets, and the numbers of each one's sets."""
-    code = np.zeros(count, np.int64)
-    for rows in sets.values():
-        member = np.zeros(count, np.int64)
-        member[rows] = 1
-        code = np.unique(2 * code + member, return_inverse=True)[1]
-    members: dict[int, list[int]] = {int(tag) + 1: [] for tag in np.unique(code)}
-    for number, rows in enumerate(sets.values(), start=1):
-        for tag in np.unique(code[rows]):
-            members[int(tag) + 1].append(number)
-    return code + 1, members
-
-
-def _facets(mesh: Mesh) -> tuple[list[tuple[str, Ints, Ints]], Ints, dict[int, list[int]]]:
-    """Return the facets of all boundaries, each once: (type, nodes, positions), the entities of all, their groups."""
-    if not mesh.boundaries:
-        return [], np.empty(0, np.int64), {}
-    sides = np.concatenate(list(mesh.boundaries.values()))
-    ids, first, place = np.unique(mesh.facet_ids(sides), return_index=True, return_inverse=True)
-    ends = np.cumsum([len(s) for s in mesh.boundaries.values()])[:-1]
-    sets = dict(zip(mesh.boundaries, np.split(place, ends), strict=True))
-    entity, members = _entities(len(ids), sets)
-    return [(kind.name, nodes, at) for kind, at, nodes in mesh.facets(sides[first])], entity, members
 
 
 def _elements(kind: str, nodes: Ints, entity: Ints) -> _Elements:

@@ -135,8 +135,8 @@ def assemble(case: Case) -> LinearSystem:
 def _cell_data(case: Case, block: Block, basis: Any) -> dict[str, Floats]:  # noqa: ANN401
     where = np.moveaxis(np.asarray(basis.global_coordinates()), 0, -1)
     cells = np.arange(block.first, block.first + block.count)
-    data = {"source": _sample(case.source, block, basis, where, "source")}
-    for name, given in case.coefficients.items():
+    data = {}
+    for name, given in {"source": case.source, **case.coefficients}.items():
         if isinstance(given, np.ndarray):
             data[name] = _sample(given, block, basis, where, name)
         else:

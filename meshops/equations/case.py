@@ -45,7 +45,7 @@ class Case:
     - `conditions` {boundary name: condition}; the name `*` stands for every outer side not named otherwise. Sides
       without a condition have the natural one (no flux).
     - `coefficients` {name: number, expression, array over points, or {region: number}}.
-    - `source` a number, an expression or an array over points.
+    - `source` a number, an expression, an array over points, or {region: number}, zero in all other cells.
 
     Raises `SpecError` for unknown names, sides claimed twice, values that are not finite or have the wrong sign, and a
     problem without a unique solution.
@@ -55,14 +55,14 @@ class Case:
     equation: Equation
     conditions: Mapping[str, Condition] = field(default_factory=dict, kw_only=True)
     coefficients: Mapping[str, Value | Mapping[str, float]] = field(default_factory=dict, kw_only=True)
-    source: Value = field(default=0.0, kw_only=True)
+    source: Value | Mapping[str, float] = field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
         """Freeze and check."""
         put = object.__setattr__
         put(self, "conditions", MappingProxyType(dict(self.conditions)))
         put(self, "coefficients", MappingProxyType(_coefficients(self)))
-        put(self, "source", as_value(self.source, ("source",)))
+        put(self, "source", _source(self))
         _check_conditions(self)
         _check_values(self)
         _check_unique(self)
@@ -102,11 +102,11 @@ class Case:
         return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
     def coefficient(self, name: str, points: Floats, cells: Ints) -> Floats:
-        """Return values of a coefficient at `points` (C, q, d) inside `cells` (C,); not for one given over points."""
-        given = self.coefficients[name]
+        """Return values of a coefficient or of `source` at `points` (C, q, d) in `cells` (C,); not of arrays."""
+        given = self.source if name == "source" else self.coefficients[name]
         if isinstance(given, Mapping):
             return np.broadcast_to(_per_cell(self.mesh, given, name)[cells][:, None], points.shape[:-1])
-        return evaluate(given, points, f"coefficient {name!r}")
+        return evaluate(given, points, name if name == "source" else f"coefficient {name!r}")
 
     def nodal(self, name: str) -> Floats:
         """Return (N,) values of a coefficient or of `source` at the points; regions are averaged by volume."""
@@ -171,6 +171,21 @@ def _coefficients(case: Case) -> dict[str, Value | Mapping[str, float]]:
 
 
 def _regions(mesh: Mesh, given: Mapping[str, object], key: tuple[str | int, ...]) -> Mapping[str, float]:
+    out = _numbers(mesh, given, key)
+    values = _per_cell(mesh, out, str(key[-1]))
+    missing = int(np.isnan(values).sum())
+    if missing:
+        raise SpecError(f"{missing} of {mesh.num_cells} cells are in none of the regions {sorted(out)}.", key)
+    return MappingProxyType(out)
+
+
+def _source(case: Case) -> Value | Mapping[str, float]:
+    if not isinstance(case.source, Mapping):
+        return as_value(case.source, ("source",))
+    return MappingProxyType(_numbers(case.mesh, case.source, ("source",)))
+
+
+def _numbers(mesh: Mesh, given: Mapping[str, object], key: tuple[str | int, ...]) -> dict[str, float]:
     out = {}
     for region, number in given.items():
         if region not in mesh.regions:
@@ -179,23 +194,19 @@ def _regions(mesh: Mesh, given: Mapping[str, object], key: tuple[str | int, ...]
         if not isinstance(value, float):
             raise SpecError(f"found {number!r} for region {region!r}; expected a number.", (*key, region))
         out[region] = value
-    values = _per_cell(mesh, out, str(key[-1]))
-    missing = int(np.isnan(values).sum())
-    if missing:
-        raise SpecError(f"{missing} of {mesh.num_cells} cells are in none of the regions {sorted(out)}.", key)
-    return MappingProxyType(out)
+    return out
 
 
 def _per_cell(mesh: Mesh, given: Mapping[str, float], name: str) -> Floats:
+    """(C,) values of regions; in other cells NaN, of the source 0."""
     out = np.full(mesh.num_cells, np.nan)
     for region, number in given.items():
         cells = mesh.regions[region]
         if (~np.isnan(out[cells]) & (out[cells] != number)).any():
-            raise SpecError(
-                f"{name}: region {region!r} overlaps another with another value.", ("coefficients", name, region)
-            )
+            key = (name, region) if name == "source" else ("coefficients", name, region)
+            raise SpecError(f"{name}: region {region!r} overlaps another with another value.", key)
         out[cells] = number
-    return out
+    return np.nan_to_num(out) if name == "source" else out
 
 
 def _check_sign(info: Coefficient, values: Floats) -> None:
@@ -234,7 +245,7 @@ def _check_values(case: Case) -> None:
             if not isinstance(case.coefficients[info.name], np.ndarray):
                 _check_sign(info, case.coefficient(info.name, mesh.cell_centers[:, None], np.arange(mesh.num_cells)))
     with _at("source"):
-        evaluate(case.source, mesh.points, "source")
+        case.nodal("source")
     for part in case.parts:
         for name in part.values:
             with _at("conditions", part.name, part.condition.key, name):

@@ -1,14 +1,14 @@
 """Case files: one YAML mapping that says which problem to solve.
 
 geometry: bracket.step          # CAD or mesh, relative to this file
-size: 2.0                       # target edge length in the file's units (CAD only); also dim, order
+size: 2.0                       # target edge length in `unit`, mm by default (CAD only); also dim, order
 unit: mm                        # of all lengths here; the mesh is converted to it. Or m:mm where its file tells no unit
 heal: true                      # sew the faces of a CAD file without solids
 boundaries:                     # names for faces that the file does not name, in order
 base: {normal: [0, 0, -1]}
 equation: heat
 coefficients: {conductivity: 45.0}          # a number, an expression or {region: number}
-source: 0.0
+source: 0.0                     # the same; a region that is not named has none
 conditions:
 base: {dirichlet: 20}
 "*": {robin: {coefficient: 12, ambient: 20}}
@@ -70,12 +70,20 @@ def read_case(path: str | Path) -> Case:
     with file.at():
         if "conditions" not in file.data:
             _check_whole(loads)
+            _check_unit(file, reading)
         return Case(
             reading.mesh,
             chosen,
             conditions=_conditions(file) if "conditions" in file.data else loads.conditions,
             coefficients={**loads.coefficients, **_section(file, "coefficients")},
             source=file.data.get("source", loads.source),
+        )
+
+
+def _check_unit(file: YamlFile, reading: Reading) -> None:
+    if "unit" in file.data and reading.loads is not None:
+        raise SpecError(
+            "the deck's conditions hold in its own unit; leave `unit` out, or state `conditions`.", ("unit",)
         )
 
 
@@ -100,7 +108,7 @@ def _check_whole(loads: Loads) -> None:
     """Refuse a deck's problem of which only a part can be carried: its answer would be another's."""
     if loads.missing:
         raise SpecError(
-            f"the deck's problem cannot be carried whole: {'; '.join(loads.missing)}. State `conditions` in a case file.",
+            f"the deck is not carried whole: {'; '.join(loads.missing)}; state `conditions` in a case file.",
             ("geometry",),
         )
 
@@ -167,7 +175,8 @@ def _reading(file: YamlFile) -> Reading:
             raise file.locate(SpecError(f"found {short(file.data[name])}; expected {what}.", (name,)))
     more = {name: file.data[name] for name in ("unit", "heal") if name in file.data}
     with file.at("geometry"):
-        mesh = read(file.path.parent / _text(file, "geometry"), **options, **more)
+        reading = inspect(file.path.parent / _text(file, "geometry"), **options, **more)
+    mesh = reading.mesh
     for name, selector in _selectors(file).items():
         with file.at("boundaries", name):
             mesh = mesh.with_boundary(name, selector)
@@ -205,7 +214,7 @@ def _spec(case: Case) -> dict[str, object]:
     return {
         "equation": case.equation.name,
         "coefficients": {name: _plain(value) for name, value in case.coefficients.items()},
-        "source": to_spec(case.source),
+        "source": _plain(case.source),
         "conditions": {name: write_condition(c) for name, c in case.conditions.items()},
     }
 

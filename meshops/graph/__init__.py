@@ -4,6 +4,7 @@ from geometries.errors import MeshopsError, nearest
 from meshops.equations import Case, Solution  # the types that a graph is built from, for the units above
 from meshops.graph.build import build_graph, to_graph
 from meshops.graph.mesh_graph import Level, MeshGraph, coarse_batch
+from meshops.graph.pyg import from_pyg, to_pyg
 from meshops.graph.schema import Schema, schema_of
 from meshops.graph.segments import gather, segment_max, segment_mean, segment_softmax, segment_sum
 
@@ -16,6 +17,7 @@ __all__ = [
     "Solution",
     "build_graph",
     "coarse_batch",
+    "from_pyg",
     "gather",
     "nearest",
     "schema_of",
@@ -24,4 +26,5 @@ __all__ = [
     "segment_softmax",
     "segment_sum",
     "to_graph",
+    "to_pyg",
 ]

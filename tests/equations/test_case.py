@@ -13,7 +13,7 @@ from geometries import Dirichlet, Mesh, MeshopsError, Neumann, Robin
 from geometries import tags as select
 from geometries.errors import SpecError
 from geometries.families.grid import Grid
-from meshops.equations import Case, Heat, Solution, equation, solve
+from meshops.equations import Case, Heat, Solution, assemble, equation, solve
 from meshops.equations.case import on_nodes, on_sides
 from meshops.equations.solution import SolutionError
 
@@ -75,6 +75,14 @@ def test_coefficients_by_region_are_those_of_the_cells() -> None:
     same = {"conductivity": {"all": 3, "west": 3}}
     again = Case(SQUARE, HEAT, conditions={"*": Dirichlet(0)}, coefficients=same)
     np.testing.assert_allclose(again.nodal("conductivity"), 3)
+
+
+def test_a_source_by_region_is_zero_elsewhere_and_releases_what_it_says() -> None:
+    case = Case(SQUARE, HEAT, conditions={"*": Dirichlet(0)}, source={"west": 8.0})
+    assert assemble(case).rhs.sum() == pytest.approx(8.0 * SQUARE.measure[WEST].sum())
+    assert SQUARE.mass @ case.nodal("source") == pytest.approx(8.0 * SQUARE.measure[WEST].sum())
+    with pytest.raises(SpecError, match="no region is named 'wets'"):
+        replace(case, source={"wets": 1.0})
 
 
 def test_values_are_read_at_nodes_and_sides() -> None:

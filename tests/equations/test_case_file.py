@@ -14,7 +14,7 @@ from geometries import Dirichlet, Expression, Neumann, Robin
 from geometries import tags as select
 from geometries.errors import MeshopsError, ReadError, SpecError, WriteError
 from geometries.families.grid import Grid
-from geometries.formats import read, write
+from geometries.formats import inspect, write
 from geometries.mesh import Mesh
 from meshops.equations import Case, Heat, names_of, read_case, solve, write_case
 
@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "parts").mkdir()
     write(replace(SQUARE, boundaries={}), folder / "parts/square.vtu")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("meshops.equations.case_file.read", functools.cache(read))
+        patch.setattr("meshops.equations.case_file.inspect", functools.cache(inspect))
         yield folder
 
 

@@ -54,3 +54,14 @@ def test_invalid_arrays_are_errors(points, nodes, dim, words):
     with np.errstate(invalid="ignore"), pytest.raises(ReadError, match=words) as info:
         mesh_from_blocks(points, [Block(kind="triangle", nodes=nodes)], dim=dim)
     assert isinstance(info.value, NoVolumeCells) == (dim == 3)
+
+
+def test_node_sets_become_the_outer_sides_that_they_hold():
+    points = np.concatenate([[[9.0, 9, 0]], SQUARE])
+    sets = {"right": np.array([2, 3]), "corner": np.array([1]), "diagonal": np.array([0, 1, 3])}
+    reading = mesh_from_blocks(points, [Block(kind="triangle", nodes=TRIANGLES + 1)], node_sets=sets)
+    assert {k: v.tolist() for k, v in reading.mesh.boundaries.items()} == {"right": [[0, 1]]}
+    assert [name for p in reading.problems for name in sets if f"{name!r} are the corners of no outer facet" in p] == [
+        "corner",
+        "diagonal",
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -144,7 +146,43 @@ def test_selectors_are_a_set_algebra(masks: list[int]) -> None:
             assert not expected or everything in wanted
 
 
+HALVES = Grid(shape=(4, 2, 2)).mesh()
+HALVES = replace(
+    HALVES, regions={n: np.flatnonzero(s * (HALVES.cell_centers[:, 0] - 0.5) > 0) for n, s in (("a", -1), ("b", 1))}
+)
+
+
+def test_an_interface_is_what_two_regions_share() -> None:
+    a, b = select.Interface(("a", "b"))(HALVES), select.Interface(("b", "a"))(HALVES)
+    centers, normals, areas = HALVES.side_geometry(a)
+    assert np.allclose(centers[:, 0], 0.5) and np.allclose(normals, [1, 0, 0]) and areas.sum() == pytest.approx(1)
+    assert set(HALVES.facet_ids(a)) == set(HALVES.facet_ids(b)) and not sides(a) & sides(b)
+    with pytest.raises(SelectionError, match="no region is named 'c'"):
+        select.Interface(("a", "c"))(HALVES)
+
+
+def test_around_a_region_is_its_outer_part_and_its_interface() -> None:
+    around = select.Around("a")(HALVES)
+    assert HALVES.side_geometry(around)[2].sum() == pytest.approx(1 + 1 + 4 * 0.5)
+    outside = All((select.Around("a"), Not(select.Interface(("a", "b")))))(HALVES)
+    assert sides(outside) == sides(around) - sides(select.Interface(("a", "b"))(HALVES))
+    assert sides(All((select.Around("b"), select.Around("a")))(HALVES)) == sides(select.Interface(("b", "a"))(HALVES))
+
+
+def test_names_are_matched_by_pattern() -> None:
+    mesh = HOLES["tetra"]
+    assert sides(select.Named("bottom*")(mesh)) == sides(mesh.sides("bottom"), mesh.sides("bottom2"))
+    assert sides(All((select.Named("*"), Not(select.Named("?*2"))))(mesh)) == sides(
+        *(s for n, s in mesh.boundaries.items() if not n.endswith("2"))
+    )
+    with pytest.raises(SelectionError, match="did you mean 'bottom'"):
+        select.Named("botom")(mesh)
+
+
 SPECS = [
+    ({"name": "bore*"}, select.Named("bore*")),
+    ({"region": "steel"}, select.Around("steel")),
+    ({"interface": ["steel", "air"]}, select.Interface(("steel", "air"))),
     ({"normal": [0, 0, -1]}, select.Normal((0.0, 0.0, -1.0))),
     ({"normal": {"direction": [0, 0, -1], "tolerance": 10}}, select.Normal((0.0, 0.0, -1.0), 10.0)),
     ({"plane": {"point": [0, 0, 1], "normal": [0, 0, 1]}}, select.Plane((0.0, 0.0, 1.0), (0.0, 0.0, 1.0))),
@@ -183,6 +221,9 @@ def test_the_yaml_form_is_the_selector(spec: dict, selector: select.Selector) ->
         ({"any": {"normal": [1]}}, ("any",), "a list of selectors"),
         ({"all": [{"normal": [1]}, {"nrmal": [1]}]}, ("all", 1, "nrmal"), "did you mean"),
         ({"not": [1]}, ("not",), "expected one selector"),
+        ({"name": 3}, ("name", "pattern"), "a name"),
+        ({"interface": ["a"]}, ("interface", "regions"), "two names"),
+        ({"interface": "ab"}, ("interface", "regions"), "two names"),
     ],
 )
 def test_a_wrong_spec_names_its_key(spec: object, key: tuple, said: str) -> None:

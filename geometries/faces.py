@@ -1,0 +1,91 @@
+"""Faces of the outer boundary: facets joined where they meet smoothly, and the shapes that they lie on."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometries.mesh import Mesh
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+ALONG = 0.2  # a facet runs along an axis if the cosine between its normal and the axis is below this
+
+
+def smooth_faces(mesh: Mesh, angle: float = 30.0) -> Ints:
+    """Return (n,) face numbers of the outer sides: faces are joined where normals turn by less than `angle` degrees."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    pairs = side_pairs(mesh)
+    _, normals, _ = mesh.side_geometry(mesh.outer)
+    cosine = (normals[pairs[:, 0]] * normals[pairs[:, 1]]).sum(1)
+    smooth = pairs[cosine >= np.cos(np.radians(angle))]
+    n = len(mesh.outer)
+    graph = coo_array((np.ones(len(smooth)), (smooth[:, 0], smooth[:, 1])), shape=(n, n))
+    return connected_components(graph, directed=False)[1].astype(np.int64)
+
+
+def side_pairs(mesh: Mesh) -> Ints:
+    """Return (n, 2) pairs of outer sides (positions in `mesh.outer`) that share a ridge: a point or an edge."""
+    ridges, owner = [], []
+    for kind, at, points in mesh.facets(mesh.outer):
+        for _, nodes in kind.facets or (("vertex", (0,)),):
+            ridge = np.sort(points[:, list(nodes[: max(mesh.dim - 1, 1)])], axis=1)
+            ridges.append(ridge)
+            owner.append(at)
+    rows, owners = np.concatenate(ridges), np.concatenate(owner)
+    order = np.lexsort(rows.T[::-1])
+    same = (rows[order[1:]] == rows[order[:-1]]).all(1)
+    return np.stack([owners[order[:-1]][same], owners[order[1:]][same]], axis=1)
+
+
+def every_point(mesh: Mesh, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which outer sides have all their corners in `mask`."""
+    out = np.zeros(len(mesh.outer), dtype=bool)
+    for kind, at, points in mesh.facets(mesh.outer):
+        out[at] = mask[points[:, : kind.corners]].all(1)
+    return out
+
+
+def radial(offsets: Floats, axis: Floats) -> Floats:
+    """(n,) distances from a line along `axis` of points (n, d) given by their offsets from it."""
+    return np.linalg.norm(offsets - (offsets @ axis)[:, None] * axis, axis=1)
+
+
+def axis_lines(mesh: Mesh, axis: Floats, radius: float, slack: float) -> Floats:
+    """Return (n, 3) points, one on each axis line of a cylinder of `radius` among the outer facets.
+
+    The corners of two neighbouring facets whose normals differ fix a circle in the plane across `axis`; those whose
+    radius is the one asked for give an axis each.
+    """
+    pairs = side_pairs(mesh)
+    _, normals, _ = mesh.side_geometry(mesh.outer)
+    along = (np.abs(normals @ axis) < ALONG)[pairs].all(1)
+    turning = (normals[pairs[:, 0]] * normals[pairs[:, 1]]).sum(1) < 1 - 1e-6
+    pairs = pairs[along & turning]
+    across = np.linalg.svd(axis[None, :])[2][1:]
+    flat = mesh.points[outer_corners(mesh)[pairs].reshape(len(pairs), -1)] @ across.T
+    centers, radii = fit_circles(flat)
+    fits = np.abs(radii - radius) <= slack
+    return np.unique(np.round(centers[fits] / slack), axis=0) * slack @ across
+
+
+def outer_corners(mesh: Mesh) -> Ints:
+    """(n, k) corners of the outer sides, the first one repeated where a facet has fewer."""
+    found = list(mesh.facets(mesh.outer))
+    out = np.zeros((len(mesh.outer), max(kind.corners for kind, _, _ in found)), dtype=np.int64)
+    for kind, at, points in found:
+        out[at] = points[:, :1]
+        out[at, : kind.corners] = points[:, : kind.corners]
+    return out
+
+
+def fit_circles(flat: Floats) -> tuple[Floats, Floats]:
+    """Centres (n, 2) and radii (n,) of the circles nearest to each row of points (n, k, 2), by linear least squares."""
+    middle = flat.mean(1, keepdims=True)
+    local = flat - middle
+    matrix = np.concatenate([2 * local, np.ones_like(local[..., :1])], axis=2)
+    solved = (np.linalg.pinv(matrix) @ (local**2).sum(2)[..., None])[..., 0]
+    radii = np.sqrt(np.maximum(solved[:, 2] + (solved[:, :2] ** 2).sum(1), 0.0))
+    return solved[:, :2] + middle[:, 0], radii

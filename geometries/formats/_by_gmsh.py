@@ -1,0 +1,52 @@
+"""Mesh files that gmsh reads and writes, in a child process."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from geometries.build import Reading, mesh_from_blocks
+from geometries.child import call
+from geometries.errors import ReadError
+from geometries.gmsh_model import extract, session
+
+
+def read(path: Path, extension: str, *, dim: int | None = None) -> Reading:
+    """Return the mesh in a file that gmsh takes for one of `extension`; physical groups become named sets.
+
+    gmsh runs as a script what it does not recognise: check the first bytes before.
+    """
+    found = call("geometries.formats._by_gmsh:model", {"path": str(path), "extension": extension})
+    return mesh_from_blocks(**found, dim=dim)
+
+
+def model(path: str, extension: str) -> dict[str, Any]:
+    """Read a mesh file by gmsh: the child's side of `read`."""
+    # Alone in the private folder: gmsh runs the options beside a mesh.
+    alone = shutil.copyfile(path, Path("mesh" + extension).absolute())
+    with session() as gmsh:
+        said = ""
+        try:
+            gmsh.merge(str(alone))
+        except Exception as error:  # noqa: BLE001  gmsh raises plain exceptions
+            said = str(error) or "gmsh cannot read it"
+        errors = [line.removeprefix("Error: ") for line in gmsh.logger.get() if line.startswith("Error")]
+        if said or errors:
+            raise ReadError(f"{Path(path).name} is damaged or beyond gmsh: {(errors or [said])[0].rstrip('.')}.")
+        found = extract()
+        groups = [gmsh.model.getPhysicalName(*group) or str(group[1]) for group in gmsh.model.getPhysicalGroups()]
+        for block in found["blocks"]:
+            block["names"] = {name: block["names"][name] for name in groups if name in block["names"]}
+        return found
+
+
+def convert(path: str, to: str) -> dict[str, Any]:
+    """Write a .msh of ours as gmsh writes the extension of `to`, cells without a group too; return the size."""
+    written = Path("mesh").with_suffix(Path(to).suffix).absolute()  # its stem is the mesh's name in some formats
+    with session() as gmsh:
+        gmsh.merge(path)
+        gmsh.option.setNumber("Mesh.SaveAll", 1)
+        gmsh.write(str(written))
+    shutil.copyfile(written, to)
+    return {"bytes": written.stat().st_size}
