@@ -19,7 +19,7 @@ def main() -> tuple[float, float]:
         list(validation),
         schema=samples.schema,
         folder="run",
-        settings=mo.Settings(epochs=8, batch_size=8, progress=False),
+        settings=mo.Settings(epochs=8, batch_size=8, learning_rate=5e-3, progress=False),
         options={"width": 32, "cycles": 1},
     )
     result = mo.evaluate(surrogate, test, train)

@@ -39,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert main(["generate", "recipe.yaml", "-o", "data", "--count", "40", "--workers", "1"]) == 0
-        assert main(["train", "data", "-o", "run", "--config", "options.yaml", "--epochs", "6"]) == 0
+        assert main(["train", "data", "-o", "run", "--config", "options.yaml", "--epochs", "25"]) == 0
     return folder
 
 

@@ -20,7 +20,7 @@ def configure(operator: nn.Module, *, learning_rate: float, weight_decay: float)
     """
     optimizer = MuonAdamW(operator.parameters(), learning_rate, weight_decay)
     for group in optimizer.param_groups:
-        group["initial_lr"] = learning_rate
+        group["initial_lr"] = group["lr"]
     return optimizer
 
 
