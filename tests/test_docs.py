@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
+from types import ModuleType
 
 import torch
 
@@ -18,21 +19,29 @@ from meshops.operators import Operator
 ROOT = Path(__file__).parents[1]
 
 
+def loaded(file: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_the_operator_in_extending_works(tmp_path: Path) -> None:
     text = (ROOT / "docs/extending.md").read_text()
     block = next(b for b in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "(Operator)" in b)
     file = tmp_path / "smoothing.py"
     file.write_text(block)
-    spec = importlib.util.spec_from_file_location("smoothing", file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    kind = module.Smoothing
+    kind = loaded(file).Smoothing
     assert issubclass(kind, Operator)
     case = Case(Grid(shape=(4, 3)).mesh(), Heat(), conditions={"left": Dirichlet(1.0)}, source=1.0)
     graph = build_graph(case)
     values = kind(schema_of(case.equation, 2), width=8, steps=2)(graph)
     assert values.shape == (graph.num_nodes, 1)
     assert torch.equal(values[graph.fixed], graph.fixed_value[graph.fixed])
+
+
+def test_the_gallery_is_that_of_the_examples() -> None:
+    assert (ROOT / "docs/gallery.md").read_text() == loaded(ROOT / "docs/gallery.py").page(), "run: make gallery"
 
 
 def test_the_readme_names_commands_and_files_that_exist() -> None:

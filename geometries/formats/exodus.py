@@ -15,6 +15,7 @@ from geometries.errors import ReadError
 from geometries.formats import _grids
 from geometries.formats.base import Format, mesh_file
 from geometries.formats.med import HDF5
+from geometries.formats.vtk import text
 
 _STARTS = (HDF5, b"CDF\1", b"CDF\2", b"CDF\5")  # netCDF's
 _UNNAMED = re.compile(r"Unnamed \w+ ID: (\d+)")
@@ -69,7 +70,7 @@ def _parts(reader: Any) -> Iterator[tuple[str, str, _grids.Grid]]:  # noqa: ANN4
             data = group.GetBlock(i)
             if data is None or not data.GetNumberOfCells():
                 continue
-            name = reader.GetObjectName(getattr(reader, kind), i) or ""
+            name = text(reader.GetObjectName(getattr(reader, kind), i) or "")
             number = _UNNAMED.match(name)
             cells = data.GetCells()
             grid = _grids.Grid(

@@ -256,7 +256,7 @@ def _is_loaded(corners: Ints, pair: Ints, opposite: bool) -> NDArray[np.bool_]:
 
 def _left_out(deck: Cards) -> list[str]:
     names, counts = np.unique(deck.names, return_counts=True)
-    words = zip(names.astype(str), counts, strict=True)
+    words = zip(np.char.decode(names, "latin-1"), counts, strict=True)
     left = [f"{n} {w}" for w, n in words if re.match(r"C(?!ORD|END)|RBE|RBAR|RROD", w) and w not in _KINDS]
     return [f"left out, as no cells: {', '.join(left)}"] if left else []
 

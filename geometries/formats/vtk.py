@@ -141,8 +141,9 @@ def _arrays(data: Any, support: ModuleType) -> dict[str, Any]:  # noqa: ANN401  
 
     def arrays(group: Any) -> dict[str, Array | str]:  # noqa: ANN401
         found = [group.GetAbstractArray(i) for i in range(group.GetNumberOfArrays())]
-        numbers = {a.GetName(): array(a) for a in found if a.IsA("vtkDataArray") and a.GetName()}
-        texts = {a.GetName(): a.GetValue(0) for a in found if a.IsA("vtkStringArray") and a.GetNumberOfValues()}
+        named = [(text(a.GetName()), a) for a in found if a.GetName()]
+        numbers = {name: array(a) for name, a in named if a.IsA("vtkDataArray")}
+        texts = {k: text(a.GetValue(0)) for k, a in named if a.IsA("vtkStringArray") and a.GetNumberOfValues()}
         return numbers | texts
 
     cells = data.GetCells()
@@ -155,6 +156,11 @@ def _arrays(data: Any, support: ModuleType) -> dict[str, Any]:  # noqa: ANN401  
         "cell_data": arrays(data.GetCellData()),
         "field_data": arrays(data.GetFieldData()),
     }
+
+
+def text(given: str | bytes) -> str:
+    """Return a text as VTK gives it: bytes if it is not in UTF-8."""
+    return given.decode("latin-1") if isinstance(given, bytes) else given
 
 
 def _types(data: Any) -> Any:  # noqa: ANN401

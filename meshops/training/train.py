@@ -12,6 +12,7 @@ from typing import Any
 from meshops.graph import Schema
 from meshops.training.errors import TrainingError
 from meshops.training.files import LAST, METRICS
+from meshops.training.memory import keep_memory
 from meshops.training.run import Graphs, Run, make_run
 from meshops.training.seeds import seeded
 from meshops.training.settings import Settings
@@ -71,6 +72,7 @@ def _fit(run: Run, folder: Path, *, resume: bool) -> None:
     from meshops.training.module import Training
 
     settings = run.settings
+    keep_memory()
     with _quiet(), seeded(settings.seed), Signals() as signals:
         trainer = L.Trainer(
             accelerator=settings.accelerator,

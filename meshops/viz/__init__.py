@@ -1,7 +1,6 @@
 """Pictures of meshes and fields: a scene says what to show, `screenshot` and `html` write it."""
 
 from meshops.viz.export import html, interact, screenshot
-from meshops.viz.grids import sides_to_polydata, to_pyvista
 from meshops.viz.probe import VizError, probe
 from meshops.viz.scenes import Group, Panel, Scene, boundaries_scene, comparison_scene, field_scene, mesh_scene, show
 
@@ -19,6 +18,4 @@ __all__ = [
     "probe",
     "screenshot",
     "show",
-    "sides_to_polydata",
-    "to_pyvista",
 ]

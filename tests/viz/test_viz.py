@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meshio._vtk_common import meshio_to_vtk_type
 
 from geometries.cells import CELLS
 from geometries.mesh import Mesh
@@ -87,26 +86,6 @@ def pixels(path):
     return np.asarray(Image.open(path).convert("RGB"))
 
 
-# -- data sets -------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", TYPES)
-def test_pyvista_keeps_points_cells_fields_and_size(name):
-    mesh = one_cell(name)
-    grid = viz.to_pyvista(mesh, {"u": mesh.points[:, 0], "c": [7.0]})
-    assert (grid.n_points, grid.n_cells) == (mesh.num_points, mesh.num_cells)
-    assert np.array_equal(grid.points[:, : mesh.space_dim], mesh.points)
-    assert grid.celltypes[0] == meshio_to_vtk_type.get(name, meshio_to_vtk_type["pyramid13"])
-    assert np.array_equal(grid.point_data["u"], mesh.points[:, 0])
-    assert grid.cell_data["c"].tolist() == [7.0]
-    measure = grid.compute_cell_sizes()
-    key = {1: "Length", 2: "Area", 3: "Volume"}[mesh.dim]
-    assert measure.cell_data[key].sum() == pytest.approx(mesh.measure.sum())
-
-
-def test_pyvista_refuses_a_field_of_another_length():
-    with pytest.raises(viz.VizError, match="'u' has 3 values"):
-        viz.to_pyvista(square(), {"u": [1.0, 2.0, 3.0]})
-
-
 @pytest.mark.parametrize("name", TYPES)
 def test_the_surface_has_the_area_of_the_outer_sides(name):
     mesh = one_cell(name)
@@ -116,12 +95,6 @@ def test_the_surface_has_the_area_of_the_outer_sides(name):
     expected = mesh.side_geometry(mesh.outer)[2].sum() if mesh.dim == 3 else mesh.measure.sum() * (mesh.dim == 2)
     assert area == pytest.approx(expected)
     assert len(np.unique(drawn.facet)) in (0, len(sides))
-
-
-def test_polydata_of_a_boundary_covers_it():
-    mesh = block()
-    assert viz.sides_to_polydata(mesh, mesh.sides("-z")).area == pytest.approx(6)
-    assert viz.sides_to_polydata(square(), square().sides("left")).compute_cell_sizes()["Length"].sum() == 1
 
 
 def test_sharp_edges_of_a_block_are_its_twelve():
