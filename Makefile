@@ -1,11 +1,12 @@
 # Everything runs in .venv, which every target makes when it is missing or older than its inputs.
 BIN := .venv/bin
 WORKERS ?= 2
+N ?= 2000
 # One thread a worker: the workers already fill the cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: gallery help setup demo test test-all lint clean
+.PHONY: gallery help setup demo test test-all fuzz corpus lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +25,12 @@ test: setup ## run the tests (WORKERS=2)
 
 test-all: setup ## run the tests, the slow ones too
 	$(PYTEST) -m "slow or not slow"
+
+fuzz: setup ## read thousands of damaged files of each format (N=2000)
+	MESHOPS_FUZZ=$(N) $(PYTEST) tests/geometries/test_fuzz.py
+
+corpus: setup ## read every CAD and mesh file in the installed wheels and in the folders of MESHOPS_CORPUS
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow tests/geometries/test_corpus.py
 
 lint: setup ## check style and types
 	$(BIN)/ruff check .

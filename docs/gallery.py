@@ -20,7 +20,8 @@ def page() -> str:
         about = ast.get_docstring(ast.parse(text)) or ""
         title, _, rest = about.partition("\n")
         code = text.split('"""', 2)[2].strip()
-        parts.append(f"\n## {title}\n{rest}\n\n[examples/{path.name}](../examples/{path.name})\n\n```python\n{code}\n```\n")
+        link = f"[examples/{path.name}](../examples/{path.name})"
+        parts.append(f"\n## {title}\n{rest}\n\n{link}\n\n```python\n{code}\n```\n")
     return "".join(parts)
 
 

@@ -73,16 +73,20 @@ def mesh(cad: Path, *, output: Path, names: Path | None = None, **options: Unpac
 
 
 def convert(source: Path, target: Path, **options: Unpack[Options]) -> None:
-    """Convert a mesh file, keeping names; the extensions choose the formats.
+    """Convert a mesh file, or a case between a case file and a deck, keeping names; the extensions choose the formats.
 
     Example: meshops convert part.msh part.vtu
 
     Args:
-        source: Mesh file to read.
-        target: Mesh file to write.
+        source: Mesh file, case file (.yaml) or deck (.inp) to read.
+        target: Mesh file, case file or deck to write. A case file or deck gets the conditions too.
     """
     from geometries import formats
+    from meshops.equations.case_file import converts_case
 
+    if converts_case(source, target):
+        _convert_case(source, target, options)
+        return
     with console.working(f"reading {source.name}"):
         reading = formats.inspect(source, **options)
     part = reading.mesh
@@ -90,6 +94,17 @@ def convert(source: Path, target: Path, **options: Unpack[Options]) -> None:
     for problem in reading.problems:
         console.say(f"note: {problem}")
     console.say(f"wrote {target}: {part.num_points} points, {part.num_cells} cells")
+
+
+def _convert_case(source: Path, target: Path, options: Options) -> None:
+    from meshops.equations import Case
+
+    given = [f"--{name}" for name, value in options.items() if value]
+    if given:
+        raise MeshopsError(f"{', '.join(given)} is for meshes; a case file states it by itself.")
+    case = Case.read(source)
+    case.write(target)
+    console.say(f"wrote {target}: {case.equation.name}, {len(case.conditions)} conditions")
 
 
 def generate(

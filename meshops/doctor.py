@@ -27,6 +27,7 @@ PACKAGES = (
     "dask",
     "distributed",
     "gmsh",
+    "h5py",
     "jsonargparse",
     "lightning",
     "matplotlib",

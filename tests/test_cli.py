@@ -156,3 +156,15 @@ def test_lists_come_from_the_registries(command: str, capsys: pytest.CaptureFixt
         "recipes": "corners",
     }
     assert expected[command] in capsys.readouterr().out
+
+
+def test_a_case_and_a_deck_become_each_other(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Case file, deck, deck again, case file: the same field each time."""
+    assert main(["convert", "case.yaml", "deck.inp"]) == 0
+    assert main(["convert", "deck.inp", "again.inp"]) == 0
+    assert main(["convert", "again.inp", "back.yaml"]) == 0
+    fields = [
+        said(capsys, "solve", name, "-o", "a.vtu", "--json")["fields"]["temperature"]
+        for name in ("case.yaml", "deck.inp", "again.inp", "back.yaml")
+    ]
+    assert all(f == pytest.approx(fields[0]) for f in fields)

@@ -268,8 +268,9 @@ def _connectivity(card: Card, kind: ElementType) -> tuple[Ints, Ints]:
     begins = ends - counts
     lines = np.searchsorted(ends, begins + width) + 1 - np.arange(len(counts))
     starts = chain(lines)
-    if len(starts) and (starts[-1] + lines[starts[-1]] > len(counts) or np.ptp(counts[starts])):
-        raise card.error(f"expected an element's number and {width - 1} nodes on alike lines; the file is damaged.")
+    last = starts + lines[starts] - 1
+    if len(starts) and (last[-1] >= len(counts) or np.ptp(ends[last] - begins[starts])):
+        raise card.error(f"expected an element's number and {width - 1} nodes, alike for all; the file is damaged.")
     table = whole(values[begins[starts][:, None] + np.arange(width)], card)
     return table[:, 0], table[:, 1:]
 

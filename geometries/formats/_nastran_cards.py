@@ -42,7 +42,10 @@ class Cards:
         words = self.words(at, first, count)
         text = b"\n".join(np.where(words == b"", b"0", words).ravel().tolist())
         text = re.sub(rb"(?<=[\d.])([-+])(?=\d)", rb"e\1", text)
-        return numbers(text, "the deck").reshape(len(at), count)
+        found = numbers(text, "the deck")
+        if found.size != words.size:
+            raise ReadError("the deck holds two numbers in one field; it is damaged.")
+        return found.reshape(len(at), count)
 
     def rest(self, at: Ints, first: int) -> tuple[Ints, Words]:
         """Return the fields from `first` that are not blank, of all cards `at`: positions in `at` (sorted), fields."""

@@ -232,7 +232,9 @@ def _check_conditions(case: Case) -> None:
             shared = int(np.isin(ids, others).sum())
             if shared:
                 raise SpecError(
-                    f"{shared} facets of {name!r} are also claimed by {other!r}; name each facet once (selectors take all, any, not).", key
+                    f"{shared} facets of {name!r} are also claimed by {other!r}; name each facet once, "
+                    "by {all: [..., {not: {name: OTHER}}]} for instance.",
+                    key,
                 )
         owner[name] = ids
 

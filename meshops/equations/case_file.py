@@ -80,6 +80,17 @@ def read_case(path: str | Path) -> Case:
         )
 
 
+def converts_case(source: Path, target: Path) -> bool:
+    """Whether turning one file into the other carries a case: one is a case file, or both are decks with a problem."""
+    ends = (source.suffix.lower(), target.suffix.lower())
+    if ends[1] in _EXTENSIONS or (ends[0] in _EXTENSIONS and ends[1] in _DECKS):
+        return True
+    if not all(end in _DECKS for end in ends):
+        return False
+    loads = inspect(source).loads
+    return loads is not None and not loads.missing
+
+
 def _check_unit(file: YamlFile, reading: Reading) -> None:
     if "unit" in file.data and reading.loads is not None:
         raise SpecError(

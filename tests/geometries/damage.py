@@ -14,8 +14,10 @@ import numpy as np
 
 from geometries import cad, child
 from geometries.errors import MeshopsError, ReadError
-from geometries.formats import inspect
+from geometries.formats import FORMATS, inspect
 
+ATTEMPT = f"{__name__}:attempt"
+READERS = {e: f.name for f in FORMATS.values() if f.read for e in f.extensions}
 _NUMBER = re.compile(rb"(?<![\w.])[-+]?\d+(?:\.\d*)?(?:[eEdD][-+]?\d+)?")
 _TEXTS = ["-1", "0", "nan", "inf", "1e999", "-7.5", "2147483648", "4294967295", "10000000000", "9" * 25, "x", ""]
 _EXTREMES = [-1, 0, 1, 127, 2**15, 2**31 - 1, 2**31, 2**32 - 1, 10**10, 2**63 - 1]

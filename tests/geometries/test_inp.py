@@ -263,6 +263,14 @@ def test_faces_are_those_of_the_manuals():
     assert tables.face(tetra, "F3") == (1, 3, 2) and tables.face(tetra, "S5") is None
 
 
+def test_elements_may_break_their_lines_anywhere(folder):
+    head = "*NODE\n1,0,0\n2,1,0\n3,1,1\n4,0,1\n*ELEMENT, TYPE=CPS3\n"
+    mesh = _read(folder, head + "1, 1,\n2, 3\n2, 1, 3, 4\n").mesh
+    assert mesh.measure.tolist() == [0.5, 0.5]
+    with pytest.raises(ReadError, match="alike"):
+        _read(folder, head + "1, 1, 2\n2, 1, 3, 4\n3, 1, 2, 3\n")
+
+
 def test_avs_ucd_is_read_as_that(folder):
     grid = Grid(shape=(1, 1, 1), cell="hexahedron").mesh()
     cells = [("hexahedron", grid.cells["hexahedron"]), ("quad", np.array([[0, 1, 3, 2]]))]

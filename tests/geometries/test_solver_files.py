@@ -211,6 +211,7 @@ def test_pload4_means_one_face(folder, card, pair, center):
         ("GRID,2,,1.,0.,0.", "GRID,2,5,1.,0.,0.", "coordinate system 5"),
         ("GRID,2,,1.,0.,0.", "GRID,2,,nan,0.,0.", "not finite"),
         ("GRID,2,,1.,0.,0.", "GRID,2,,1x,0.,0.", "no number"),
+        ("GRID,2,,1.,0.,0.", "GRID,2,,1.\v1.,0.,0.", "two numbers in one field"),
         ("GRID,2,,1.,0.,0.", "GRID,20,,1.,0.,0.", "nodes that the file does not hold"),
         ("CPYRAM,2,2,5,6,7,8,9", "CPYRAM,2,2,5,6,7,8,9,3", "some of their nodes"),
         ("CPYRAM,2,2,5,6,7,8,9", "CPYRAM,2,2,5,6,7,8,9.5", "no whole number"),
