@@ -34,7 +34,7 @@ def content(path: Path) -> _surfaces.Surface:
     data = path.read_bytes()
     count = int(np.frombuffer(data, "<u4", 1, 80)[0]) if len(data) >= _HEAD else -1
     names: dict[str, Ints] = {}
-    if len(data) == _HEAD + _RECORD.itemsize * count:
+    if count >= 0 and len(data) == _HEAD + _RECORD.itemsize * count:
         soup = np.frombuffer(data, _RECORD, count, _HEAD)["corners"].astype(np.float64)
     elif data.lstrip()[:5].lower() == b"solid":
         soup, names = _ascii(data, path.name)

@@ -1,0 +1,81 @@
+"""Every CAD and mesh file found is a valid mesh or one of our errors, and what others read is read here (make corpus).
+
+The files are those that came with gmsh and PyVista, and all in the folders of MESHOPS_CORPUS. Nothing is downloaded.
+"""
+
+import os
+import sys
+import time
+from collections import Counter
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from geometries.child import Child
+from geometries.errors import MeshopsError, ReadError
+from geometries.formats import FORMATS, inspect
+
+READERS = {e: f for f in FORMATS.values() if f.read and f.name != "geo" for e in f.extensions}
+CAD = ("step", "iges", "brep")
+LIMIT, SHARE = 60.0, 0.9
+
+
+def _files():
+    """Distinct files of known extensions."""
+    places = [Path(sys.prefix) / "share" / "doc" / "gmsh", Path(find_spec("pyvista").origin).parent / "examples"]
+    places += [Path(p) for p in os.environ.get("MESHOPS_CORPUS", "").split(os.pathsep) if p]
+    found = [f for place in places for f in sorted(place.rglob("*")) if f.suffix.lower() in READERS and f.is_file()]
+    return list({f.read_bytes(): f for f in reversed(found)}.values())[::-1]
+
+
+def _outcome(file):
+    """What came of reading a file: (cells, words)."""
+    try:
+        mesh = inspect(file).mesh
+    except MeshopsError as error:
+        return 0, f"{type(error).__name__}: {error}"
+    return mesh.num_cells, f"{len(mesh.boundaries)} boundaries, {len(mesh.regions)} regions"
+
+
+def _others(child, file):
+    try:
+        return child.call("tests.geometries.referees:cells", {"path": str(file.resolve())}, timeout=20.0, memory=4.0)
+    except ReadError:
+        return {}
+
+
+@pytest.mark.slow
+def test_every_file_is_a_mesh_or_an_error_and_what_others_read_is_read(capsys):
+    files, rows = _files(), []
+    if not files:
+        pytest.skip("no files: gmsh and PyVista came without examples, and MESHOPS_CORPUS names no folder")
+    with Child("tests") as child:
+        for file in files:
+            start = time.monotonic()
+            cells, words = _outcome(file)
+            seconds = time.monotonic() - start
+            kind = READERS[file.suffix.lower()].name
+            rows.append((kind, file, cells, seconds, _others(child, file) if kind not in CAD else {}, words))
+    with capsys.disabled():
+        sys.stdout.write(_table(rows))
+    assert [r for r in rows if r[3] > LIMIT] == []
+    theirs = [r for r in rows if r[4]]
+    assert sum(r[2] > 0 for r in theirs) >= SHARE * len(theirs)
+
+
+def _table(rows):
+    lines = ["", f"{'format':9}{'cells':>9} {'s':>5}  file: outcome"]
+    for kind, file, cells, seconds, others, words in rows:
+        told = "".join(f"; {name} {n}" for name, n in others.items() if n != cells)
+        lines.append(f"{kind:9}{cells:9} {seconds:5.1f}  {file.name}: {words}{told}")
+    total, read, theirs, both = (Counter() for _ in range(4))
+    for kind, _, cells, _, others, _ in rows:
+        total[kind] += 1
+        read[kind] += cells > 0
+        theirs[kind] += bool(others)
+        both[kind] += bool(others) and cells > 0
+    lines.append(f"{'format':9}{'files':>7}{'read':>7}{'others read':>13}{'of these read':>15}")
+    lines += [f"{k:9}{total[k]:7}{read[k]:7}{theirs[k]:13}{both[k]:15}" for k in sorted(total)]
+    lines.append(f"{'all':9}{total.total():7}{read.total():7}{theirs.total():13}{both.total():15}")
+    return "\n".join([*lines, ""])
