@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -51,3 +52,42 @@ def _pyvista(path: str) -> tuple:
     kinds = {3: 1, 4: 1, 21: 1, 5: 2, 6: 2, 7: 2, 8: 2, 9: 2, 22: 2, 23: 2, 28: 2}
     rows = [(kinds.get(int(t), 3 if t >= 10 else 0), nodes) for t, nodes in grid.cells_dict.items()]
     return grid.points, rows
+
+
+def groups(path: str) -> dict:
+    """Return {name: number of distinct facets} as gmsh finds them, for groups one dimension below the cells."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".msh", ".med", ".unv", ".cgns") or (
+        suffix == ".msh" and not Path(path).read_bytes().startswith(b"$MeshFormat")
+    ):
+        return {}
+    alone = Path(shutil.copyfile(path, "mesh" + suffix)).absolute()
+    with session() as gmsh:
+        gmsh.merge(str(alone))
+        model = gmsh.model
+        top = max((dim for dim, tag in model.getEntities() if model.mesh.getElements(dim, tag)[1]), default=0)
+        named = [(model.getPhysicalName(*g).strip("\0 "), g) for g in model.getPhysicalGroups(top - 1)]
+        return {name: len(_facets(model, *group)) for name, group in named if name}
+
+
+def _facets(model: ModuleType, dim: int, tag: int) -> set:
+    found = set()
+    for entity in model.getEntitiesForPhysicalGroup(dim, tag):
+        for kind, _, nodes in zip(*model.mesh.getElements(dim, entity), strict=True):
+            count = model.mesh.getElementProperties(kind)[3]
+            found.update(map(tuple, np.sort(nodes.reshape(-1, count), axis=1).tolist()))
+    return found
+
+
+def element_sets(path: str) -> dict:
+    """Return {name in upper case: number of cells} of the element sets of a deck that meshio finds whole."""
+    import meshio
+
+    mesh = meshio.read(path)
+    top = max(CELLS[b.type].dim for b in mesh.cells if b.type in CELLS)
+    found = {}
+    for name, parts in mesh.cell_sets.items():
+        held = [b.type for b, part in zip(mesh.cells, parts, strict=True) if part is not None and len(part)]
+        if held and all(kind in CELLS and CELLS[kind].dim == top for kind in held):
+            found[name.upper()] = sum(len(np.unique(p)) for p in parts if p is not None)
+    return found
