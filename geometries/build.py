@@ -108,7 +108,14 @@ def mesh_from_blocks(
     mesh = replace(mesh, boundaries=_boundaries(mesh, lower, problems))
     further = {_clean(k): number[v] for k, v in node_sets.items() if _clean(k) not in mesh.boundaries}
     mesh = replace(mesh, boundaries={**mesh.boundaries, **_on_nodes(mesh, further, problems)})
+    problems += _left_out(given, dim, {*mesh.boundaries, *mesh.regions})
     return Reading(mesh=mesh, problems=(*problems, *left))
+
+
+def _left_out(blocks: list[Block], dim: int, kept: set[str]) -> list[str]:
+    """Tell the names that lie on edges of solids or on points only: no mesh of dimension `dim` holds those."""
+    names = {name for b in blocks if b.type.dim < dim - 1 for name, rows in b.names.items() if len(rows)} - kept
+    return [f"names on edges or points are left out: {', '.join(sorted(names)[:8])}"] if names else []
 
 
 def _checked(block: Block, num_points: int) -> Block:

@@ -37,6 +37,12 @@ def test_facets_on_no_cell_are_told():
     assert reading.problems == ("1 of 2 facets of 'edge' are on no cell: dropped",)
 
 
+def test_names_that_no_mesh_of_the_dimension_holds_are_told():
+    probe = Block(kind="vertex", nodes=np.array([[2]]), names={"probe": np.array([0])})
+    reading = mesh_from_blocks(SQUARE, [probe, Block(kind="triangle", nodes=TRIANGLES)])
+    assert reading.problems == ("names on edges or points are left out: probe",)
+
+
 @pytest.mark.parametrize(
     ("points", "nodes", "dim", "words"),
     [

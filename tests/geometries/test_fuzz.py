@@ -19,8 +19,6 @@ from tests.geometries.damage import ATTEMPT, READERS, damaged
 from tests.geometries.samples import NAMES, OPTIONS, write_all
 
 OURS = {"inp", "obj", "off", "ply", "stl", "su2", "unv", "nastran", "medit", "geo"}  # no native code: never a crash
-# What takes longest, some of it hangs: the thousands are for `make fuzz`
-COUNTS = {"step": 20, "iges": 20, "brep": 15, "exodus": 20, "vtk": 100}
 COUNT, LIMIT, NATIVE_LIMIT, MEMORY = 200, 20.0, 2.0, 3.0  # files of a format, seconds, seconds, GiB
 GROWTH = 200 * 2**20
 KINDS = Counter(READERS[Path(name).suffix] for name in NAMES)
@@ -57,7 +55,7 @@ def test_damaged_files_are_meshes_or_our_errors(files, child, tmp_path, record_p
     command = f'SystemCall "touch {canary}";\n'.encode()
     limit = LIMIT if kind in OURS else NATIVE_LIMIT
     before, crashed, good, slowest = _peak(), 0, 0, 0.0
-    for i in range(int(os.environ.get("MESHOPS_FUZZ", COUNTS.get(kind, COUNT) / KINDS[kind] + 0.5))):
+    for i in range(int(os.environ.get("MESHOPS_FUZZ", COUNT / KINDS[kind] + 0.5))):
         rng = np.random.default_rng([NAMES.index(name), i])
         contents = _contents(files[name])
         victim = list(contents)[rng.integers(len(contents))]
