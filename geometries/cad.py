@@ -14,7 +14,6 @@ from geometries.build import Reading, mesh_from_blocks
 from geometries.child import TIMEOUT, Child
 from geometries.errors import CadError, NoVolumeCells, ReadError
 from geometries.files import existing
-from geometries.mesh import Mesh
 
 EXTENSIONS = (".step", ".stp", ".iges", ".igs", ".brep")
 MOST_CELLS = 5e6
@@ -33,19 +32,6 @@ class Survey:
     volume: float
     area: float
     flat: bool
-
-
-def mesh_cad(
-    path: str | Path,
-    *,
-    size: float | None = None,
-    dim: int | None = None,
-    order: int = 1,
-    heal: bool = False,
-    timeout: float = TIMEOUT,
-) -> Mesh:
-    """Return the mesh of a CAD file; `read_cad` tells the problems too."""
-    return read_cad(path, size=size, dim=dim, order=order, heal=heal, timeout=timeout).mesh
 
 
 def read_cad(
