@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -111,17 +111,21 @@ class Scaling:
         return values * scale + offset
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Manufactured:
-    """An exact solution with the data that produce it, as expressions in x, y, z and t.
+    """An exact solution with the data that produce it, as expressions in x, y, z and t; of vectors one a component.
 
-    Of a vector field, `field` and `source` have an expression a component, and `gradient` a row a component.
+    `right` {name: condition or conditions} are consistent with it on the boundary x = 1, whose outward normal is +x, of
+    the unit interval, square or cube. `times` are empty for a steady problem; in a transient one the fields are at most
+    linear in t, so that stepping adds no error, and `rates` are their derivatives in equations of second order.
     """
 
-    field: str | tuple[str, ...]
-    gradient: tuple[Any, ...]
+    fields: Mapping[str, str | tuple[str, ...]]
     source: str | tuple[str, ...]
     coefficients: Mapping[str, Any]
+    right: Mapping[str, Condition | tuple[Condition, ...]] = field(default_factory=dict)
+    times: tuple[float, ...] = ()
+    rates: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
 
 
 class Equation(ABC):
@@ -180,8 +184,8 @@ class Equation(ABC):
         """Return the scaling that makes `case` dimensionless, invariant under a change of units."""
 
     @abstractmethod
-    def manufactured(self, dim: int) -> Manufactured:
-        """Return a smooth exact solution in `dim` dimensions with variable coefficients."""
+    def manufactured(self, dim: int) -> Manufactured | None:
+        """Return a smooth exact solution in `dim` dimensions with variable coefficients; None if there is none."""
 
     def nonlinear(self, case: Case) -> bool:
         """Return whether the equation is nonlinear with the coefficients of `case`."""

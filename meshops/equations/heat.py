@@ -125,11 +125,12 @@ class Heat(Equation):
         rest = ("", "*exp(y)", "*exp(y)*exp(z/2)")[dim - 1]
         field, slope = f"sin(2*x){rest}", f"2*cos(2*x){rest}"
         squares = (-4.0, -3.0, -2.75)[dim - 1]
+        flux = f"(1+x/2)*{slope}"
         return Manufactured(
-            field=field,
-            gradient=(slope, field, f"0.5*{field}")[:dim],
+            fields={"temperature": field},
             source=f"-(1+x/2)*({squares})*{field} - 0.5*{slope}",
             coefficients={"conductivity": "1+x/2"},
+            right={"neumann": Neumann(flux), "robin": Robin(3, ambient=f"{field} + {flux}/3")},
         )
 
 
