@@ -6,10 +6,10 @@ N ?= 2000
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: gallery help setup demo test test-all fuzz corpus lint clean
+.PHONY: bench-mesh gallery help setup demo test test-all fuzz corpus lint clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.installed ## make .venv and install everything, system libraries included where root
 	@sh .ci/setup system
@@ -31,6 +31,9 @@ fuzz: setup ## read thousands of damaged files of each format (N=2000)
 
 corpus: setup ## read every CAD and mesh file in the installed wheels and in the folders of MESHOPS_CORPUS
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow tests/geometries/test_corpus.py
+
+bench-mesh: setup ## time what a mesh of a million tetrahedra derives, and its edges against torch_geometric's
+	OMP_NUM_THREADS=1 $(BIN)/python -m meshops.evaluation.benchmarks.mesh
 
 lint: setup ## check style and types
 	$(BIN)/ruff check .
