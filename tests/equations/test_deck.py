@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from geometries import Dirichlet, Neumann, Robin
-from geometries.errors import MeshopsError, SpecError, WriteError
+from geometries.deck import Loads
+from geometries.errors import MeshopsError, ReadError, SpecError, WriteError
+from geometries.expressions import Expression
 from geometries.families.grid import Grid
 from meshops.equations import Case, Heat, solve
 from meshops.equations.assembly import assemble
@@ -123,10 +125,32 @@ def test_half_a_problem_is_refused(tmp_path: Path) -> None:
     (tmp_path / "deck.inp").write_text(whole.split("*MATERIAL")[0])
     with pytest.raises(SpecError, match="no heat problem"):
         Case.read(tmp_path / "deck.inp")
-    (tmp_path / "deck.inp").write_text(whole)
-    (tmp_path / "case.yaml").write_text("geometry: deck.inp\nunit: mm:m\n")
-    with pytest.raises(SpecError, match="its own unit"):
-        Case.read(tmp_path / "case.yaml")
+
+
+@pytest.mark.parametrize(
+    "own", ["", "equation: heat\nsource: 0\nconditions:\n  left: {dirichlet: 3}\n  right: {neumann: 7}\n"]
+)
+def test_a_deck_in_another_unit_of_length_is_the_same_problem(tmp_path: Path, own: str) -> None:
+    case("hexahedron").write(tmp_path / "deck.inp")
+    found = {}
+    for unit, flux in (("mm:mm", "7"), ("mm:m", "7.0e+6")):
+        text = f'geometry: deck.inp\nunit: "{unit}"\n{own.replace("neumann: 7", f"neumann: {flux}")}'
+        (tmp_path / "case.yaml").write_text(text)
+        found[unit] = Case.read(tmp_path / "case.yaml")
+    small, large = found["mm:m"], found["mm:mm"]
+    np.testing.assert_allclose(1000 * small.mesh.points, large.mesh.points)
+    assert dict(small.coefficients["conductivity"])["west"] == pytest.approx(45e3)
+    np.testing.assert_allclose(solve(small).values, solve(large).values, rtol=1e-9)
+
+
+def test_what_a_change_of_unit_would_not_carry_is_refused() -> None:
+    for loads, words in (
+        (Loads(equation="heat", source=Expression("1 + x")), "1 \\+ x"),
+        (Loads(equation="elasticity"), "cannot change its unit"),
+        (Loads(equation="heat", coefficients={"capacity": 1.0}), "cannot change its unit"),
+    ):
+        with pytest.raises(ReadError, match=words):
+            loads.scaled(1e-3)
 
 
 def test_what_a_deck_cannot_hold_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
