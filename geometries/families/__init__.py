@@ -5,16 +5,48 @@ from __future__ import annotations
 from geometries.families.base import Family, Shape, ShapeError
 from geometries.families.bracket import BRACKET, Bracket
 from geometries.families.corners import Corners
+from geometries.families.disk import Disk
+from geometries.families.disk_with_hole import DiskWithHole
 from geometries.families.grid import Grid
+from geometries.families.interface import Interface
+from geometries.families.l_shape import LShape
 from geometries.families.polygon import Polygon
 from geometries.families.spline import Spline
+from geometries.families.square import Square
+from geometries.families.u_shape import UShape
+from geometries.families.unit_cell import UnitCell
 
 FAMILIES: dict[str, type[Family]] = {
     Bracket.name: Bracket,
     Corners.name: Corners,
+    Disk.name: Disk,
+    DiskWithHole.name: DiskWithHole,
     Grid.name: Grid,
+    Interface.name: Interface,
+    LShape.name: LShape,
     Polygon.name: Polygon,
     Spline.name: Spline,
+    Square.name: Square,
+    UShape.name: UShape,
+    UnitCell.name: UnitCell,
 }
 
-__all__ = ["BRACKET", "FAMILIES", "Bracket", "Corners", "Family", "Grid", "Polygon", "Shape", "ShapeError", "Spline"]
+__all__ = [
+    "BRACKET",
+    "FAMILIES",
+    "Bracket",
+    "Corners",
+    "Disk",
+    "DiskWithHole",
+    "Family",
+    "Grid",
+    "Interface",
+    "LShape",
+    "Polygon",
+    "Shape",
+    "ShapeError",
+    "Spline",
+    "Square",
+    "UShape",
+    "UnitCell",
+]
