@@ -27,9 +27,9 @@ _SLACK = 1e-9
 class Loop:
     """A closed polyline through `corners` (n, 2).
 
-    `names` is the boundary of each segment, from a corner to the next, or one for all; `size` the edge length wanted
-    at each corner, or at all (0: the mesh's). `fill` is the region inside, up to the loops within; "" leaves it
-    without a name, None leaves a hole.
+    `names` is the boundary of each segment, from a corner to the next, or one for all ("": none); `size` the edge
+    length wanted at each corner, or at all (0: the mesh's). `fill` is the region inside, up to the loops within; ""
+    leaves it without a name, None leaves a hole.
     """
 
     corners: Floats
@@ -43,15 +43,18 @@ class Planar(Family):
     """A family of plane shapes in triangles of `order` 1 or 2, given by their loops, the outer one first."""
 
     dim: ClassVar[int] = 2
+    sizes: ClassVar[tuple[float, float]] = (0.002, 0.2)  # where `size` may lie
     order: int = 1
 
     def __post_init__(self) -> None:
         """Check the parameters."""
         self.require_numbers()
         self.require("order", self.order in (1, 2), "1 or 2")
-        for field in ("size", "cells"):
-            if hasattr(self, field):
-                self._require_resolution(field)
+        if hasattr(self, "cells"):
+            self.require_counts("cells", 4, 400)
+        if hasattr(self, "size"):
+            low, high = self.sizes
+            self.require("size", low <= self.size <= high, f"{low:g} to {high:g}")
 
     @abstractmethod
     def loops(self, shape: Shape) -> list[Loop]:
@@ -60,12 +63,6 @@ class Planar(Family):
     def mesh(self, shape: Shape) -> Mesh:
         """Return triangles, finer where parts of the outline come near each other."""
         return mesh_loops(_graded(self.loops(shape)), order=self.order)
-
-    def _require_resolution(self, field: str) -> None:
-        if field == "cells":
-            self.require_counts("cells", 4, 400)
-        else:
-            self.require("size", 0.002 <= self.size <= 0.2, "0.002 to 0.2")  # type: ignore[attr-defined]
 
 
 # -- meshing -----------------------------------------------------------------------------------------------------------
@@ -99,7 +96,7 @@ def _build(loops: Sequence[Loop], gmsh: ModuleType) -> Parts:
             within = [curves[j] for j, parent in enumerate(parents) if parent == i]
             regions.setdefault(loop.fill, []).append(geo.addPlaneSurface([curves[i], *within]))
     geo.synchronize()
-    return Parts(boundaries, {name: tags for name, tags in regions.items() if name})
+    return Parts(*({name: tags for name, tags in sets.items() if name} for sets in (boundaries, regions)))
 
 
 def _ring(geo: ModuleType, loop: Loop) -> list[int]:

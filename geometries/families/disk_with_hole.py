@@ -28,7 +28,7 @@ class DiskWithHole(Disk):
         """Check the parameters."""
         super().__post_init__()
         self.require("radius", self.radius[0] >= 0.02, "radii from 0.02 on")
-        furthest = np.hypot(*2 * [max(abs(0.5 - v) for v in self.center)])
+        furthest = np.sqrt(2) * max(abs(0.5 - v) for v in self.center)
         self.require("center", furthest + self.radius[1] < 0.48, "a hole inside the disk wherever it is drawn")
 
     def draw(self, rng: np.random.Generator) -> Shape:

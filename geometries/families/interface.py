@@ -50,6 +50,6 @@ class Interface(Planar):
         loops = [Loop(square, box_names(square, ""), self.size, fill="outside")]
         for inclusion in shape["inclusions"]:
             x, y, radius = inclusion["place"]
-            curve = Harmonics.curve(inclusion["factors"], (0.5 * radius, radius)) + (x, y)
-            loops.append(Loop(even(curve, self.size), "interface", self.size, fill="inside"))
+            curve = Harmonics.curve(inclusion["factors"], (0.5 * radius, radius))
+            loops.append(Loop(even(np.add(curve, (x, y)), self.size), "interface", self.size, fill="inside"))
         return loops
