@@ -19,18 +19,22 @@ Floats = NDArray[np.float64]
 Primitive: TypeAlias = Mapping[str, Any]
 _AROUND = 8  # edges round a circle
 _SLACK = 1e-6
+_TANGENT = np.cos(np.radians(25))
 _KINDS = ("box", "cylinder", "sphere")
+_SIZES = {"box": ([0.12] * 3, [0.4] * 3), "cylinder": ([0.1, 0.3], [0.25, 0.7]), "sphere": ([0.15], [0.4])}
 
 
 @dataclass(frozen=True)
 class Csg(Family):
     """Connected solids of `parts` (a range of counts) boxes, cylinders and spheres, each added or cut away.
 
-    The first is an added box about the origin; later ones are centred on a random place of it, `cut` being the chance
-    that one is cut away. `size` is the target edge length relative to the first box's longest side, which is 1. Solids
-    with edges shorter than 0.4 `size`, and those in pieces, are not drawn. Boundaries: part1, part2, ..., the faces
-    that stem from each primitive; one that leaves no face has none. A shape holds parts: [{"kind": "box", "sign": 1 or
-    -1, "at": center, "sizes": half sides, or radius and half length along z, or radius, "axis": 0 to 2}, ...].
+    The first is an added box about the origin, its longest side 1; later ones are centred on a random place in it, and
+    `cut` is the chance that one is cut away. `size` is the target edge length. Solids in pieces, with edges shorter
+    than 0.4 `size`, or with faces that meet at less than 25 degrees are not drawn. Boundaries: part1, part2, ..., the
+    faces that stem from each primitive; one that leaves no face has none.
+
+    A shape holds parts: [{"kind": "box", "cylinder" or "sphere", "sign": 1 or -1, "at": center, "sizes": half sides,
+    [radius, half length] or [radius], "axis": 0, 1 or 2 of the cylinder}, ...].
     """
 
     name: ClassVar[str] = "csg"
@@ -61,37 +65,69 @@ class Csg(Family):
         half = rng.uniform(0.25, 0.5, 3)
         half[rng.integers(3)] = 0.5
         first = {"kind": "box", "sign": 1, "at": [0.0, 0.0, 0.0], "sizes": half.tolist(), "axis": 2}
-        shape = {"parts": [first, *(_primitive(rng, half, self.cut) for _ in range(count - 1))]}
-        return shape if _sound(shape, 0.4 * self.size) else None
+        parts = [first]
+        for _ in range(count - 1):
+            clear = partial(_clear_primitive, rng, parts, cut=self.cut, gap=0.4 * self.size)
+            parts.append(until(clear, "primitive that keeps clear of the others"))
+        return {"parts": parts} if _sound({"parts": parts}, 0.4 * self.size) else None
 
 
 # -- drawing -----------------------------------------------------------------------------------------------------------
-def _primitive(rng: np.random.Generator, half: Floats, cut: float) -> dict[str, Any]:
+def _clear_primitive(
+    rng: np.random.Generator, parts: list[dict[str, Any]], *, cut: float, gap: float
+) -> dict[str, Any] | None:
+    """Draw a primitive; None where it begins or ends, along any axis, within `gap` of where another does."""
     kind, sign = _KINDS[rng.integers(3)], -1 if rng.random() < cut else 1
-    sizes = {"box": rng.uniform(0.12, 0.4, 3), "cylinder": rng.uniform((0.1, 0.3), (0.25, 0.7)), "sphere": None}[kind]
-    radius = rng.uniform(0.15, 0.4, 1) if sizes is None else sizes
-    at = rng.uniform(-0.9, 0.9, 3) * half
-    return {"kind": kind, "sign": sign, "at": at.tolist(), "sizes": radius.tolist(), "axis": int(rng.integers(3))}
+    low, high = _SIZES[kind]
+    at, sizes = rng.uniform(-0.9, 0.9, 3) * parts[0]["sizes"], rng.uniform(low, high)
+    part = {"kind": kind, "sign": sign, "at": at.tolist(), "sizes": sizes.tolist(), "axis": int(rng.integers(3))}
+    others = np.concatenate([_ends(p) for p in parts])
+    return part if np.abs(_ends(part)[:, None] - others).min() > gap else None
+
+
+def _ends(part: Primitive) -> Floats:
+    """Return the (2, 3) lowest and highest coordinates of a primitive."""
+    reach = np.full(3, part["sizes"][0])
+    if part["kind"] == "box":
+        reach = np.array(part["sizes"])
+    elif part["kind"] == "cylinder":
+        reach[part["axis"]] = part["sizes"][1]
+    return np.array(part["at"]) + np.array([[-1], [1]]) * reach
 
 
 def _sound(shape: Shape, shortest: float) -> bool:
-    """Whether a shape is one solid with no short edge, no thin face and no face without an owner."""
+    """Whether a shape is one solid without short edges, thin faces and faces that meet at less than 25 degrees."""
     try:
         with modelling() as gmsh:
             _build(shape, gmsh)
-            lengths = [gmsh.model.occ.getMass(*edge) for edge in gmsh.model.getEntities(1)]
-            areas = [gmsh.model.occ.getMass(*face) for face in gmsh.model.getEntities(2)]
-            rims = [_rim(gmsh, face) for face in gmsh.model.getEntities(2)]
+            edges, faces = gmsh.model.getEntities(1), gmsh.model.getEntities(2)
+            long = all(gmsh.model.occ.getMass(*edge) > shortest for edge in edges if not _degenerate(gmsh, edge))
+            return long and all(_wide(gmsh, f, shortest) for f in faces) and not any(_flat(gmsh, e) for e in edges)
     except ShapeError:
         return False
-    thin = any(area < 0.5 * shortest * rim for area, rim in zip(areas, rims, strict=True))
-    return not thin and all(length == 0 or length > shortest for length in lengths)
 
 
-def _rim(gmsh: ModuleType, face: tuple[int, int]) -> float:
-    """Return half the length of a face's edges."""
-    edges = gmsh.model.getBoundary([face], combined=False, oriented=False)
-    return sum(gmsh.model.occ.getMass(*edge) for edge in set(edges)) / 2
+def _degenerate(gmsh: ModuleType, edge: tuple[int, int]) -> bool:
+    """Whether an edge is a sphere's pole."""
+    return gmsh.model.occ.getMass(*edge) < _SLACK
+
+
+def _wide(gmsh: ModuleType, face: tuple[int, int], shortest: float) -> bool:
+    """Whether a face is wider, over its length, than `shortest`."""
+    edges = set(gmsh.model.getBoundary([face], combined=False, oriented=False))
+    return gmsh.model.occ.getMass(*face) > shortest * sum(gmsh.model.occ.getMass(*edge) for edge in edges) / 4
+
+
+def _flat(gmsh: ModuleType, edge: tuple[int, int]) -> bool:
+    """Whether the two faces at an edge are nearly tangent in its middle, so that they enclose a blade or a cusp."""
+    faces = gmsh.model.getAdjacencies(*edge)[0]
+    if len(faces) != 2 or _degenerate(gmsh, edge):
+        return False
+    low, high = (bound[0] for bound in gmsh.model.getParametrizationBounds(*edge))
+    middle = [(low + high) / 2]
+    at = [gmsh.model.reparametrizeOnSurface(1, edge[1], middle, face) for face in faces]
+    a, b = (gmsh.model.getNormal(face, uv) for face, uv in zip(faces, at, strict=True))
+    return bool(abs(np.dot(a, b)) > _TANGENT)
 
 
 # -- building ----------------------------------------------------------------------------------------------------------
@@ -120,32 +156,35 @@ def _add(occ: ModuleType, part: Primitive) -> int:
 
 
 def _owners(gmsh: ModuleType, parts: list[Primitive]) -> dict[str, list[int]]:
-    """Return the faces of each primitive: those with all of their edges and their middle on its surface."""
+    """Return the faces of each primitive: those with a point inside that lies on its surface."""
     found: dict[str, list[int]] = {}
-    for face in gmsh.model.getEntities(2):
-        points = _samples(gmsh, face)
-        away = [float(np.abs(_distance(part, points)).max()) for part in parts]
+    for _, face in gmsh.model.getEntities(2):
+        away = [abs(_distance(part, _inner_point(gmsh, face))) for part in parts]
         if min(away) > _SLACK:
             raise ShapeError("a face lies on none of the primitives; draw another shape.")
-        found.setdefault(f"part{int(np.argmin(away)) + 1}", []).append(face[1])
+        found.setdefault(f"part{int(np.argmin(away)) + 1}", []).append(face)
     return dict(sorted(found.items()))
 
 
-def _samples(gmsh: ModuleType, face: tuple[int, int]) -> Floats:
-    """Return points on the edges of a face."""
-    points = []
-    for dim, tag in gmsh.model.getBoundary([face], combined=False, oriented=False):
-        low, high = (bound[0] for bound in gmsh.model.getParametrizationBounds(dim, tag))
-        points.append(gmsh.model.getValue(dim, tag, np.linspace(low, high, 7)))
-    return np.concatenate(points).reshape(-1, 3)
+def _inner_point(gmsh: ModuleType, face: int) -> Floats:
+    """Return a point inside a face, found on finer and finer grids of its parameters."""
+    low, high = (np.array(bound) for bound in gmsh.model.getParametrizationBounds(2, face))
+    for count in (3, 10, 30):
+        steps = (np.arange(count) + 0.5) / count
+        for u in steps:
+            for v in steps:
+                at = low + (high - low) * (u, v)
+                if gmsh.model.isInside(2, face, at, parametric=True):
+                    return np.array(gmsh.model.getValue(2, face, at))
+    raise ShapeError("a face is too thin; draw another shape.")
 
 
-def _distance(part: Primitive, points: Floats) -> Floats:
-    """(n,) signed distance from a primitive's surface, exact on it."""
-    offset, sizes = points - part["at"], np.array(part["sizes"])
+def _distance(part: Primitive, point: Floats) -> float:
+    """Return a function that is 0 on a primitive's surface, below it inside."""
+    offset, sizes = point - part["at"], np.array(part["sizes"])
     if part["kind"] == "sphere":
-        return np.linalg.norm(offset, axis=1) - sizes[0]
+        return float(np.linalg.norm(offset) - sizes[0])
     if part["kind"] == "box":
-        return (np.abs(offset) - sizes).max(1)
-    along = np.abs(offset[:, part["axis"]]) - sizes[1]
-    return np.maximum(np.linalg.norm(np.delete(offset, part["axis"], axis=1), axis=1) - sizes[0], along)
+        return float((np.abs(offset) - sizes).max())
+    along = np.abs(offset[part["axis"]]) - sizes[1]
+    return float(max(np.linalg.norm(np.delete(offset, part["axis"])) - sizes[0], along))
