@@ -17,6 +17,8 @@ from geometries.families.heat_sink import HeatSink
 from geometries.families.inductor import Inductor
 from geometries.families.interface import Interface
 from geometries.families.l_shape import LShape
+from geometries.families.morph import Morph
+from geometries.families.parts import Parts
 from geometries.families.pipe_tee import PipeTee
 from geometries.families.plate import Plate
 from geometries.families.polygon import Polygon
@@ -41,6 +43,8 @@ FAMILIES: dict[str, type[Family]] = {
     Inductor.name: Inductor,
     Interface.name: Interface,
     LShape.name: LShape,
+    Morph.name: Morph,
+    Parts.name: Parts,
     PipeTee.name: PipeTee,
     Plate.name: Plate,
     Polygon.name: Polygon,
@@ -69,6 +73,8 @@ __all__ = [
     "Inductor",
     "Interface",
     "LShape",
+    "Morph",
+    "Parts",
     "PipeTee",
     "Plate",
     "Polygon",

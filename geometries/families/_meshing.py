@@ -15,14 +15,14 @@ from geometries.mesh import Mesh
 from geometries.refine import second_order
 
 
-class Parts(NamedTuple):
+class Names(NamedTuple):
     """The tags of the entities that form each boundary (dimension d - 1) and each region (dimension d)."""
 
     boundaries: Mapping[str, Sequence[int]]
     regions: Mapping[str, Sequence[int]] = MappingProxyType({})
 
 
-Build = Callable[[ModuleType], Parts]
+Build = Callable[[ModuleType], Names]
 # gmsh's algorithms to try in turn. HXT is quicker in these shapes, and leaves fewer slivers, than Delaunay.
 _ALGORITHMS = {2: ("Mesh.Algorithm", (6, 5)), 3: ("Mesh.Algorithm3D", (10, 1))}
 

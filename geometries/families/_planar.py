@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from geometries.families._meshing import Parts, mesh_shape
+from geometries.families._meshing import Names, mesh_shape
 from geometries.families._polylines import area, crossings, distances, encloses
 from geometries.families.base import Family, Shape, ShapeError
 from geometries.mesh import Mesh
@@ -80,7 +80,7 @@ def mesh_loops(loops: Sequence[Loop], *, order: int = 1, size: float = 0.0) -> M
     return mesh_shape(partial(_build, loops), dim=2, size=size, order=order)
 
 
-def _build(loops: Sequence[Loop], gmsh: ModuleType) -> Parts:
+def _build(loops: Sequence[Loop], gmsh: ModuleType) -> Names:
     geo = gmsh.model.geo
     rings = [_ring(geo, loop) for loop in loops]
     curves = [geo.addCurveLoop(ring) for ring in rings]
@@ -96,7 +96,7 @@ def _build(loops: Sequence[Loop], gmsh: ModuleType) -> Parts:
             within = [curves[j] for j, parent in enumerate(parents) if parent == i]
             regions.setdefault(loop.fill, []).append(geo.addPlaneSurface([curves[i], *within]))
     geo.synchronize()
-    return Parts(*({name: tags for name, tags in sets.items() if name} for sets in (boundaries, regions)))
+    return Names(*({name: tags for name, tags in sets.items() if name} for sets in (boundaries, regions)))
 
 
 def _ring(geo: ModuleType, loop: Loop) -> list[int]:

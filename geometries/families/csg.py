@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from geometries.families._meshing import Parts, mesh_shape, modelling
+from geometries.families._meshing import Names, mesh_shape, modelling
 from geometries.families.base import Family, Shape, ShapeError, until
 from geometries.mesh import Mesh
 
@@ -131,7 +131,7 @@ def _flat(gmsh: ModuleType, edge: tuple[int, int]) -> bool:
 
 
 # -- building ----------------------------------------------------------------------------------------------------------
-def _build(shape: Shape, gmsh: ModuleType) -> Parts:
+def _build(shape: Shape, gmsh: ModuleType) -> Names:
     """Join and cut the primitives in turn; raises `ShapeError` unless one solid is left."""
     occ = gmsh.model.occ
     first, *later = shape["parts"]
@@ -142,7 +142,7 @@ def _build(shape: Shape, gmsh: ModuleType) -> Parts:
         if len(solid) != 1:
             raise ShapeError(f"the primitives make {len(solid)} solids; expected one.")
     occ.synchronize()
-    return Parts(_owners(gmsh, shape["parts"]))
+    return Names(_owners(gmsh, shape["parts"]))
 
 
 def _add(occ: ModuleType, part: Primitive) -> int:

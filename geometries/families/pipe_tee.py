@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from geometries.families._meshing import Parts, mesh_shape
+from geometries.families._meshing import Names, mesh_shape
 from geometries.families.base import Family, Shape, ShapeError
 from geometries.mesh import Mesh
 
@@ -62,18 +62,18 @@ class PipeTee(Family):
         return mesh_shape(make, dim=3, size=self.size, order=self.order, around=_AROUND)
 
 
-def _fluid(shape: Shape, gmsh: ModuleType) -> Parts:
+def _fluid(shape: Shape, gmsh: ModuleType) -> Names:
     occ = gmsh.model.occ
     _pipes(occ, shape, 0.0)
     occ.synchronize()
-    return Parts(_faces(gmsh, shape, {"wall": 0.0}))
+    return Names(_faces(gmsh, shape, {"wall": 0.0}))
 
 
-def _wall(shape: Shape, gmsh: ModuleType) -> Parts:
+def _wall(shape: Shape, gmsh: ModuleType) -> Names:
     occ = gmsh.model.occ
     occ.cut([_pipes(occ, shape, shape["wall"])], [_pipes(occ, shape, 0.0)])
     occ.synchronize()
-    return Parts(_faces(gmsh, shape, {"inside": 0.0, "outside": shape["wall"]}))
+    return Names(_faces(gmsh, shape, {"inside": 0.0, "outside": shape["wall"]}))
 
 
 def _pipes(occ: ModuleType, shape: Shape, wall: float) -> tuple[int, int]:
