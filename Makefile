@@ -43,8 +43,9 @@ lint: setup ## check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-gallery: setup ## write docs/gallery.md from the examples
+gallery: setup ## write docs/gallery.md from the examples, and the picture of the families
 	$(BIN)/python docs/gallery.py
+	$(BIN)/python docs/families.py
 
 clean: ## remove caches and build outputs (rm -r .venv undoes the set-up)
 	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
