@@ -1,28 +1,47 @@
 """Parts that operators share."""
 
-from meshops.nn.attention import SliceAttention
+from meshops.nn.attention import SliceAttention, through_slices
 from meshops.nn.boundary import BoundaryTransformer, Padding
-from meshops.nn.features import edge_features, edge_width, log_mass, node_features, node_width, relative
+from meshops.nn.features import (
+    boundary_mass,
+    edge_features,
+    edge_width,
+    log_mass,
+    node_features,
+    node_width,
+    parameters,
+    relative,
+)
 from meshops.nn.fields import boundary_distance, gradient, smooth
 from meshops.nn.graph_network import EdgeMLP, GraphNetwork
+from meshops.nn.linear_attention import LinearAttention
 from meshops.nn.message_passing import MessagePassing
 from meshops.nn.mlp import MLP
+from meshops.nn.per_graph import instance_norm, outer_sum, read, share
 
 __all__ = [
     "MLP",
     "BoundaryTransformer",
     "EdgeMLP",
     "GraphNetwork",
+    "LinearAttention",
     "MessagePassing",
     "Padding",
     "SliceAttention",
     "boundary_distance",
+    "boundary_mass",
     "edge_features",
     "edge_width",
     "gradient",
+    "instance_norm",
     "log_mass",
     "node_features",
     "node_width",
+    "outer_sum",
+    "parameters",
+    "read",
     "relative",
+    "share",
     "smooth",
+    "through_slices",
 ]

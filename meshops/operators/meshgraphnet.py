@@ -27,6 +27,7 @@ class MeshGraphNet(Operator):
 
     name: ClassVar[str] = "meshgraphnet"
     reference: ClassVar[str] = "arXiv 2010.03409"
+    cost: ClassVar[str] = "O(N)"
     invariances: ClassVar[tuple[str, ...]] = ("translation",)
 
     def __init__(self, schema: Schema, *, width: int = 128, steps: int = 15) -> None:
