@@ -2,6 +2,7 @@
 
 from meshops.nn.attention import SliceAttention, through_slices
 from meshops.nn.boundary import BoundaryTransformer, Padding
+from meshops.nn.edgewise import degree, messages
 from meshops.nn.features import (
     boundary_mass,
     edge_features,
@@ -17,7 +18,9 @@ from meshops.nn.graph_network import EdgeMLP, GraphNetwork
 from meshops.nn.linear_attention import LinearAttention
 from meshops.nn.message_passing import MessagePassing
 from meshops.nn.mlp import MLP
+from meshops.nn.neighbors import Neighbors
 from meshops.nn.per_graph import instance_norm, outer_sum, read, share
+from meshops.nn.tuned import plain_forms, tuned
 
 __all__ = [
     "MLP",
@@ -26,22 +29,27 @@ __all__ = [
     "GraphNetwork",
     "LinearAttention",
     "MessagePassing",
+    "Neighbors",
     "Padding",
     "SliceAttention",
     "boundary_distance",
     "boundary_mass",
+    "degree",
     "edge_features",
     "edge_width",
     "gradient",
     "instance_norm",
     "log_mass",
+    "messages",
     "node_features",
     "node_width",
     "outer_sum",
     "parameters",
+    "plain_forms",
     "read",
     "relative",
     "share",
     "smooth",
     "through_slices",
+    "tuned",
 ]

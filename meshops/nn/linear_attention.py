@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from meshops.nn.per_graph import outer_sum, read, reference_outer_sum, reference_read, share
+from meshops.nn.per_graph import outer_sum, read, share
 
 START = 1e-2  # of the maps to q, k and v: the gain of their random part, and what is added to their diagonal
 
@@ -38,13 +38,6 @@ class LinearAttention(nn.Module):
         query, key, value = self._parts(h, pos)
         weighted = key * share(mass, batch, graphs)[:, None, None]
         return self.out(read(query, outer_sum(weighted, value, batch, graphs), batch).flatten(1))
-
-    def reference(self, h: Tensor, pos: Tensor, mass: Tensor, batch: Tensor, graphs: int) -> Tensor:
-        """Return the same through all products."""
-        query, key, value = self._parts(h, pos)
-        weighted = key * share(mass, batch, graphs)[:, None, None]
-        table = reference_outer_sum(weighted, value, batch, graphs)
-        return self.out(reference_read(query, table, batch).flatten(1))
 
     def _parts(self, h: Tensor, pos: Tensor) -> list[Tensor]:
         """Return query, key and value, (n, heads, width/heads + dim) each."""

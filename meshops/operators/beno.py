@@ -154,9 +154,7 @@ class _Branch(nn.Module):
         self.encode_node = MLP(node, *hidden, width, norm=True)
         self.encode_edge = MLP(edge, *hidden, width, norm=True)
         self.boundary = nn.ModuleList(BoundaryTransformer(token, width, **transformer) for _ in range(steps))
-        self.steps = nn.ModuleList(
-            GraphNetwork(width, hidden=HIDDEN, reduce=segment_mean, context=width) for _ in range(steps)
-        )
+        self.steps = nn.ModuleList(GraphNetwork(width, hidden=HIDDEN, mean=True, context=width) for _ in range(steps))
         self.decode = MLP(width, *hidden, out)
 
     def forward(self, given: Inputs, graph: MeshGraph, padding: Padding) -> Tensor:

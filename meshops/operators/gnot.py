@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema, gather, segment_sum
-from meshops.nn import MLP, boundary_mass, node_features, node_width, outer_sum, parameters, read
+from meshops.nn import MLP, boundary_mass, node_features, node_width, outer_sum, parameters, read, tuned
 from meshops.operators.base import Operator, require_heads
 
 HIDDEN = 4  # width of an expert's hidden layer over that of h
@@ -120,11 +120,6 @@ class Experts(nn.Module):
         nn.init.uniform_(self.second.weight, -bound, bound)
         nn.init.uniform_(self.bias.weight, -bound, bound)
 
-    def forward(self, h: Tensor, gate: Tensor) -> Tensor:
-        """Return (n, width) from h (n, width) and gate (n, experts)."""
-        hidden = nn.functional.gelu(self.first(h)).unflatten(1, (self.experts, -1)) * gate[..., None]
-        return self.second(hidden.flatten(1)) + self.bias(gate)
-
     def reference(self, h: Tensor, gate: Tensor) -> Tensor:
         """Return the same, expert by expert."""
         n = self.experts
@@ -134,6 +129,12 @@ class Experts(nn.Module):
             for (first, bias, second), shift in zip(layers, self.bias.weight.unbind(1), strict=True)
         ]
         return torch.stack([out * gate[:, e, None] for e, out in enumerate(outs)]).sum(0)
+
+    @tuned(reference)
+    def forward(self, h: Tensor, gate: Tensor) -> Tensor:
+        """Return (n, width) from h (n, width) and gate (n, experts)."""
+        hidden = nn.functional.gelu(self.first(h)).unflatten(1, (self.experts, -1)) * gate[..., None]
+        return self.second(hidden.flatten(1)) + self.bias(gate)
 
 
 class _Block(nn.Module):

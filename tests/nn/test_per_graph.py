@@ -41,8 +41,6 @@ def test_linear_attention_equals_the_quadratic_form(batch: Tensor, normalized: t
     h, pos, mass = random(len(batch), 8).requires_grad_(), random(len(batch), 2), random(len(batch)).exp()
     leaves = [h, *attention.parameters()]
     ours = attention(h, pos, mass, batch, 4)
-    assert_same(ours, attention.reference(h, pos, mass, batch, 4), leaves)
-    ours = attention(h, pos, mass, batch, 4)
     query, key, value = attention._parts(h, pos)
     kernel = torch.einsum("ihc,jhc->hij", query, key) * (batch[:, None] == batch) * share(mass, batch, 4)
     assert_same(ours, attention.out(torch.einsum("hij,jhc->ihc", kernel, value).flatten(1)), leaves)
