@@ -1,6 +1,7 @@
 """Parts that operators share."""
 
 from meshops.nn.attention import SliceAttention, through_slices
+from meshops.nn.bistride import Stride, bistride
 from meshops.nn.boundary import BoundaryTransformer, Padding
 from meshops.nn.edgewise import degree, messages
 from meshops.nn.features import (
@@ -18,7 +19,7 @@ from meshops.nn.graph_network import EdgeMLP, GraphNetwork
 from meshops.nn.linear_attention import LinearAttention
 from meshops.nn.message_passing import MessagePassing
 from meshops.nn.mlp import MLP
-from meshops.nn.neighbors import Neighbors
+from meshops.nn.neighbors import Neighbors, symmetric_weights
 from meshops.nn.per_graph import instance_norm, outer_sum, read, share
 from meshops.nn.tuned import plain_forms, tuned
 
@@ -32,6 +33,8 @@ __all__ = [
     "Neighbors",
     "Padding",
     "SliceAttention",
+    "Stride",
+    "bistride",
     "boundary_distance",
     "boundary_mass",
     "degree",
@@ -50,6 +53,7 @@ __all__ = [
     "relative",
     "share",
     "smooth",
+    "symmetric_weights",
     "through_slices",
     "tuned",
 ]

@@ -53,6 +53,13 @@ class Neighbors:
         return _Sum.apply(self, rows.to(kind), ordered)
 
 
+def symmetric_weights(weight: Tensor, edge_index: Tensor, nodes: int) -> Tensor:
+    """Return (E,) w_ij / √(d_i d_j), with d the sums of the weights (E,) of a symmetric graph at each node."""
+    total = segment_sum(weight, edge_index[1], nodes)
+    scale = torch.where(total > 0, total, torch.ones_like(total)).rsqrt()
+    return weight * scale[edge_index[0]] * scale[edge_index[1]]
+
+
 def _first(ends: Tensor, n: int) -> Tensor:
     counts = segment_sum(torch.ones_like(ends), ends, n)
     return counts.cumsum(0) - counts
