@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
+from fnmatch import fnmatchcase
 
 import numpy as np
 
 from geometries.conditions import CONDITIONS, Condition
 from geometries.errors import SpecError, nearest
 from geometries.mesh import Mesh
-from meshops.data.distributions import Distribution, by_name, only_entry, read_distribution, under
+from meshops.data.distributions import Distribution, Place, read_distribution
+from meshops.data.distributions.base import REST, by_name, check_keys, counts_of, only_entry, under
 
 
 class RandomCondition(ABC):
     """A distribution over the conditions of one boundary."""
 
     @abstractmethod
-    def draw(self, rng: np.random.Generator, mesh: Mesh) -> Condition:
+    def draw(self, rng: np.random.Generator, place: Place) -> Condition:
         """Draw a condition."""
 
     @abstractmethod
@@ -37,9 +39,9 @@ class OfKind(RandomCondition):
     kind: str
     values: Mapping[str, Distribution]
 
-    def draw(self, rng: np.random.Generator, mesh: Mesh) -> Condition:
+    def draw(self, rng: np.random.Generator, place: Place) -> Condition:
         """Draw the values."""
-        return CONDITIONS[self.kind](**{name: d.draw(rng, mesh) for name, d in self.values.items()})
+        return CONDITIONS[self.kind](**{name: d.draw(rng, place) for name, d in self.values.items()})
 
     def to_spec(self) -> dict[str, object]:
         """Return the kind with its values by name."""
@@ -56,9 +58,9 @@ class OneOf(RandomCondition):
 
     options: tuple[RandomCondition, ...]
 
-    def draw(self, rng: np.random.Generator, mesh: Mesh) -> Condition:
+    def draw(self, rng: np.random.Generator, place: Place) -> Condition:
         """Draw an option, then its values."""
-        return self.options[rng.integers(len(self.options))].draw(rng, mesh)
+        return self.options[rng.integers(len(self.options))].draw(rng, place)
 
     def to_spec(self) -> dict[str, object]:
         """Return the options."""
@@ -68,6 +70,71 @@ class OneOf(RandomCondition):
         """Yield the kinds of all options."""
         for option in self.options:
             yield from option.kinds()
+
+
+@dataclass(frozen=True)
+class SomeOf:
+    """A condition on some boundaries, drawn among those that match `of` and have no other condition.
+
+    `{some: {of: [face*], count: [1, 3], condition: {dirichlet: 0}}}`; each boundary gets a draw of its own.
+    """
+
+    of: tuple[str, ...]
+    count: tuple[int, int]
+    condition: RandomCondition
+
+    def choose(self, rng: np.random.Generator, mesh: Mesh, taken: Sequence[str]) -> list[str]:
+        """Draw the boundaries; raises `SpecError` where there are fewer than the least count."""
+        free = [n for n in mesh.boundaries if n not in taken and any(fnmatchcase(n, pattern) for pattern in self.of)]
+        if len(free) < self.count[0]:
+            raise SpecError(f"{len(free)} boundaries match {list(self.of)}; expected at least {self.count[0]}.")
+        count = rng.integers(self.count[0], min(self.count[1], len(free)), endpoint=True)
+        return [free[i] for i in sorted(rng.permutation(len(free))[:count])]
+
+    def to_spec(self) -> dict[str, object]:
+        """Return the plain form."""
+        return {"some": {"of": list(self.of), "count": list(self.count), "condition": self.condition.to_spec()}}
+
+    def kinds(self) -> Iterator[str]:
+        """Yield the kinds that may be drawn."""
+        yield from self.condition.kinds()
+
+
+def draw_conditions(
+    conditions: Mapping[str, RandomCondition | SomeOf], rng: np.random.Generator, mesh: Mesh
+) -> dict[str, Condition]:
+    """Draw the condition of each boundary, those drawn by name and `*` last."""
+    drawn: dict[str, Condition] = {}
+    named = [n.removesuffix("?") for n, c in conditions.items() if n != REST and not isinstance(c, SomeOf)]
+    for name, condition in sorted(conditions.items(), key=lambda item: _turn(*item)):
+        if isinstance(condition, SomeOf):
+            for chosen in condition.choose(rng, mesh, [*named, *drawn]):
+                drawn[chosen] = condition.condition.draw(rng, Place(mesh, chosen))
+        elif not name.endswith("?") or name.removesuffix("?") in mesh.boundaries:
+            own = name.removesuffix("?")
+            drawn[own] = condition.draw(rng, Place(mesh, own, tuple(drawn)))
+    return drawn
+
+
+def _turn(name: str, condition: RandomCondition | SomeOf) -> int:
+    return 2 if name == REST else int(isinstance(condition, SomeOf))
+
+
+def read_condition_entry(spec: object) -> RandomCondition | SomeOf:
+    """Read what stands under a name in `conditions`: a random condition, or `{some: ...}` of several boundaries."""
+    if not isinstance(spec, Mapping) or list(spec) != ["some"]:
+        return read_random_condition(spec)
+    given = spec["some"]
+    with under("some"):
+        if not isinstance(given, Mapping) or not {"of", "condition"} <= set(given):
+            raise SpecError(f"found {given!r}; expected {{of: [face*], count: [1, 3], condition: {{dirichlet: 0}}}}.")
+        check_keys(given, ("of", "count", "condition"))
+        patterns = [given["of"]] if isinstance(given["of"], str) else given["of"]
+        if not isinstance(patterns, list | tuple) or not patterns:
+            raise SpecError(f"found {patterns!r}; expected names or patterns of boundaries.", ("of",))
+        with under("condition"):
+            condition = read_random_condition(given["condition"])
+        return SomeOf(tuple(map(str, patterns)), counts_of(given.get("count", 1), 1000, "count"), condition)
 
 
 def read_random_condition(spec: object) -> RandomCondition:
