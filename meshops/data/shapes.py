@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -52,8 +52,8 @@ def finer(family: Family) -> Family | None:
         if isinstance(family, OneOf):
             options = [finer(option) or option for option in family.options]
             return None if options == list(family.options) else replace(family, options=tuple(options))
-        size = {"size": _FINER * size for size in [getattr(family, "size", None)] if size}
-        return replace(family, **size) if size else None
+        changes: dict[str, Any] = {"size": _FINER * getattr(family, "size", 0.0)}
+        return replace(family, **changes) if changes["size"] else None
     except (SpecError, TypeError):
         return None
 

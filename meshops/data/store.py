@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from meshops.data.manifest import Manifest, StoreError, check_version, shard_name, stamped
+from meshops.data.manifest import Manifest, StoreError, check_version, stamped
 from meshops.data.samples import unpack_case, unpack_solution
 from meshops.equations import Case, Solution
 from meshops.graph import MeshGraph, to_graph
@@ -74,9 +74,10 @@ class Store:
         record = self.manifest.samples[sample]
         if record.failed:
             raise StoreError(f"sample {sample} was not made ({record.failed}); choose another.")
-        shard = open_shard(self.folder / SHARDS / shard_name(record.shard))
+        name, number = self.manifest.locate(sample)
+        shard = open_shard(self.folder / SHARDS / name)
         try:
-            return shard.read(sample, prefixes)
+            return shard.read(number, prefixes)
         except (KeyError, SafetensorError) as error:
             raise StoreError(f"{shard.path} holds no sample {sample} ({error}); run the generation again.") from None
 
@@ -90,9 +91,9 @@ class Shard:
     names: Mapping[str, tuple[str, ...]]
     file: Any
 
-    def read(self, sample: int, prefixes: tuple[str, ...]) -> dict[str, NDArray[np.generic]]:
-        """Return copies of the sample's arrays whose names start with one of `prefixes`."""
-        local = str(sample - self.header["first"])
+    def read(self, number: int, prefixes: tuple[str, ...]) -> dict[str, NDArray[np.generic]]:
+        """Return copies of the arrays of a sample, by its number in its part, whose names start with a prefix."""
+        local = str(number - self.header["first"])
         return {
             name: self.file.get_tensor(f"{local}/{name}") for name in self.names[local] if name.startswith(prefixes)
         }
