@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from geometries import Mesh, read
 from geometries.errors import SpecError
 from geometries.families import BRACKET, FAMILIES, Bracket, Corners, Grid, Polygon, ShapeError, Spline
-from geometries.families._outlines import area, crossings, encloses, trace
+from geometries.families._outlines import trace
+from geometries.families._polylines import area, crossings, encloses
 from geometries.families.base import until
 from geometries.families.polygon import any_polygon
 from geometries.gmsh_model import session
