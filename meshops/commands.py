@@ -115,6 +115,7 @@ def generate(
     workers: int | None = None,
     seed: int = 0,
     scheduler: str | None = None,
+    files: Path | None = None,
 ) -> None:
     """Generate a data set: shapes, conditions and reference solutions. Run it again to resume.
 
@@ -127,14 +128,15 @@ def generate(
         workers: Number of processes; one a core by default.
         seed: Every sample follows from it and its number, whatever the number of workers.
         scheduler: Address of a Dask scheduler; a local cluster by default.
+        files: Folder of parts, or file of a part, that shapes are taken from, for recipes that read some.
     """
     from meshops.data import Recipe
     from meshops.data import generate as run
 
-    chosen = Recipe.load(recipe)
+    chosen = Recipe.load(recipe, files=files)
     with console.progress("samples") as update:
         samples = run(chosen, output, count=count, seed=seed, workers=workers, scheduler=scheduler, progress=update)
-    console.say(f"wrote {output}: {len(samples)} samples of {count}")
+    console.say(f"wrote {output}: {len(samples)} samples, {len(samples.failed)} failed; look at {output}/README.md")
 
 
 def train(

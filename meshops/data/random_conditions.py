@@ -84,12 +84,21 @@ class SomeOf:
     condition: RandomCondition
 
     def choose(self, rng: np.random.Generator, mesh: Mesh, taken: Sequence[str]) -> list[str]:
-        """Draw the boundaries; raises `SpecError` where there are fewer than the least count."""
-        free = [n for n in mesh.boundaries if n not in taken and any(fnmatchcase(n, pattern) for pattern in self.of)]
-        if len(free) < self.count[0]:
-            raise SpecError(f"{len(free)} boundaries match {list(self.of)}; expected at least {self.count[0]}.")
-        count = rng.integers(self.count[0], min(self.count[1], len(free)), endpoint=True)
-        return [free[i] for i in sorted(rng.permutation(len(free))[:count])]
+        """Draw outer boundaries that share no facet; raises `SpecError` where there are fewer than the least count."""
+        named = [n for n in mesh.boundaries if n not in taken and any(fnmatchcase(n, pattern) for pattern in self.of)]
+        count = rng.integers(*self.count, endpoint=True)
+        free = np.isin(np.arange(mesh.num_facets), mesh.facet_ids(mesh.outer))
+        for name in taken:
+            free[mesh.facet_ids(mesh.sides(name))] = False
+        chosen: list[str] = []
+        for i in rng.permutation(len(named)):
+            facets = mesh.facet_ids(mesh.sides(named[i]))
+            if len(chosen) < count and free[facets].all():
+                free[facets] = False
+                chosen.append(named[i])
+        if len(chosen) < self.count[0]:
+            raise SpecError(f"{len(chosen)} free boundaries match {list(self.of)}; expected at least {self.count[0]}.")
+        return [name for name in named if name in chosen]
 
     def to_spec(self) -> dict[str, object]:
         """Return the plain form."""
@@ -108,7 +117,7 @@ def draw_conditions(
     named = [n.removesuffix("?") for n, c in conditions.items() if n != REST and not isinstance(c, SomeOf)]
     for name, condition in sorted(conditions.items(), key=lambda item: _turn(*item)):
         if isinstance(condition, SomeOf):
-            for chosen in condition.choose(rng, mesh, [*named, *drawn]):
+            for chosen in condition.choose(rng, mesh, [n for n in (*named, *drawn) if n in mesh.boundaries]):
                 drawn[chosen] = condition.condition.draw(rng, Place(mesh, chosen))
         elif not name.endswith("?") or name.removesuffix("?") in mesh.boundaries:
             own = name.removesuffix("?")

@@ -18,7 +18,7 @@ from meshops.data.distributions import Constant, Distribution, Place, read_distr
 from meshops.data.distributions.base import check_keys, under
 from meshops.data.random_conditions import RandomCondition, SomeOf, draw_conditions, read_condition_entry
 from meshops.data.regions import with_regions
-from meshops.data.shapes import read_family, write_family
+from meshops.data.shapes import read_family, with_files, write_family
 from meshops.data.variations import Variation, read_variations
 from meshops.equations import Case, Equation, equation
 
@@ -66,11 +66,15 @@ class Recipe:
             raise SpecError(f"found {self.per_shape!r}; expected a whole number from 1 to {_MOST}.", ("per_shape",))
 
     @classmethod
-    def load(cls, name_or_path: str | Path) -> Recipe:
-        """Read a shipped recipe by name, or a YAML file; errors name the file, the line and the key."""
+    def load(cls, name_or_path: str | Path, *, files: Path | None = None) -> Recipe:
+        """Read a shipped recipe by name, or a YAML file; errors name the file, the line and the key.
+
+        `files` is the file or folder that its family takes shapes from, in place of the one that it names.
+        """
         file = YamlFile.read(_find(name_or_path))
         with file.at():
-            return cls.from_spec(file.data, file.path.resolve().parent)
+            data = with_files(file.data, files) if files else file.data
+            return cls.from_spec(data, file.path.resolve().parent)
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, object], folder: Path | None = None) -> Recipe:

@@ -74,6 +74,16 @@ def read_family(spec: object, folder: Path | None = None) -> Family:
         return FAMILIES[name](**{k: _parameter(k, v, folder) for k, v in parameters.items()})
 
 
+def with_files(recipe: Mapping[str, object], files: Path) -> dict[str, object]:
+    """Return a recipe's plain form with its family reading `files`; raises `SpecError` where it reads no files."""
+    with under("family"):
+        name, given = only_entry(recipe.get("family"), "a family that reads files, such as {parts: {folder: ...}}")
+        found = [key for key in _PATHS if isinstance(given, Mapping) and key in given]
+        if not isinstance(given, Mapping) or not found:
+            raise SpecError(f"the family {name!r} reads no files; leave out --files.")
+    return {**recipe, "family": {name: {**given, found[0]: str(files.resolve())}}}
+
+
 def write_family(family: Family) -> dict[str, object]:
     """Return the plain form with every default written out; `read_family` gives the family back."""
     if isinstance(family, OneOf):

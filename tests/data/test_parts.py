@@ -101,7 +101,7 @@ def test_some_boundaries_are_drawn_among_those_that_are_free():
     assert {"right", "corner1", "corner4"} <= set(loads) <= {"right", "corner1", "corner2", "corner3", "corner4"}
     assert {sum(c.key == "neumann" for c in conditions.values()) for conditions in drawn} == {1, 2}
     assert all(conditions["left"].key == "dirichlet" for conditions in drawn)
-    with pytest.raises(SpecError, match="0 boundaries match"):
+    with pytest.raises(SpecError, match="0 free boundaries match"):
         none = Recipe.from_spec(spec | {"conditions": {"loads": {"some": some["some"] | {"of": ["face*"]}}}})
         none.draw(np.random.default_rng(0))
 
