@@ -10,6 +10,7 @@ import geometries
 from geometries.errors import MeshopsError
 from geometries.formats import Options
 from meshops import console
+from meshops.data_commands import check, export, import_
 
 
 def doctor() -> None:
@@ -132,11 +133,14 @@ def generate(
     """
     from meshops.data import Recipe
     from meshops.data import generate as run
+    from meshops.pictures import draw_card
 
     chosen = Recipe.load(recipe, files=files)
     with console.progress("samples") as update:
         samples = run(chosen, output, count=count, seed=seed, workers=workers, scheduler=scheduler, progress=update)
-    console.say(f"wrote {output}: {len(samples)} samples, {len(samples.failed)} failed; look at {output}/README.md")
+    with console.working("drawing a few samples"):
+        card = draw_card(samples)
+    console.say(f"wrote {output}: {len(samples)} samples, {len(samples.failed)} failed; look at {card}")
 
 
 def train(
@@ -373,6 +377,6 @@ def demo(*, output: Path = Path("demo"), json: bool = False) -> None:
 
 Command = Callable[..., None]
 COMMANDS: tuple[Command, ...] = (
-    doctor, inspect, mesh, convert, generate, train, evaluate, solve, view,
+    doctor, inspect, mesh, convert, generate, check, export, import_, train, evaluate, solve, view,
     operators, equations, families, formats, recipes, demo,
 )  # fmt: skip

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from geometries.files import atomic_write
+from meshops.data.card import write_card
 from meshops.data.cluster import GenerationError, available, client, interruptible, run
 from meshops.data.dataset import MeshDataset
 from meshops.data.make import Job, make_shard, make_shard_apart
@@ -124,7 +125,7 @@ def generate(
     """
     plan = Plan(recipe, Path(folder).resolve(), count, seed)
     known = _prepare(plan)
-    with _locked(plan.folder):
+    with locked(plan.folder):
         state = _State(plan, progress)
         missing = [job for job in plan.jobs if not state.keep(job, known)]
         try:
@@ -133,7 +134,9 @@ def generate(
         except KeyboardInterrupt:
             raise GenerationStopped(f"stopped after {state.done} of {count} samples; run it again to go on.") from None
         state.finish()
-    return MeshDataset.open(plan.folder)
+    dataset = MeshDataset.open(plan.folder)
+    write_card(dataset)
+    return dataset
 
 
 class _State:
@@ -256,7 +259,7 @@ def _check_same(plan: Plan, header: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Keep other runs out of the folder; the lock ends with the process, however that ends."""
     handle = os.open(folder / SHARDS, os.O_RDONLY)
     try:

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from geometries.mesh import Mesh
 from meshops.data.manifest import Manifest, StoreError, check_version, stamped
-from meshops.data.samples import unpack_case, unpack_solution
+from meshops.data.samples import unpack_case, unpack_mesh, unpack_solution
 from meshops.equations import Case, Solution
 from meshops.graph import MeshGraph, to_graph
 
@@ -57,6 +58,10 @@ class Store:
         """Return the reference solution of a sample, with its case."""
         return unpack_solution(self._read(sample, ("spec", "mesh/", "case/", "solution/")))
 
+    def read_mesh(self, sample: int) -> Mesh:
+        """Return the mesh of a sample, its fields as point data; also of an imported one, which has no case."""
+        return unpack_mesh(self._read(sample, ("spec", "mesh/", "solution/")))
+
     def check(self) -> None:
         """Compare every shard with its checksum; raises `StoreError` naming those that differ or are missing."""
         bad = [name for name, digest in self.manifest.shards.items() if self._digest(name) != digest]
@@ -71,6 +76,8 @@ class Store:
         return file_digest(path) if path.is_file() else ""
 
     def _read(self, sample: int, prefixes: tuple[str, ...]) -> dict[str, NDArray[np.generic]]:
+        if not 0 <= sample < len(self.manifest.samples):
+            raise StoreError(f"no sample {sample}; this data set has 0 to {len(self.manifest.samples) - 1}.")
         record = self.manifest.samples[sample]
         if record.failed:
             raise StoreError(f"sample {sample} was not made ({record.failed}); choose another.")
