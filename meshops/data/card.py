@@ -27,14 +27,14 @@ def card(dataset: MeshDataset) -> str:
     manifest = dataset.store.manifest
     picture = f"![A few samples]({PICTURE})\n\n" if (dataset.folder / PICTURE).is_file() else ""
     return (
-        f"# {dataset.folder.name}\n\n{picture}"
+        f"# A data set of meshops\n\n{picture}"
         f"{len(dataset)} solved cases of the equation `{manifest.schema.equation}` in {manifest.schema.dim}-D, "
         f"on {_shapes(dataset)} shapes, made by meshops from this recipe with seed {manifest.seed}:\n\n"
         f"```yaml\n{yaml_file.dump(manifest.recipe)}```\n\n"
         f"The same recipe, count ({manifest.count}) and seed give the same bytes again.\n\n"
         f"{_splits(dataset)}\n{_sizes(dataset)}\n{_failures(dataset)}"
         "## Reading it\n\n```python\nimport meshops as mo\n\n"
-        f'samples = mo.MeshDataset.open("{dataset.folder.name}")\n'
+        'samples = mo.MeshDataset.open(".")  # this folder\n'
         'graph = samples.split("train")[0]  # .case(0) and .solution(0): what it was made of\n'
         "```\n\n`meshops check` compares every shard with its checksum, `meshops export` writes a sample as .vtu.\n"
     )

@@ -20,7 +20,7 @@ from meshops.data.make import Job, make_shard, make_shard_apart
 from meshops.data.manifest import NAME, Manifest, Record, StoreError, shard_name, with_splits
 from meshops.data.recipe import Recipe
 from meshops.data.store import SHARDS, Shard, file_digest, open_shard
-from meshops.graph import Schema, schema_of
+from meshops.graph import Schema
 
 Progress = Callable[[int, int, int], None]
 _LARGEST = 16  # samples a shard
@@ -77,7 +77,7 @@ class Plan:
     @property
     def schema(self) -> Schema:
         """What the graphs' columns are."""
-        return schema_of(self.recipe.equation, self.recipe.family.dim)
+        return self.recipe.schema
 
     def path(self, job: Job) -> Path:
         """Return the file of a shard."""

@@ -64,18 +64,18 @@ class Job:
     def maker(self) -> Maker:
         """What makes its samples."""
         recipe = Recipe.from_spec(self.recipe)
-        if not self.split:
-            return Maker(recipe, self.seed)
-        return Maker(recipe.splits[self.split].recipe, self.seed, 1 + list(recipe.splits).index(self.split))
+        return Maker(recipe, self.seed, self.split)
 
 
 class Maker:
     """Makes the samples of one split of a recipe, the last mesh at hand for those that share it."""
 
-    def __init__(self, recipe: Recipe, seed: int, split: int = 0) -> None:
-        """Make samples of `recipe`; the number of the split is part of the seed."""
-        self.recipe, self.seed, self.split = recipe, seed, split
-        self.families = tuple(f for f in (recipe.family, finer(recipe.family)) if f is not None)
+    def __init__(self, recipe: Recipe, seed: int, split: str = "") -> None:
+        """Make samples of a recipe's own `split`, or of none; the split's number is part of the seed."""
+        self.recipe = recipe.splits[split].recipe if split else recipe
+        self.entropy = (1 + list(recipe.splits).index(split),) if split else ()
+        self.seed, self.schema = seed, recipe.schema
+        self.families = tuple(f for f in (self.recipe.family, finer(self.recipe.family)) if f is not None)
         self.meshes: dict[tuple[int, int], Mesh] = {}
 
     def sample(self, number: int) -> tuple[Entry, Arrays]:
@@ -109,7 +109,7 @@ class Maker:
         case = self.recipe.case(rng if number == first else self._generator(number), mesh)
         solution = solve(case)
         made = self.meshes.get((first, 0), mesh)  # a finer mesh is of the same shape
-        return {"geometry": geometry_id(made)}, pack(solution, build_graph(case, solution))
+        return {"geometry": geometry_id(made)}, pack(solution, build_graph(case, solution, schema=self.schema))
 
     def _mesh(self, first: int, attempt: int, shape: Shape) -> Mesh:
         if (first, attempt) not in self.meshes:
@@ -118,7 +118,7 @@ class Maker:
         return self.meshes[first, attempt]
 
     def _generator(self, number: int) -> np.random.Generator:
-        return np.random.default_rng([self.seed, number, *([self.split] if self.split else [])])
+        return np.random.default_rng([self.seed, number, *self.entropy])
 
 
 def make_sample(recipe: Recipe, seed: int, number: int) -> tuple[Entry, Arrays]:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from fnmatch import fnmatchcase
+from typing import TypeAlias
 
 import numpy as np
 
@@ -34,18 +35,23 @@ class RandomCondition(ABC):
 
 @dataclass(frozen=True)
 class OfKind(RandomCondition):
-    """A condition of one kind, each value with its distribution: `{robin: {coefficient: ..., ambient: ...}}`."""
+    """A condition of one kind, each value with its distribution: `{robin: {coefficient: ..., ambient: ...}}`.
+
+    What is no value, as the `partner` of a periodic boundary, is text.
+    """
 
     kind: str
-    values: Mapping[str, Distribution]
+    values: Mapping[str, Distribution | str]
 
     def draw(self, rng: np.random.Generator, place: Place) -> Condition:
         """Draw the values."""
-        return CONDITIONS[self.kind](**{name: d.draw(rng, place) for name, d in self.values.items()})
+        return CONDITIONS[self.kind](
+            **{name: d if isinstance(d, str) else d.draw(rng, place) for name, d in self.values.items()}
+        )
 
     def to_spec(self) -> dict[str, object]:
         """Return the kind with its values by name."""
-        return {self.kind: {name: d.to_spec() for name, d in self.values.items()}}
+        return {self.kind: {n: d if isinstance(d, str) else d.to_spec() for n, d in self.values.items()}}
 
     def kinds(self) -> Iterator[str]:
         """Yield the kind."""
@@ -109,28 +115,49 @@ class SomeOf:
         yield from self.condition.kinds()
 
 
+Entry: TypeAlias = RandomCondition | SomeOf | tuple[RandomCondition, ...]
+
+
 def draw_conditions(
-    conditions: Mapping[str, RandomCondition | SomeOf], rng: np.random.Generator, mesh: Mesh
-) -> dict[str, Condition]:
-    """Draw the condition of each boundary, those drawn by name and `*` last."""
-    drawn: dict[str, Condition] = {}
+    conditions: Mapping[str, Entry], rng: np.random.Generator, place: Place
+) -> dict[str, Condition | tuple[Condition, ...]]:
+    """Draw the conditions of each boundary of a mesh, those of boundaries chosen by chance and of `*` last."""
+    drawn: dict[str, Condition | tuple[Condition, ...]] = {}
+    there = place.mesh.boundaries
     named = [n.removesuffix("?") for n, c in conditions.items() if n != REST and not isinstance(c, SomeOf)]
-    for name, condition in sorted(conditions.items(), key=lambda item: _turn(*item)):
-        if isinstance(condition, SomeOf):
-            for chosen in condition.choose(rng, mesh, [n for n in (*named, *drawn) if n in mesh.boundaries]):
-                drawn[chosen] = condition.condition.draw(rng, Place(mesh, chosen))
-        elif not name.endswith("?") or name.removesuffix("?") in mesh.boundaries:
-            own = name.removesuffix("?")
-            drawn[own] = condition.draw(rng, Place(mesh, own, tuple(drawn)))
+    for name, entry in sorted(conditions.items(), key=lambda item: _turn(*item)):
+        own = name.removesuffix("?")
+        if isinstance(entry, SomeOf):
+            for chosen in entry.choose(rng, place.mesh, [n for n in (*named, *drawn) if n in there]):
+                drawn[chosen] = entry.condition.draw(rng, place.on(chosen))
+        elif own == name or own in there:
+            where = place.on(own, drawn)
+            if isinstance(entry, tuple):
+                drawn[own] = tuple(condition.draw(rng, where) for condition in entry)
+            else:
+                drawn[own] = entry.draw(rng, where)
     return drawn
 
 
-def _turn(name: str, condition: RandomCondition | SomeOf) -> int:
+def write_entry(entry: Entry) -> object:
+    """Return the plain form of what stands under a name in `conditions`."""
+    return [c.to_spec() for c in entry] if isinstance(entry, tuple) else entry.to_spec()
+
+
+def kinds_of(entry: Entry) -> Iterator[str]:
+    """Yield the kinds that may be drawn."""
+    for one in entry if isinstance(entry, tuple) else (entry,):
+        yield from one.kinds()
+
+
+def _turn(name: str, condition: Entry) -> int:
     return 2 if name == REST else int(isinstance(condition, SomeOf))
 
 
-def read_condition_entry(spec: object) -> RandomCondition | SomeOf:
-    """Read what stands under a name in `conditions`: a random condition, or `{some: ...}` of several boundaries."""
+def read_entry(spec: object) -> Entry:
+    """Read what stands under a name in `conditions`: a random condition, a list of them, or `{some: ...}`."""
+    if isinstance(spec, list | tuple) and spec:
+        return _one_of(spec).options
     if not isinstance(spec, Mapping) or list(spec) != ["some"]:
         return read_random_condition(spec)
     given = spec["some"]
@@ -165,14 +192,18 @@ def _one_of(given: object) -> OneOf:
     return OneOf(tuple(options))
 
 
-def _values(kind: str, given: object) -> dict[str, Distribution]:
-    known = fields(CONDITIONS[kind])
-    values = by_name(given, [f.name for f in known])
-    missing = [f.name for f in known if f.name not in values and f.default is MISSING]
+def _values(kind: str, given: object) -> dict[str, Distribution | str]:
+    known = {f.name: f for f in fields(CONDITIONS[kind])}
+    if not known and not given:
+        return {}
+    values = by_name(given, list(known) or [""])
+    missing = [name for name, f in known.items() if name not in values and f.default is MISSING]
     if missing:
         raise SpecError(f"{kind} needs {missing[0]!r}.")
-    out = {}
+    out: dict[str, Distribution | str] = {}
     for name, spec in values.items():
         with under(*([] if values is not given else [name])):
-            out[name] = read_distribution(spec)
+            if name not in known:
+                raise SpecError(f"{kind} has no value; write {{{kind}: {{}}}}.")
+            out[name] = read_distribution(spec) if known[name].type == "Value" else str(spec)
     return out

@@ -14,15 +14,19 @@ from geometries.errors import MeshopsError, SpecError, nearest
 from geometries.families import Family
 from geometries.mesh import Mesh
 from geometries.yaml_file import YamlFile
-from meshops.data.distributions import Constant, Distribution, Place, read_distribution
-from meshops.data.distributions.base import check_keys, under
-from meshops.data.random_conditions import RandomCondition, SomeOf, draw_conditions, read_condition_entry
+from meshops.data.distributions import Constant, Distribution, Draw, Place, read_distribution
+from meshops.data.distributions.base import check_keys, counts_of, number_of, under
+from meshops.data.random_conditions import Entry, draw_conditions, kinds_of, read_entry, write_entry
 from meshops.data.regions import with_regions
 from meshops.data.shapes import read_family, with_files, write_family
 from meshops.data.variations import Variation, read_variations
 from meshops.equations import Case, Equation, equation
+from meshops.graph import Schema, schema_of
 
-_KEYS = ("about", "family", "per_shape", "regions", "equation", "coefficients", "source", "conditions", "splits")
+_KEYS = (
+    "about", "family", "per_shape", "parameters", "regions", "equation", "coefficients", "source", "conditions",
+    "initial", "times", "splits",
+)  # fmt: skip
 _FOLDER = Path(__file__).resolve().parents[1] / "recipes"
 _MOST = 10_000
 
@@ -35,9 +39,11 @@ class Recipe:
       relative to the recipe's file.
     - `per_shape` cases are drawn on each mesh, so that one matrix may serve several.
     - `regions` {name: random field}: the cells in whose middle the field is above 0; see `meshops.data.regions`.
+    - `parameters` {name: distribution of numbers}, drawn first; texts refer to them: `"4*{speed}*y*(1-y)"`.
     - `equation` by name; `coefficients` {name: distribution}; `source` a distribution.
     - `conditions` {boundary: random condition}; `*` is every outer side not named. A name that ends in `?` is left out
       where a shape lacks that boundary. {label: {some: ...}} is a condition on boundaries chosen by chance.
+    - `initial` {field: distribution} and `times`, a list, or {end, count} evenly spaced from 0: transient cases.
     - `splits` {name: {count, what differs}}: further splits, see `meshops.data.variations`.
     - `about` says in a line what it is for; it is no part of the recipe's identity.
 
@@ -46,20 +52,26 @@ class Recipe:
 
     family: Family
     equation: Equation
-    conditions: Mapping[str, RandomCondition | SomeOf]
+    conditions: Mapping[str, Entry]
     coefficients: Mapping[str, Distribution] = field(default_factory=dict)
     source: Distribution = field(default_factory=lambda: Constant(0.0))
     regions: Mapping[str, Distribution] = field(default_factory=dict)
+    parameters: Mapping[str, Distribution] = field(default_factory=dict)
+    initial: Mapping[str, Distribution] = field(default_factory=dict)
+    times: tuple[float, ...] = ()
     per_shape: int = 1
     splits: Mapping[str, Variation] = field(default_factory=dict)
     about: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         """Freeze and check the names."""
-        for name in ("conditions", "coefficients", "regions", "splits"):
+        for name in ("conditions", "coefficients", "regions", "parameters", "initial", "splits"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         with under("coefficients"):
             check_keys(self.coefficients, [c.name for c in self.equation.coefficients])
+        for name, distribution in self.parameters.items():
+            if not distribution.numeric:
+                raise SpecError("found a field; expected a number or a distribution of numbers.", ("parameters", name))
         for name, condition in self.conditions.items():
             _check_kinds(self.equation, name, condition)
         if not isinstance(self.per_shape, int) or isinstance(self.per_shape, bool) or not 1 <= self.per_shape <= _MOST:
@@ -94,10 +106,13 @@ class Recipe:
             "equation": self.equation.name,
             "coefficients": {k: v.to_spec() for k, v in self.coefficients.items()},
             "source": self.source.to_spec(),
-            "conditions": {k: v.to_spec() for k, v in self.conditions.items()},
+            "conditions": {k: write_entry(v) for k, v in self.conditions.items()},
         }
-        if self.regions:
-            spec["regions"] = {k: v.to_spec() for k, v in self.regions.items()}
+        for name in ("regions", "parameters", "initial"):
+            if found := getattr(self, name):
+                spec[name] = {k: v.to_spec() for k, v in found.items()}
+        if self.times:
+            spec["times"] = list(self.times)
         if self.per_shape != 1:
             spec["per_shape"] = self.per_shape
         if self.splits:
@@ -110,11 +125,31 @@ class Recipe:
 
     def case(self, rng: np.random.Generator, mesh: Mesh) -> Case:
         """Draw a case on the mesh of a shape of the family."""
-        mesh = with_regions(self.regions, rng, mesh)
-        place, conditions = Place(mesh), draw_conditions(self.conditions, rng, mesh)
+        place = Place(mesh, parameters={n: _number(d.draw(rng, Place(mesh))) for n, d in self.parameters.items()})
+        if self.regions:
+            place = replace(place, mesh=with_regions(self.regions, rng, place))
+        conditions = draw_conditions(self.conditions, rng, place)
         coefficients: dict[str, Any] = {name: d.draw(rng, place) for name, d in self.coefficients.items()}
         source: Any = self.source.draw(rng, place)
-        return Case(mesh, self.equation, conditions=conditions, coefficients=coefficients, source=source)
+        initial: dict[str, Any] = {name: d.draw(rng, place) for name, d in self.initial.items()}
+        return Case(
+            place.mesh,
+            self.equation,
+            conditions=conditions,
+            coefficients=coefficients,
+            source=source,
+            initial=initial,
+            times=self.times,
+        )
+
+    @property
+    def schema(self) -> Schema:
+        """What the columns of its samples' graphs are: those that it gives values to, in any of its splits."""
+        every = [self, *(variation.recipe for variation in self.splits.values())]
+        kinds = {kind for recipe in every for entry in recipe.conditions.values() for kind in kinds_of(entry)}
+        coefficients = {name for recipe in every for name in recipe.coefficients}
+        full = schema_of(self.equation, self.family.dim, times=len(self.times))
+        return full.restricted(kinds, coefficients)
 
 
 def recipes() -> dict[str, Path]:
@@ -143,8 +178,28 @@ def _read(spec: Mapping[str, object], folder: Path | None) -> dict[str, Any]:
         "coefficients": {k: _distribution(v, "coefficients", k) for k, v in _mapping(spec, "coefficients").items()},
         "source": _distribution(spec.get("source", 0.0), "source"),
         "conditions": {k: _condition(v, k) for k, v in _mapping(spec, "conditions").items()},
-        "regions": {k: _distribution(v, "regions", k) for k, v in _mapping(spec, "regions").items()},
+        "times": _times(spec.get("times")),
+    } | {
+        section: {k: _distribution(v, section, k) for k, v in _mapping(spec, section).items()}
+        for section in ("regions", "parameters", "initial")
     }
+
+
+def _times(given: object) -> tuple[float, ...]:
+    """Read a list of times, or {end, count}."""
+    if given is None:
+        return ()
+    with under("times"):
+        if isinstance(given, Mapping) and set(given) == {"end", "count"}:
+            end, (count, _) = number_of(given["end"]), counts_of(given["count"], _MOST, "count")
+            return tuple((end * np.arange(count) / max(count - 1, 1)).tolist())
+        if isinstance(given, list | tuple) and len(given) > 1:
+            return tuple(number_of(value) for value in given)
+        raise SpecError(f"found {given!r}; expected a list of times, or {{end: 1, count: 11}}.")
+
+
+def _number(drawn: Draw) -> float:
+    return float(drawn)  # type: ignore[arg-type]
 
 
 def _mapping(spec: Mapping[str, object], key: str) -> Mapping[str, object]:
@@ -165,9 +220,9 @@ def _distribution(spec: object, *key: str) -> Distribution:
         return read_distribution(spec)
 
 
-def _condition(spec: object, name: str) -> RandomCondition | SomeOf:
+def _condition(spec: object, name: str) -> Entry:
     with under("conditions", name):
-        return read_condition_entry(spec)
+        return read_entry(spec)
 
 
 def _equation(name: object) -> Equation:
@@ -177,8 +232,8 @@ def _equation(name: object) -> Equation:
         raise SpecError(str(error)) from None
 
 
-def _check_kinds(given: Equation, name: str, condition: RandomCondition | SomeOf) -> None:
-    known = ["dirichlet", *(kind.key for kind in given.terms)]
-    for kind in condition.kinds():
+def _check_kinds(given: Equation, name: str, condition: Entry) -> None:
+    known = [kind.key for kind in given.terms]
+    for kind in kinds_of(condition):
         if kind not in known:
             raise SpecError(f"{given.name} does not take {kind!r}; it takes {known}.", ("conditions", name, kind))

@@ -17,17 +17,16 @@ BACKGROUND = "background"
 Floats = NDArray[np.float64]
 
 
-def with_regions(fields: Mapping[str, Distribution], rng: np.random.Generator, mesh: Mesh) -> Mesh:
+def with_regions(fields: Mapping[str, Distribution], rng: np.random.Generator, place: Place) -> Mesh:
     """Return the mesh with a region for each field: the cells in whose middle it is above 0 and no earlier one is.
 
     The cells of none are the region `background`. So a coefficient by region jumps between cells, as in a material of
     two phases: `regions: {hard: {matern: {length: 0.3}}}` with `{per_region: {hard: 12, background: 3}}`.
     """
-    if not fields:
-        return mesh
+    mesh = place.mesh
     owner = np.full(mesh.num_cells, len(fields))
     for number, distribution in reversed(list(enumerate(fields.values()))):
-        owner[_at_cells(mesh, distribution.draw(rng, Place(mesh))) > 0] = number
+        owner[_at_cells(mesh, distribution.draw(rng, place)) > 0] = number
     found = {name: np.flatnonzero(owner == number) for number, name in enumerate([*fields, BACKGROUND])}
     return replace(mesh, regions={**mesh.regions, **{name: cells for name, cells in found.items() if len(cells)}})
 

@@ -74,8 +74,8 @@ def unpack_case(arrays: Arrays) -> Case:
         },
         coefficients={name: _restored(given, arrays) for name, given in spec["coefficients"].items()},
         source=_restored(spec["source"], arrays),
-        initial={name: _restored(given, arrays) for name, given in spec["initial"].items()},
-        times=spec["times"],
+        initial={name: _restored(given, arrays) for name, given in spec.get("initial", {}).items()},
+        times=spec.get("times", ()),
     )
 
 

@@ -4,8 +4,8 @@
       test_super: {count: 0.1, source: {discs: {radius: 0.07, count: [4, 5]}}}   # a share of the count
       test_shape: {count: 200, family: {u: {}}}                                  # or a number of samples
 
-An entry replaces the recipe's key of that name; in `coefficients`, `conditions` and `regions` it replaces or adds the
-names given. Such samples are never trained on: extrapolation is measured on them.
+An entry replaces the recipe's key of that name; in `parameters`, `coefficients`, `conditions`, `regions` and
+`initial` it replaces or adds the names given. Such samples are never trained on: extrapolation is measured on them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from meshops.data.manifest import SPLITS
 if TYPE_CHECKING:
     from meshops.data.recipe import Recipe
 
-_MERGED = ("coefficients", "conditions", "regions")
+_MERGED = ("parameters", "coefficients", "conditions", "regions", "initial")
 _REPLACED = ("family", "source", "per_shape")
 _NAME = re.compile(r"[A-Za-z][\w-]*$")
 

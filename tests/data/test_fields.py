@@ -181,12 +181,13 @@ def test_the_exponential_is_positive_and_of_numbers_fields_and_expressions():
 def test_a_thresholded_field_gives_two_phases():
     rng = np.random.default_rng(0)
     share = [
-        with_regions({"hard": read_distribution({"matern": 0.2})}, rng, SQUARE).regions["hard"].size / SQUARE.num_cells
+        with_regions({"hard": read_distribution({"matern": 0.2})}, rng, Place(SQUARE)).regions["hard"].size
+        / SQUARE.num_cells
         for _ in range(60)
     ]
     assert np.mean(share) == pytest.approx(0.5, abs=0.08)
     fields = {"a": read_distribution("x - 0.5"), "b": read_distribution("y - 0.5")}
-    regions = with_regions(fields, rng, SQUARE).regions
+    regions = with_regions(fields, rng, Place(SQUARE)).regions
     assert {name: len(cells) / SQUARE.num_cells for name, cells in regions.items()} == pytest.approx(
         {"a": 0.5, "b": 0.25, "background": 0.25}, abs=0.05
     )

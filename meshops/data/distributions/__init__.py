@@ -6,7 +6,7 @@ stands for itself, a list for a vector.
 
 from meshops.data.distributions.base import DISTRIBUTIONS, Distribution, Draw, Place, read_distribution
 from meshops.data.distributions.boundary import Harmonics
-from meshops.data.distributions.composite import Exponential, PerRegion, Vector
+from meshops.data.distributions.composite import Exponential, Formula, PerRegion, Vector
 from meshops.data.distributions.fields import Trigonometric, Waves
 from meshops.data.distributions.matern import Matern
 from meshops.data.distributions.numbers import Choice, Constant, LogUniform, Normal, Uniform
@@ -14,7 +14,7 @@ from meshops.data.distributions.sources import Discs, Gaussians
 
 _NUMBERS = (Constant, Uniform, LogUniform, Normal, Choice)
 _FIELDS = (Waves, Trigonometric, Matern, Harmonics, Discs, Gaussians)
-_COMPOSITE = (Vector, Exponential, PerRegion)
+_COMPOSITE = (Vector, Formula, Exponential, PerRegion)
 DISTRIBUTIONS.update({d.key: d for d in (*_NUMBERS, *_FIELDS, *_COMPOSITE)})
 
 __all__ = ["DISTRIBUTIONS", "Constant", "Distribution", "Draw", "Place", "read_distribution"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cached_property
 from typing import ClassVar, TypeAlias
 
@@ -26,11 +26,19 @@ DISTRIBUTIONS: dict[str, type[Distribution]] = {}  # filled in `meshops.data.dis
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where a value is wanted: all of `mesh`, or the sides of `boundary`; `*` is all outer sides but those `taken`."""
+    """Where a value is wanted: all of `mesh`, or the sides of `boundary`; `*` is all outer sides but those `taken`.
+
+    `parameters` {name: number} are those of the sample, which texts refer to as {name}.
+    """
 
     mesh: Mesh
     boundary: str = ""
     taken: tuple[str, ...] = ()
+    parameters: Mapping[str, float] = field(default_factory=dict)
+
+    def on(self, boundary: str, taken: Iterable[str] = ()) -> Place:
+        """Return the place of a boundary of the same mesh."""
+        return replace(self, boundary=boundary, taken=tuple(taken))
 
     @cached_property
     def sides(self) -> Ints:
@@ -132,6 +140,8 @@ def read_distribution(spec: object) -> Distribution:
     """Read a number, an expression, `{key: parameters}`, or a list of them for a vector; raises `SpecError`."""
     if isinstance(spec, list | tuple):
         return DISTRIBUTIONS["vector"].read(spec)
+    if isinstance(spec, str) and "{" in spec:
+        return DISTRIBUTIONS["formula"].read(spec)
     if not isinstance(spec, Mapping):
         return DISTRIBUTIONS["constant"].read(spec)
     kind, given = only_entry(spec, "one distribution such as {uniform: [0, 1]}")

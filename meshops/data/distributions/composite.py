@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -9,9 +10,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from geometries.errors import SpecError
+from geometries.errors import SpecError, nearest
 from geometries.expressions import Expression
-from meshops.data.distributions.base import Distribution, Draw, Place, read_at, read_distribution
+from meshops.data.distributions.base import Distribution, Draw, Place, read_at, read_distribution, value_of
+
+_PARAMETER = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,47 @@ class Vector(Distribution):
     def numeric(self) -> bool:
         """A vector is no number."""
         return False
+
+
+@dataclass(frozen=True)
+class Formula(Distribution):
+    """A text in which {name} stands for a parameter of the sample: `"4*{speed}*y*(1-y)"`."""
+
+    key: ClassVar[str] = "formula"
+    text: str
+
+    def __post_init__(self) -> None:
+        """Check that the text is an expression once its parameters are numbers."""
+        self._filled(dict.fromkeys(self.names, 1.0))
+
+    @classmethod
+    def read(cls, given: object) -> Formula:
+        """Read the text."""
+        return cls(str(given))
+
+    def draw(self, rng: np.random.Generator, place: Place) -> float | Expression:
+        """Put the sample's parameters in."""
+        return self._filled(place.parameters)
+
+    def to_spec(self) -> object:
+        """Return the text."""
+        return self.text
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters that it refers to."""
+        return tuple(_PARAMETER.findall(self.text))
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it depends on nothing but parameters."""
+        return isinstance(self._filled(dict.fromkeys(self.names, 1.0)), float)
+
+    def _filled(self, parameters: Mapping[str, float]) -> float | Expression:
+        unknown = [name for name in self.names if name not in parameters]
+        if unknown:
+            raise SpecError(f"{self.text!r}: no parameter {unknown[0]!r}; {nearest(unknown[0], parameters)}")
+        return value_of(_PARAMETER.sub(lambda found: f"({parameters[found[1]]:.17g})", self.text))
 
 
 @dataclass(frozen=True)
