@@ -10,6 +10,7 @@ import geometries
 from geometries.errors import MeshopsError
 from geometries.formats import Options
 from meshops import console
+from meshops.data_commands import check, export, import_
 
 
 def doctor() -> None:
@@ -115,6 +116,7 @@ def generate(
     workers: int | None = None,
     seed: int = 0,
     scheduler: str | None = None,
+    files: Path | None = None,
 ) -> None:
     """Generate a data set: shapes, conditions and reference solutions. Run it again to resume.
 
@@ -127,14 +129,18 @@ def generate(
         workers: Number of processes; one a core by default.
         seed: Every sample follows from it and its number, whatever the number of workers.
         scheduler: Address of a Dask scheduler; a local cluster by default.
+        files: Folder of parts, or file of a part, that shapes are taken from, for recipes that read some.
     """
     from meshops.data import Recipe
     from meshops.data import generate as run
+    from meshops.pictures import draw_card
 
-    chosen = Recipe.load(recipe)
+    chosen = Recipe.load(recipe, files=files)
     with console.progress("samples") as update:
         samples = run(chosen, output, count=count, seed=seed, workers=workers, scheduler=scheduler, progress=update)
-    console.say(f"wrote {output}: {len(samples)} samples of {count}")
+    with console.working("drawing a few samples"):
+        card = draw_card(samples)
+    console.say(f"wrote {output}: {len(samples)} samples, {len(samples.failed)} failed; look at {card}")
 
 
 def train(
@@ -373,6 +379,6 @@ def demo(*, output: Path = Path("demo"), json: bool = False) -> None:
 
 Command = Callable[..., None]
 COMMANDS: tuple[Command, ...] = (
-    doctor, inspect, mesh, convert, generate, train, evaluate, solve, view,
+    doctor, inspect, mesh, convert, generate, check, export, import_, train, evaluate, solve, view,
     operators, equations, families, formats, recipes, demo,
 )  # fmt: skip
