@@ -69,7 +69,7 @@ def direct(matrix: csr_array, rhs: Floats) -> tuple[Floats, int]:
 
 
 @contextmanager
-def _fixed_numpy_seed() -> Iterator[None]:
+def fixed_numpy_seed() -> Iterator[None]:
     """Make pyamg's spectral estimates, drawn from numpy's global generator, the same each time; restore it after."""
     state = np.random.get_state()  # noqa: NPY002
     np.random.seed(0)  # noqa: NPY002
@@ -84,7 +84,7 @@ def conjugate_gradients(matrix: csr_array, rhs: Floats) -> tuple[Floats, int]:
     import pyamg
     from scipy.sparse import csr_matrix
 
-    with _fixed_numpy_seed():
+    with fixed_numpy_seed():
         levels = pyamg.smoothed_aggregation_solver(csr_matrix(matrix), max_coarse=200)
     residuals: list[float] = []
     values = levels.solve(rhs, tol=TOLERANCE, accel="cg", maxiter=200, residuals=residuals)
