@@ -4,9 +4,10 @@ With e = u_h - u, r = b - A u = A e, and a V-cycle B whose BA has eigenvalues in
 
     z = B r,  ρ = rᵀz,  ω = zᵀA z:      ρ²/ω  ≤  ‖e‖²_A  ≤  ρ (1 + μ - ω/ρ) / μ.
 
-Left: Cauchy-Schwarz, whatever B is; at least ρ, since ω ≤ ρ. Right: ‖e‖² = Σ c_i²/λ_i, ρ = Σ c_i², ω = Σ c_i² λ_i over the
-eigenvalues of BA, and on [μ, 1] the chord (1 + μ - λ)/μ lies above 1/λ; at most ρ/μ, since ω ≥ μ ρ. Each further cycle
-is a step of preconditioned conjugate gradients, which splits ‖e‖² = Σ γ_j ρ_j + ‖e_k‖² exactly, and bounds the rest.
+Left: Cauchy-Schwarz, whatever B is; at least ρ, since ω ≤ ρ. Right: ‖e‖² = Σ c_i²/λ_i, ρ = Σ c_i², ω = Σ c_i² λ_i
+over the eigenvalues of BA, and on [μ, 1] the chord (1 + μ - λ)/μ lies above 1/λ; at most ρ/μ, since ω ≥ μ ρ. Each
+further cycle is a step of preconditioned conjugate gradients, which splits ‖e‖² = Σ γ_j ρ_j + ‖e_k‖² exactly, and
+bounds the rest.
 """
 
 from __future__ import annotations

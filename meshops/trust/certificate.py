@@ -54,7 +54,10 @@ class Certificate:
         return np.where(self.hierarchy.fixed, 0.0, rhs - self.matrix @ values)
 
     def energy_norm(self, values: Floats) -> float:
-        """Return the least ‖u - z‖_A over the near-kernel z: neither an offset of all temperatures nor a rigid motion counts."""
+        """Return the least ‖u - z‖_A over the near-kernel z.
+
+        So neither an offset of all temperatures nor a rigid motion counts.
+        """
         modes = self.hierarchy.modes
         rest = values - modes @ np.linalg.lstsq(modes, values, rcond=None)[0]
         stiff = modes.T @ (self.matrix @ modes)

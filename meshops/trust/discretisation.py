@@ -14,8 +14,8 @@ Floats = NDArray[np.float64]
 class Discretisation:
     """‖u_exact - u_h‖ ≤ `error` in the energy norm if `guaranteed`, else about that; `relative` to ‖u_h‖.
 
-    `per_cell` (C,) are the cells' shares: their squares sum to at most error². `method` names the estimator and `because`
-    says, where nothing is guaranteed, why.
+    `per_cell` (C,) are the cells' shares: their squares sum to at most error². `method` names the estimator and
+    `because` says, where nothing is guaranteed, why.
     """
 
     error: float
@@ -37,4 +37,4 @@ class Discretisation:
 
     def __str__(self) -> str:
         """One line a person reads."""
-        return f"discretisation error {'at most' if self.guaranteed else 'about'} {self.relative:.2%} ({self.method})"
+        return f"discretisation error {'at most' if self.guaranteed else 'about'} {self.relative:.3g} ({self.method})"

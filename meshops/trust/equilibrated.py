@@ -1,14 +1,16 @@
 """Equilibrated fluxes: a guaranteed bound on the error of a field against the exact solution of -∇·(k ∇u) = f.
 
-For any flux σ with ∇·σ = f on the mean of each cell and σ·n as the conditions ask (Prager and Synge 1947; Ern and Vohralík 2015,
-doi:10.1137/130950100):
+For any flux σ with ∇·σ = f on the mean of each cell and σ·n as the conditions ask (Prager and Synge 1947; Ern and
+Vohralík 2015, doi:10.1137/130950100):
 
-    ‖u_exact - u‖² ≤ Σ_T ( ‖k^(-½)(σ + k ∇u)‖_T + h_T/(π √k_T) ‖f - ∇·σ‖_T + Σ_F C_F/√k_T ‖g - σ_g‖_F )² + Σ_F ‖h^(-½) ϱ‖²_F
+    ‖u_exact - u‖² ≤ Σ_T ( ‖k^(-½)(σ + k ∇u)‖_T + h_T/(π √k_T) ‖f - ∇·σ‖_T + Σ_F C_F/√k_T ‖g - σ_g‖_F )² + Σ_F ‖h^(-½)
+    ϱ‖²_F
 
-in the energy norm, with g the flux of Neumann and Robin conditions, σ_g its projection, C_F the constant of the trace inequality,
-and ϱ what is led out through Robin sides beyond their exchange. σ is the sum of the fluxes of `patches`. Where u is not quite the discrete
-solution, the patches leave a remainder of ∇·σ, which is led along a spanning tree of the cells to a boundary that takes it: the bound holds
-for every field that has the Dirichlet values, and is sharp where the field is near the discrete solution.
+in the energy norm, with g the flux of Neumann and Robin conditions, σ_g its projection, C_F the constant of the trace
+inequality, and ϱ what is led out through Robin sides beyond their exchange. σ is the sum of the fluxes of `patches`.
+Where u is not quite the discrete solution, the patches leave a remainder of ∇·σ, which is led along a spanning tree
+of the cells to a boundary that takes it: the bound holds for every field that has the Dirichlet values, and is sharp
+where the field is near the discrete solution.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from meshops.equations import Case
 from meshops.trust.discretisation import Discretisation
 from meshops.trust.errors import TrustError
 from meshops.trust.patches import Local, Patches, solve_patches
-from meshops.trust.raviart_thomas import RaviartThomas, barycentric, raviart_thomas
+from meshops.trust.raviart_thomas import RaviartThomas, barycentric, moments, raviart_thomas
 from meshops.trust.simplices import DIFFUSION, Sides, Simplices, facet_numbers, sides_of
 
 Floats = NDArray[np.float64]
@@ -53,13 +55,13 @@ def equilibrate(case: Case, values: Floats) -> Discretisation:
 
 @dataclass(frozen=True, eq=False)
 class _Problem:
-    """A case on simplices at quadrature points: k, f (C, Q), the reference gradient of u (C, Q, d), and the sides' data."""
+    """A case on simplices: k, f (C, Q) at quadrature points, the field's `values` (C, nodes), and the sides' data."""
 
     simplices: Simplices
     rt: RaviartThomas
     k: Floats
     f: Floats
-    slope: Floats
+    values: Floats
     sides: list[Sides]
     facets: Ints
 
@@ -72,13 +74,14 @@ class _Problem:
         rt = raviart_thomas(simplices.dim, simplices.order - 1, order)
         k = simplices.data(case, DIFFUSION[case.equation.name], rt.points)
         f = simplices.data(case, "source", rt.points)
-        slope = np.einsum("cn,nqd->cqd", values[simplices.cells], simplices.slopes(rt.points))
-        return cls(simplices, rt, k, f, slope, sides_of(simplices, case, values, order), facet_numbers(simplices))
+        nodal = values[simplices.cells]
+        return cls(simplices, rt, k, f, nodal, sides_of(simplices, case, values, order), facet_numbers(simplices))
 
     @cached_property
     def gradient(self) -> Floats:
         """(C, Q, d) ∇u."""
-        return np.einsum("cqi,cij->cqj", self.slope, self.simplices.inverse)
+        slopes = self.simplices.slopes(self.rt.points)
+        return np.einsum("cn,nqi,cij->cqj", self.values, slopes, self.simplices.inverse, optimize=True)
 
     @cached_property
     def weights(self) -> Floats:
@@ -110,12 +113,27 @@ class _Problem:
         out = known[:, :, rt.facet_dofs.ravel()].sum(2)  # through the surface, on each corner's share
         rest = target[:, :, 0] - out
         vertex = np.bincount(corners.ravel(), rest.ravel())
-        share = np.where(self.closed, vertex / np.bincount(corners.ravel(), np.repeat(self.simplices.measure, corners.shape[1])), 0.0)
+        patch = np.bincount(corners.ravel(), np.repeat(self.simplices.measure, corners.shape[1]))
+        share = np.where(self.closed, vertex / patch, 0.0)
         target[:, :, 0] -= share[corners] * self.simplices.measure[:, None]
-        load = -np.einsum("q,aq,cqd,nqd->can", rt.weights, rt.barycentric, self.slope, rt.flux, optimize=True)
+        mass = self._mass()
+        load = -np.einsum("cnm,cam->can", mass, self._hat_fluxes(), optimize=True)
         divergence = np.einsum("q,nq,mq->nm", rt.weights, rt.divergence, rt.tests)
         patches = Patches(rt, corners, self.facets, self.free)
-        return solve_patches(patches, Local(self._mass(), divergence, load, target, known), self.closed)
+        return solve_patches(patches, Local(mass, divergence, load, target, known), self.closed)
+
+    def _hat_fluxes(self) -> Floats:
+        """(C, a, n) the degrees of freedom of ψ_a k ∇u, with k its mean on the cell."""
+        simplices, dim, degree = self.simplices, self.rt.dim, self.rt.degree
+
+        def fields(points: Floats) -> Floats:
+            products = np.einsum("aq,nql,jd->anljqd", barycentric(points), simplices.slopes(points), np.eye(dim))
+            return products.reshape(-1, len(points), dim)
+
+        table = moments(dim, degree, fields).reshape(len(self.rt.flux), dim + 1, -1, dim, dim)
+        k = (self.k * self.weights).sum(1) / self.weights.sum(1)
+        metric = np.einsum("c,cji,cli->cjl", k * simplices.det, simplices.inverse, simplices.inverse)
+        return np.einsum("cn,cjl,ianlj->cai", self.values, metric, table, optimize=True)
 
     def _mass(self) -> Floats:
         """(C, n, n) ∫ k⁻¹ φ_i·φ_j."""
@@ -146,7 +164,7 @@ class _Problem:
         return (flux @ self.rt.divergence) / self.simplices.det[:, None]
 
     def drained(self, flux: Floats) -> tuple[Floats, float]:
-        """Return σ with the right mean divergence in each cell, and Σ ‖h^(-½) ϱ‖² for what leaves through Robin sides."""
+        """Return σ with the right mean divergence in each cell, and Σ ‖h^(-½) ϱ‖² of what leaves by Robin sides."""
         rest = (self.weights * (self.f - self.divergence(flux))).sum(1)
         through, excess = _drain(self, rest)
         thin = raviart_thomas(self.rt.dim, 0, 2 * self.rt.degree + 3)
@@ -206,7 +224,10 @@ def _unprojected(side: Sides, at: Ints, degree: int) -> Floats:
 
 
 def _drain(problem: _Problem, rest: Floats) -> tuple[Floats, float]:
-    """Lead `rest` (C,) along a spanning tree of the cells to Dirichlet and Robin sides: outward fluxes (C, d + 1), excess."""
+    """Lead `rest` (C,) along a spanning tree of the cells to Dirichlet and Robin sides.
+
+    Returns the outward fluxes (C, d + 1) and the excess Σ ‖h^(-½) ϱ‖².
+    """
     facets, count = problem.facets, len(rest)
     exchange, area = np.full((2, problem.simplices.mesh.num_facets), np.inf)
     for side in problem.sides:
@@ -230,7 +251,7 @@ def _drain(problem: _Problem, rest: Floats) -> tuple[Floats, float]:
     if len(ordered) <= count:
         raise TrustError("some cells have no way to a Dirichlet or Robin side; the solution is not unique.")
     back = ordered[::-1]
-    # the load of a cell and of all that drains through it: (I - tree) total = load, triangular from the leaves to the root
+    # what drains through a cell: (I - tree) total = load, triangular from the leaves to the root
     total = np.empty(count + 1)
     total[back] = spsolve_triangular(csr_array(eye_array(count + 1) - tree[back][:, back]), load[back], lower=True)
     edge = np.array(both[np.arange(count), up[:count]]).ravel().astype(np.int64) - 1
@@ -242,5 +263,3 @@ def _drain(problem: _Problem, rest: Floats) -> tuple[Floats, float]:
     owner[edge] = np.arange(count)
     sign = np.where(owner[facets] == np.arange(count)[:, None], 1.0, -1.0)
     return flux[facets] * sign, float(excess[np.isfinite(excess)].sum())
-
-

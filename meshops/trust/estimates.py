@@ -1,6 +1,7 @@
 """An estimate of a field's error where no bound is known: systems that are not symmetric positive definite.
 
-Advection, Helmholtz, Stokes, Newton steps: the error is taken to be what a few steps of GMRES correct. Nothing is proved.
+Advection, Helmholtz, Stokes, Newton steps: the error is taken to be what a few steps of GMRES correct. Nothing is
+proved.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ class Estimate:
 def estimate(system: LinearSystem, values: Floats) -> Estimate:
     """Return the estimated error of `values` (n,), in the norm of the matrix's symmetric part.
 
-    GMRES, preconditioned by an incomplete factorisation, corrects the field until a tenth of the residual is left. With s that
-    share, the error is estimated at ‖d‖/(1 + s) to ‖d‖/(1 - s), d the correction.
+    GMRES, preconditioned by an incomplete factorisation, corrects the field until a tenth of the residual is left.
+    With s that share, the error is estimated at ‖d‖/(1 + s) to ‖d‖/(1 - s), d the correction.
     """
     start = np.where(system.fixed, system.fixed_value, values)
     correction, left = correct(system, start, tolerance=ENOUGH, steps=STEPS)

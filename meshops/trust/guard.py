@@ -69,7 +69,7 @@ class Guard:
         return f"{self.names[at]} is {value:.3g}, {self.low[at]:.3g} to {self.high[at]:.3g} in training"
 
     def to_tensors(self) -> dict[str, Tensor]:
-        """Return what it knows as tensors, to be saved by safetensors; with the schema, `from_tensors` gives it back."""
+        """Return what it knows as tensors, to be saved by safetensors; with the schema, `from_tensors` reads it."""
         arrays = {n: getattr(self, n) for n in ("low", "high", "scale", "seen")} | {"reach": np.array([self.reach])}
         return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
 

@@ -26,10 +26,10 @@ class Hierarchy:
     """The matrix A of the free unknowns, and one V-cycle B of smoothed aggregation.
 
     `matrix` (n, n) has the rows and columns of fixed unknowns replaced by its diagonal, so that numbers stay those of
-    the system. `fixed` (n,) says which. `modes` (n, m)
-    span the near-kernel: fields of little energy, which the coarse levels represent. The V-cycle smooths by Gauss-Seidel, forwards before and backwards after the
-    coarse correction, with Galerkin coarse matrices. So I - BA = S*(I - T)S with 0 ≤ T ≤ I in the energy inner
-    product, and the eigenvalues of BA lie in (0, 1] by construction; how far from 0, `contraction` measures.
+    the system. `fixed` (n,) says which. `modes` (n, m) span the near-kernel: fields of little energy, which the
+    coarse levels represent. The V-cycle smooths by Gauss-Seidel, forwards before and backwards after the coarse
+    correction, with Galerkin coarse matrices. So I - BA = S*(I - T)S with 0 ≤ T ≤ I in the energy inner product, and
+    the eigenvalues of BA lie in (0, 1] by construction; how far from 0, `contraction` measures.
     """
 
     matrix: csr_array
@@ -51,6 +51,11 @@ class Hierarchy:
     def cycle(self, residual: Floats) -> Floats:
         """Return B r (n,): one V-cycle from zero."""
         return self._operator.matvec(residual)
+
+    @property
+    def exact(self) -> bool:
+        """Whether there is one level, solved exactly: B = A⁻¹."""
+        return len(self.levels.levels) == 1
 
     @cached_property
     def _operator(self) -> Any:  # noqa: ANN401  (scipy's LinearOperator)

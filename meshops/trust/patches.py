@@ -1,7 +1,8 @@
 """Mixed problems on the vertex patches of a mesh of simplices, all at once: patches of one size are solved in a batch.
 
-On the patch of vertex a, σ_a minimises ‖k^(-½)(σ_a + ψ_a k ∇u)‖ over Raviart-Thomas fluxes with ∇·σ_a given, no flux through the
-facets opposite a, and the given flux through facets of Neumann and Robin conditions (Ern and Vohralík 2015, doi:10.1137/130950100).
+On the patch of vertex a, σ_a minimises ‖k^(-½)(σ_a + ψ_a k ∇u)‖ over Raviart-Thomas fluxes with ∇·σ_a given, no flux
+through the facets opposite a, and the given flux through facets of Neumann and Robin conditions (Ern and Vohralík
+2015, doi:10.1137/130950100).
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Patches:
 
     @cached_property
     def rank(self) -> Ints:
-        """(C, d + 1, d) place of each facet's corners, in the cell's order, among the facet's corners sorted by number."""
+        """(C, d + 1, d) place of each facet's corners, in the cell's order, among its corners sorted by number."""
         width = self.corners.shape[1]
         others = np.array([[j for j in range(width) if j != i] for i in range(width)])
         return np.argsort(np.argsort(self.corners[:, others], axis=2), axis=2)
@@ -59,7 +60,7 @@ class Patches:
 
     @cached_property
     def _spokes(self) -> tuple[Ints, Ints]:
-        """(C, a, i) place of free facet i of the cell in the patch of its corner a, -1 where it is none; (V,) their number."""
+        """(C, a, i) place of free facet i of a cell in the patch of corner a, or -1; (V,) their number."""
         width = self.corners.shape[1]
         vertex = np.broadcast_to(self.corners[:, :, None], (len(self.corners), width, width))
         facet = np.broadcast_to(self.facets[:, None, :], vertex.shape)
@@ -108,8 +109,10 @@ class Patches:
 
 @dataclass(frozen=True, eq=False)
 class Local:
-    """What the patch problems are made of: mass (C, n, n), divergence (n, m), and for each corner a of each cell the load
-    (C, a, n), the divergence asked for (C, a, m), and the known fluxes (C, a, n), zero where unknown.
+    """What the patch problems are made of.
+
+    mass (C, n, n), divergence (n, m), and for each corner a of each cell the load (C, a, n), the divergence asked for
+    (C, a, m), and the known fluxes (C, a, n), zero where unknown.
     """
 
     mass: Floats
@@ -120,7 +123,10 @@ class Local:
 
 
 def solve_patches(patches: Patches, local: Local, closed: NDArray[np.bool_]) -> Floats:
-    """Return (C, n) the sum of all patches' fluxes. `closed` (V,) are the vertices whose divergence is fixed by their flux."""
+    """Return (C, n) the sum of all patches' fluxes.
+
+    `closed` (V,) are the vertices through whose patch's surface the whole flux is known.
+    """
     width = patches.corners.shape[1]
     flux = local.known.sum(1)
     places = np.stack([patches.places(corner) for corner in range(width)], axis=1)
@@ -137,7 +143,7 @@ def solve_patches(patches: Patches, local: Local, closed: NDArray[np.bool_]) -> 
 def _solve_batch(
     patches: Patches, local: Local, cell: Ints, corner: Ints, place: Ints, closed: NDArray[np.bool_]
 ) -> Floats:
-    """Return (P, cells, n) the local fluxes of patches with cells (P, cells); `place` (P, cells, n) their unknowns or -1."""
+    """Return (P, cells, n) the local fluxes of patches of `cells` (P, cells); `place` their unknowns or -1."""
     count, cells, _ = place.shape
     tests = local.divergence.shape[1]
     fluxes = int(patches.unknowns(patches.corners[cell[:1, 0], corner[:1, 0]])[0][0])
@@ -161,7 +167,9 @@ def _solve_batch(
     constant = fluxes + np.arange(cells) * tests
     matrix[:, constant[:, None], constant] -= np.where(closed, scale, 0.0)[:, None, None]
     solution = np.concatenate([_solve(matrix, load), np.zeros((count, 1))], axis=1)
-    return np.where(place >= 0, sign * np.take_along_axis(solution, rows.reshape(count, -1), 1).reshape(rows.shape), 0.0)
+    return np.where(
+        place >= 0, sign * np.take_along_axis(solution, rows.reshape(count, -1), 1).reshape(rows.shape), 0.0
+    )
 
 
 def _scatter(rows: Ints, columns: Ints, values: Floats, size: int) -> Floats:

@@ -47,8 +47,8 @@ def polish(
     """Return the solution with its error proved to be at most `tolerance` of ‖u_h‖_A, in the energy norm.
 
     Conjugate gradients with the certificate's V-cycle start from the best field on the line through zero and the
-    prediction, so that a bad prediction costs one product with the matrix and no more. `made_by["polish"]` tells iterations,
-    seconds and the proved error; with `compare`, those of the same solver from zero in the same run too.
+    prediction, so that a bad prediction costs one product with the matrix and no more. `made_by["polish"]` tells
+    iterations, seconds and the proved error; with `compare`, those of the same solver from zero in the same run too.
 
     Raises `TrustError` if the tolerance is not reached, and for systems that are not symmetric positive definite.
     """
@@ -91,9 +91,9 @@ def descend(
     The bound costs nothing: ‖e‖²_A ≤ rᵀBr/(1 - δ), and conjugate gradients compute rᵀBr anyhow.
 
     `direction` maps a residual (n,) to a search direction (n,): a trained operator, say. Each step then goes to the
-    least error over the plane of B r and that direction, conjugate to the last steps: flexible conjugate gradients, as
-    in the deep conjugate direction method (arXiv 2205.10763), except that B r stays in the plane. So a bad direction costs
-    time but no error, and one that takes more time than it saves is dropped.
+    least error over the plane of B r and that direction, conjugate to the last steps: flexible conjugate gradients,
+    as in the deep conjugate direction method (arXiv 2205.10763), except that B r stays in the plane. So a bad
+    direction costs time but no error, and one that takes more time than it saves is dropped.
 
     Raises `TrustError` if the tolerance is not reached, or nothing can be proved.
     """

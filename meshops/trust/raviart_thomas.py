@@ -1,13 +1,14 @@
 """Raviart-Thomas fluxes RT_k, k = 0 or 1, on the reference simplex, with the degrees of freedom that patches share.
 
 A flux σ = J σ̂ / det J on a cell (Piola) has the degrees of freedom of σ̂: on facet i, opposite corner i, the moments
-∫ σ·n q over the outward normal, q = 1 for k = 0 and the barycentric coordinates of the facet's corners, in the cell's order,
-for k = 1; and for k = 1 the d integrals of σ̂ over the reference cell.
+∫ σ·n q over the outward normal, q = 1 for k = 0 and the barycentric coordinates of the facet's corners, in the cell's
+order, for k = 1; and for k = 1 the d integrals of σ̂ over the reference cell.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from skfem.quadrature import get_quadrature
 
 Floats = NDArray[np.float64]
+Fields = Callable[[Floats], Floats]
 _REFERENCE = {1: skfem.refdom.RefLine, 2: skfem.refdom.RefTri, 3: skfem.refdom.RefTet}
 
 
@@ -24,8 +26,9 @@ _REFERENCE = {1: skfem.refdom.RefLine, 2: skfem.refdom.RefTri, 3: skfem.refdom.R
 class RaviartThomas:
     """Values at quadrature points X (Q, d) with weights W (Q,) on the reference simplex.
 
-    `flux` (n, Q, d) the basis, `divergence` (n, Q), `tests` (m, Q) an L²-orthogonal basis of the polynomials of degree k
-    whose first is 1, `barycentric` (d + 1, Q), `gradients` (d + 1, d) of these. `facet_dofs` (d + 1, j) are numbers of basis functions.
+    `flux` (n, Q, d) the basis, `divergence` (n, Q), `tests` (m, Q) an L²-orthogonal basis of the polynomials of
+    degree k whose first is 1, `barycentric` (d + 1, Q), `gradients` (d + 1, d) of these. `facet_dofs` (d + 1, j) are
+    numbers of basis functions.
     """
 
     degree: int
@@ -48,7 +51,9 @@ class RaviartThomas:
 def raviart_thomas(dim: int, degree: int, order: int) -> RaviartThomas:
     """Return RT_`degree` on the `dim`-simplex with quadrature exact to `order`."""
     points, weights = quadrature(dim, order)
-    transform = np.linalg.inv(_moments(dim, degree))  # columns: coefficients of the nodal basis
+    transform = np.linalg.inv(
+        moments(dim, degree, lambda x: _prime(x, degree)[0])
+    )  # columns: coefficients of the nodal basis
     values, divergence = _prime(points, degree)
     per_facet = 1 if degree == 0 else dim
     return RaviartThomas(
@@ -78,7 +83,7 @@ def barycentric(points: Floats) -> Floats:
 
 
 def facet_points(dim: int, facet: int, points: Floats) -> Floats:
-    """Return where points (Q, d - 1) of the reference facet lie in the reference cell, (Q, d); corners in the cell's order."""
+    """Return (Q, d) where points (Q, d - 1) of the reference facet lie in the cell; corners in the cell's order."""
     corners = np.delete(np.vstack([np.zeros(dim), np.eye(dim)]), facet, axis=0)
     return barycentric(points).T @ corners
 
@@ -99,18 +104,18 @@ def _prime(points: Floats, degree: int) -> tuple[Floats, Floats]:
     return np.array(values), np.array(divergence)
 
 
-def _moments(dim: int, degree: int) -> Floats:
-    """Return (n, p) the degrees of freedom of each function of `_prime`."""
+def moments(dim: int, degree: int, fields: Fields) -> Floats:
+    """Return (n, p) the degrees of freedom of p vector fields; `fields` maps points (Q, d) to values (p, Q, d)."""
     rows = []
-    points, weights = quadrature(dim - 1, 2 * degree + 2)
+    points, weights = quadrature(dim - 1, 2 * degree + 3)
     for facet in range(dim + 1):
         normal = np.ones(dim) if facet == 0 else -np.eye(dim)[facet - 1]  # times the ratio of measures
-        through = _prime(facet_points(dim, facet, points), degree)[0] @ normal
+        through = fields(facet_points(dim, facet, points)) @ normal
         tests = barycentric(points) if degree else np.ones((1, len(points)))
         rows += list(np.einsum("q,jq,pq->jp", weights, tests, through))
     if degree:
-        points, weights = quadrature(dim, 2 * degree + 2)
-        rows += list(np.einsum("q,pqd->dp", weights, _prime(points, degree)[0]))
+        points, weights = quadrature(dim, 2 * degree + 3)
+        rows += list(np.einsum("q,pqd->dp", weights, fields(points)))
     return np.array(rows)
 
 

@@ -1,4 +1,4 @@
-"""A mesh of straight triangles or tetrahedra, and the data of a diffusion case at quadrature points of its cells and sides."""
+"""A mesh of straight triangles or tetrahedra, and a diffusion case's data at quadrature points of cells and sides."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Simplices:
 
     @classmethod
     def of(cls, mesh: Mesh) -> Simplices:
-        """Read a mesh. Raises `TrustError` unless it has only triangles or only tetrahedra, straight and of one order."""
+        """Read a mesh. Raises `TrustError` unless it is of straight triangles or tetrahedra of one order."""
         kinds = list(mesh.cells)
         if len(kinds) != 1 or kinds[0] not in _ORDERS or mesh.dim != mesh.space_dim:
             raise TrustError(f"the mesh has {kinds}; equilibrated fluxes need one of {sorted(_ORDERS)} alone.")
@@ -84,9 +84,9 @@ class Simplices:
         return np.linalg.norm(corners[:, first] - corners[:, second], axis=2).max(1)
 
     def at(self, points: Floats, cells: Ints | slice = slice(None)) -> Floats:
-        """Return (C, Q, d) where reference points (Q, d), or (C, Q, d), lie in `cells`."""
+        """Return (C, Q, d) where reference points (Q, d) lie in `cells`."""
         start = self.mesh.points[self.corners[cells, 0]]
-        return start[:, None] + np.einsum("cij,...qj->cqi" if points.ndim == 2 else "cij,cqj->cqi", self.jacobian[cells], points)
+        return start[:, None] + points @ self.jacobian[cells].transpose(0, 2, 1)
 
     def shape(self, points: Floats) -> Floats:
         """Return (n, Q) the nodal basis at reference points (Q, d)."""
@@ -115,10 +115,10 @@ class Simplices:
 
 @dataclass(frozen=True, eq=False)
 class Sides:
-    """The outer sides of one local facet number: `cells` (n,), `facet`, reference points (Q, d), `weights` (n, Q) with area.
+    """The outer sides of one local facet: `cells` (n,), reference points (Q, d), `weights` (n, Q) with area.
 
-    `flux` (n, Q) is k ∂u/∂n as the conditions give it for the field at hand, NaN on Dirichlet sides; `exchange` (n,) the mean
-    exchange coefficient; `given` (n, Q) the Dirichlet value, NaN elsewhere; `field` (n, Q) the field's own.
+    `flux` (n, Q) is k ∂u/∂n as the conditions give it for the field at hand, NaN on Dirichlet sides; `exchange` (n,)
+    the mean exchange coefficient; `given` (n, Q) the Dirichlet value, NaN elsewhere; `field` (n, Q) the field's own.
     """
 
     cells: Ints
@@ -214,5 +214,3 @@ def facet_numbers(simplices: Simplices) -> Ints:
 def _edges(kind: str) -> tuple[tuple[int, int], ...]:
     """The corners of each mid-node, in node order."""
     return CELLS[kind.rstrip("0123456789")].edges
-
-

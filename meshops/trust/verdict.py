@@ -5,20 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import hypot, isfinite
 
-from geometries.errors import MeshopsError
 from meshops.equations import LinearSystem, Solution, assemble
 from meshops.graph import MeshGraph
 from meshops.trust.bounds import bounds
 from meshops.trust.certificate import Certificate, certify
 from meshops.trust.discretisation import Discretisation
+from meshops.trust.equilibrated import equilibrate
 from meshops.trust.errors import TrustError
 from meshops.trust.estimates import estimate
 from meshops.trust.fields import unknowns
 from meshops.trust.guard import Guard
+from meshops.trust.polish import best_start, descend
+from meshops.trust.recovery import recover
 
 Interval = tuple[float, float]
 WITHIN, INDICATIVE, DO_NOT_USE = "within tolerance", "indicative", "do not use"
 INDICATIVE_UP_TO = 5.0  # tolerances
+NEAR = 1e-6  # the share of its energy to which a field is polished before its discretisation error is bounded
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Verdict:
 
     @property
     def word(self) -> str:
-        """`within tolerance` if proved; `indicative` up to 5 tolerances, if estimated nothing better; else `do not use`.
+        """`within tolerance` if proved; `indicative` up to 5 tolerances, proved or estimated; else `do not use`.
 
         An estimate about an input unlike the training data is worth nothing; a proof holds for any input.
         """
@@ -86,10 +89,12 @@ class Verdict:
     def __str__(self) -> str:
         """One line a person reads."""
         low, high = self.relative_energy_error
-        how = f"proved, wrong in {self.failure_probability:.0e} of cases" if self.guaranteed else "estimated"
-        parts = [f"{self.word}: error {low:.2%} to {high:.2%} of the discrete solution in energy ({how})"]
+        how = "proved" if self.guaranteed else "estimated"
+        if self.guaranteed and self.failure_probability > 0:
+            how += f", but for a probability of {self.failure_probability:.0e}"
+        parts = [f"{self.word}: error {low:.3g} to {high:.3g} of the discrete solution in energy ({how})"]
         parts.append(str(self.discretisation) if self.discretisation else "discretisation error not assessed")
-        parts.append(f"tolerance {self.tolerance:.2%}")
+        parts.append(f"tolerance {self.tolerance:.3g}")
         if self.unusual:
             parts.append(f"unlike the training data: {', '.join(self.unusual)}")
         return "; ".join(parts)
@@ -108,22 +113,39 @@ def judge(
 ) -> Verdict:
     """Return the verdict on a solution's field; `tolerance` is a share of the solution's energy norm.
 
-    `cycles` more than 1 sharpen the bounds. `certificate` (else that of `certify`) and `system` spare their making, where
-    they are at hand. `guard` names what is unusual about `graph`. Symmetric positive definite systems get a bound, others an
-    estimate.
+    `cycles` more than 1 sharpen the bounds. `certificate` (else that of `certify`) and `system` spare their making,
+    where they are at hand. `guard` names what is unusual about `graph`. Symmetric positive definite systems get a
+    bound, others an estimate.
     """
     system = assemble(solution.case) if system is None else system
     unusual = guard.unusual(graph) if guard is not None and graph is not None else ()
     try:
         certificate = certify(solution.case, system) if certificate is None else certificate
     except TrustError:
-        found = estimate(system, unknowns(solution))
-        return Verdict(found.error, found.relative, False, 1.0, tolerance, discretisation, unusual)
+        rough = estimate(system, unknowns(solution))
+        return Verdict(rough.error, rough.relative, False, 1.0, tolerance, discretisation, unusual)
     found = bounds(certificate, system, unknowns(solution), cycles=cycles)
     proved = certificate.contraction.proved
     return Verdict(
         (found.lower, found.upper), found.relative, proved, found.failure, tolerance, discretisation, unusual
     )
+
+
+def discretise(
+    solution: Solution, *, certificate: Certificate | None = None, system: LinearSystem | None = None
+) -> Discretisation:
+    """Return the discretisation error of the discrete solution that a field is near, polished first to be nearer.
+
+    A bound by equilibrated fluxes on straight triangles and tetrahedra, an estimate by recovered fluxes on other
+    meshes. The polished field's own error is far below, and counted in the bound.
+    """
+    system = assemble(solution.case) if system is None else system
+    certificate = certify(solution.case, system) if certificate is None else certificate
+    near = descend(certificate, system, best_start(certificate, system, unknowns(solution)), NEAR).values
+    try:
+        return equilibrate(solution.case, near)
+    except TrustError:
+        return recover(solution.case, near)
 
 
 def _plain(interval: Interval) -> list[float | None]:
