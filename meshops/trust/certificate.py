@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from geometries.mesh import Mesh
 from geometries.values import to_spec
 from meshops.equations import Case, LinearSystem, assemble
 from meshops.trust.contraction import FAILURE, Contraction, measure
@@ -34,7 +35,7 @@ class Certificate:
         system: LinearSystem,
         *,
         components: int = 1,
-        points: Floats | None = None,
+        mesh: Mesh | None = None,
         failure: float = FAILURE,
         seed: int = 0,
     ) -> Certificate:
@@ -42,7 +43,7 @@ class Certificate:
 
         Raises `TrustError` for a matrix that is not symmetric or not positive.
         """
-        hierarchy = Hierarchy.build(system, components=components, points=points)
+        hierarchy = Hierarchy.build(system, components=components, mesh=mesh)
         return cls(csr_array(system.matrix), hierarchy, measure(hierarchy, failure=failure, seed=seed))
 
     def imposed(self, values: Floats, system: LinearSystem) -> Floats:
@@ -82,8 +83,7 @@ def certify(case: Case, system: LinearSystem | None = None, *, failure: float = 
     if key not in _certificates:
         system = assemble(case) if system is None else system
         components = len(system.rhs) // case.mesh.num_points
-        points = case.mesh.points if components == case.mesh.space_dim > 1 else None
-        _certificates[key] = Certificate.of(system, components=components, points=points, failure=failure)
+        _certificates[key] = Certificate.of(system, components=components, mesh=case.mesh, failure=failure)
         while len(_certificates) > KEPT:
             _certificates.popitem(last=False)
     _certificates.move_to_end(key)

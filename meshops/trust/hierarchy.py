@@ -9,15 +9,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, csr_matrix, diags_array, tril
+from scipy.sparse import csr_array, csr_matrix, diags_array, eye_array, kron, tril
 
+from geometries.cells import CellType
+from geometries.mesh import Mesh
 from meshops.equations import LinearSystem
 from meshops.equations.solvers import fixed_numpy_seed
 from meshops.trust.errors import TrustError
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 COARSEST = 200
+SMOOTHERS = (("gauss_seidel", {"sweep": "forward"}), ("gauss_seidel", {"sweep": "backward"}))
 STRONG = 0.05  # a coupling's least share of its diagonal to count: the best of 0 to 0.25 on P1, P2 and hexahedra
 
 
@@ -38,15 +42,22 @@ class Hierarchy:
     levels: Any
 
     @classmethod
-    def build(cls, system: LinearSystem, *, components: int = 1, points: Floats | None = None) -> Hierarchy:
+    def build(cls, system: LinearSystem, *, components: int = 1, mesh: Mesh | None = None) -> Hierarchy:
         """Return the hierarchy of a system whose unknowns are numbered point * components + component.
 
-        With `points` (N, d), for displacements, rigid motions are its near-kernel, else the constants. Raises
-        `TrustError` if the matrix is not symmetric or has a diagonal entry that is not positive.
+        With `mesh`, second-order cells are first coarsened to linear ones, and where there are as many components as
+        axes (displacements) rigid motions are the near-kernel; else it is the constants. Raises `TrustError` if the
+        matrix is not symmetric or has a diagonal entry that is not positive.
         """
         matrix, fixed = constrain(system)
-        modes = near_kernel(len(fixed), components, points)
-        return cls(matrix, fixed, modes, _levels(matrix, modes, components))
+        rigid = mesh is not None and components == mesh.space_dim > 1
+        modes = near_kernel(len(fixed), components, mesh.points if mesh is not None and rigid else None)
+        linear = None if mesh is None or len(fixed) <= COARSEST else to_linear(mesh, components)
+        with fixed_numpy_seed():
+            if linear is None:
+                return cls(matrix, fixed, modes, _aggregated(matrix, modes, components))
+            prolongation = csr_array(diags_array((~fixed).astype(float)) @ linear[0])
+            return cls(matrix, fixed, modes, _through_linear(matrix, prolongation, modes[linear[1]], components))
 
     def cycle(self, residual: Floats) -> Floats:
         """Return B r (n,): one V-cycle from zero."""
@@ -127,17 +138,76 @@ def near_kernel(num_dofs: int, components: int = 1, points: Floats | None = None
     return np.column_stack([constants, *turns])
 
 
-def _levels(matrix: csr_array, modes: Floats, components: int) -> Any:  # noqa: ANN401  (pyamg is untyped)
+def to_linear(mesh: Mesh, components: int) -> tuple[csr_array, Ints] | None:
+    """Return (n, m) the linear fields of second-order cells, one a corner, and (m,) the corners' unknowns.
+
+    Mid-nodes take means of corners. None if every node is a corner.
+    """
+    parts = []
+    for kind, cells, _ in mesh.blocks():
+        local = _means(kind)
+        rows, columns = np.nonzero(local)
+        values = np.broadcast_to(local[rows, columns], (len(cells), len(rows)))
+        parts.append((cells[:, rows].ravel(), cells[:, columns].ravel(), values.ravel()))
+    row, column, value = (np.concatenate(x) for x in zip(*parts, strict=True))
+    if (row == column).all():
+        return None
+    n = mesh.num_points
+    count = csr_array((np.ones(len(row)), (row, column)), shape=(n, n))
+    total = csr_array((value, (row, column)), shape=(n, n))
+    total.data /= count.data
+    corners = np.unique(column)
+    fields = kron(total[:, corners], eye_array(components)) if components > 1 else total[:, corners]
+    return csr_array(fields), (corners[:, None] * components + np.arange(components)).ravel()
+
+
+def _means(kind: CellType) -> Floats:
+    """(nodes, nodes) the linear field of each corner at each node."""
+    means = np.zeros((kind.nodes, kind.nodes))
+    means[: kind.corners, : kind.corners] = np.eye(kind.corners)
+    known = set(range(kind.corners))
+    while len(known) < kind.nodes:  # middles of edges, then of faces, then of the cell
+        around = {
+            i: [a + b - i for a, b in kind.edges if i in (a, b) and a + b - i in known] for i in range(kind.nodes)
+        }
+        new = {i for i, near in around.items() if i not in known and near}
+        for i in new:
+            means[i] = means[around[i]].mean(0)
+        known |= new
+    return means
+
+
+def _through_linear(matrix: csr_array, prolongation: csr_array, modes: Floats, components: int) -> Any:  # noqa: ANN401
+    """Return pyamg's hierarchy (untyped): the matrix, then linear cells by `prolongation`, then smoothed aggregation."""
+    from pyamg.multilevel import MultilevelSolver
+    from pyamg.relaxation.smoothing import change_smoothers
+
+    first = MultilevelSolver.Level()
+    first.A, first.P, first.R = _plain(matrix), _plain(prolongation), _plain(prolongation.T)
+    coarse = csr_array(first.R @ first.A @ first.P)
+    coarse = csr_array(coarse + diags_array((coarse.diagonal() == 0).astype(float)))
+    levels = MultilevelSolver([first, *_aggregated(coarse, modes, components).levels], coarse_solver="pinv")
+    change_smoothers(levels, *SMOOTHERS)
+    return levels
+
+
+def _aggregated(matrix: csr_array, modes: Floats, components: int) -> Any:  # noqa: ANN401
     import pyamg
 
+    plain = _plain(matrix)
+    return pyamg.smoothed_aggregation_solver(
+        plain if components == 1 else plain.tobsr((components, components)),
+        B=modes,
+        max_coarse=COARSEST,
+        strength=("symmetric", {"theta": STRONG}),
+        presmoother=SMOOTHERS[0],
+        postsmoother=SMOOTHERS[1],
+    )
+
+
+def _plain(matrix: csr_array) -> csr_matrix:
+    """Return the matrix in the form that pyamg takes: 32-bit sorted indices."""
     plain = csr_matrix(matrix)
     plain.sort_indices()
-    with fixed_numpy_seed():
-        return pyamg.smoothed_aggregation_solver(
-            plain if components == 1 else plain.tobsr((components, components)),
-            B=modes,
-            max_coarse=COARSEST,
-            strength=("symmetric", {"theta": STRONG}),
-            presmoother=("gauss_seidel", {"sweep": "forward"}),
-            postsmoother=("gauss_seidel", {"sweep": "backward"}),
-        )
+    plain.indices, plain.indptr = plain.indices.astype(np.int32), plain.indptr.astype(np.int32)
+    return plain
