@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,9 @@ from scipy.sparse import csr_array
 
 from geometries.mesh import Mesh
 from geometries.values import to_spec
-from meshops.equations import Case, LinearSystem, assemble
+from meshops.equations import Case, LinearSystem
 from meshops.trust.contraction import FAILURE, Contraction, measure
+from meshops.trust.diffusion import system_of
 from meshops.trust.hierarchy import Hierarchy
 
 Floats = NDArray[np.float64]
@@ -71,6 +73,7 @@ class Certificate:
 
 
 _certificates: OrderedDict[str, Certificate] = OrderedDict()
+_meshes: WeakKeyDictionary[Mesh, str] = WeakKeyDictionary()
 
 
 def certify(case: Case, system: LinearSystem | None = None, *, failure: float = FAILURE) -> Certificate:
@@ -81,7 +84,7 @@ def certify(case: Case, system: LinearSystem | None = None, *, failure: float = 
     """
     key = f"{fingerprint(case)} {failure}"
     if key not in _certificates:
-        system = assemble(case) if system is None else system
+        system = system_of(case) if system is None else system
         components = len(system.rhs) // case.mesh.num_points
         _certificates[key] = Certificate.of(system, components=components, mesh=case.mesh, failure=failure)
         while len(_certificates) > KEPT:
@@ -92,17 +95,27 @@ def certify(case: Case, system: LinearSystem | None = None, *, failure: float = 
 
 def fingerprint(case: Case) -> str:
     """Return a digest of everything that the matrix of `case` is made of."""
-    digest = hashlib.sha256()
-    for item in _ingredients(case):
+    if case.mesh not in _meshes:
+        _meshes[case.mesh] = _digest(_geometry(case.mesh))
+    return _digest([_meshes[case.mesh], *_ingredients(case)])
+
+
+def _digest(items: Iterable[object]) -> str:
+    digest = hashlib.blake2b()
+    for item in items:
         data = np.ascontiguousarray(item).tobytes() if isinstance(item, np.ndarray) else repr(item).encode()
         digest.update(len(data).to_bytes(8, "little") + data)
     return digest.hexdigest()
 
 
-def _ingredients(case: Case) -> Iterator[object]:
-    yield from (case.equation.name, case.mesh.points)
-    for kind, cells in case.mesh.cells.items():
+def _geometry(mesh: Mesh) -> Iterator[object]:
+    yield mesh.points
+    for kind, cells in mesh.cells.items():
         yield from (kind, cells)
+
+
+def _ingredients(case: Case) -> Iterator[object]:
+    yield case.equation.name
     for name, value in sorted(case.coefficients.items()):
         yield name
         yield from _plain(case, value)

@@ -229,17 +229,18 @@ def _drain(problem: _Problem, rest: Floats) -> tuple[Floats, float]:
     Returns the outward fluxes (C, d + 1) and the excess Σ ‖h^(-½) ϱ‖².
     """
     facets, count = problem.facets, len(rest)
-    exchange, area = np.full((2, problem.simplices.mesh.num_facets), np.inf)
+    resistance = np.full(problem.simplices.mesh.num_facets, np.inf)  # (∫ 1/h)/area², 0 on Dirichlet sides
     for side in problem.sides:
         at = facets[side.cells, side.facet]
-        exchange[at] = np.where(np.isnan(side.flux[:, 0]), np.inf, side.exchange)
-        area[at] = side.weights.sum(1)
+        with np.errstate(divide="ignore"):
+            slowness = (side.weights / side.exchange).sum(1) / side.weights.sum(1) ** 2
+        resistance[at] = np.where(np.isnan(side.flux[:, 0]), 0.0, slowness)
     cells = np.repeat(np.arange(count), facets.shape[1])
     order = np.argsort(facets.ravel(), kind="stable")
     numbers, first, times = np.unique(facets.ravel()[order], return_index=True, return_counts=True)
     one = cells[order[first]]
     other = np.where(times == 2, cells[order[np.minimum(first + 1, len(order) - 1)]], count)
-    usable = np.flatnonzero((times == 2) | (exchange[numbers] > 0))
+    usable = np.flatnonzero((times == 2) | np.isfinite(resistance[numbers]))
     # a cell may have several sides that drain; a tree needs one
     usable = usable[np.unique(one[usable] * (count + 1) + other[usable], return_index=True)[1]]
     links = csr_array((numbers[usable] + 1, (one[usable], other[usable])), shape=(count + 1, count + 1))
@@ -258,8 +259,8 @@ def _drain(problem: _Problem, rest: Floats) -> tuple[Floats, float]:
     flux = np.zeros(problem.simplices.mesh.num_facets)
     np.add.at(flux, edge, total[:count])
     leaving = edge[up[:count] == count]
-    excess = flux[leaving] ** 2 / (exchange[leaving] * area[leaving])
+    excess = flux[leaving] ** 2 * resistance[leaving]
     owner = np.full(len(flux), -1)
     owner[edge] = np.arange(count)
     sign = np.where(owner[facets] == np.arange(count)[:, None], 1.0, -1.0)
-    return flux[facets] * sign, float(excess[np.isfinite(excess)].sum())
+    return flux[facets] * sign, float(excess.sum())

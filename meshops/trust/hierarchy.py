@@ -178,7 +178,7 @@ def _means(kind: CellType) -> Floats:
 
 
 def _through_linear(matrix: csr_array, prolongation: csr_array, modes: Floats, components: int) -> Any:  # noqa: ANN401
-    """Return pyamg's hierarchy (untyped): the matrix, then linear cells by `prolongation`, then smoothed aggregation."""
+    """Return pyamg's hierarchy (untyped): the matrix, linear cells by `prolongation`, smoothed aggregation."""
     from pyamg.multilevel import MultilevelSolver
     from pyamg.relaxation.smoothing import change_smoothers
 

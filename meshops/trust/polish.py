@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from meshops.equations import LinearSystem, Solution, assemble
+from meshops.equations import LinearSystem, Solution
 from meshops.trust.certificate import Certificate, certify
+from meshops.trust.diffusion import system_of
 from meshops.trust.errors import TrustError
 from meshops.trust.fields import unknowns, with_unknowns
 
@@ -53,8 +54,8 @@ def polish(
     Raises `TrustError` if the tolerance is not reached, and for systems that are not symmetric positive definite.
     """
     start = time.perf_counter()
-    system = assemble(solution.case)
-    certificate = certify(solution.case, system) if certificate is None else certificate
+    certificate = certify(solution.case) if certificate is None else certificate
+    system = system_of(solution.case, certificate.matrix)
     ready = time.perf_counter()
     done = descend(certificate, system, best_start(certificate, system, unknowns(solution)), tolerance)
     end = time.perf_counter()

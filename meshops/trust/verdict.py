@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import hypot, isfinite
 
-from meshops.equations import LinearSystem, Solution, assemble
+from meshops.equations import LinearSystem, Solution
 from meshops.graph import MeshGraph
 from meshops.trust.bounds import bounds
 from meshops.trust.certificate import Certificate, certify
+from meshops.trust.diffusion import system_of
 from meshops.trust.discretisation import Discretisation
 from meshops.trust.equilibrated import equilibrate
 from meshops.trust.errors import TrustError
@@ -117,13 +118,13 @@ def judge(
     where they are at hand. `guard` names what is unusual about `graph`. Symmetric positive definite systems get a
     bound, others an estimate.
     """
-    system = assemble(solution.case) if system is None else system
     unusual = guard.unusual(graph) if guard is not None and graph is not None else ()
     try:
         certificate = certify(solution.case, system) if certificate is None else certificate
     except TrustError:
-        rough = estimate(system, unknowns(solution))
+        rough = estimate(system_of(solution.case) if system is None else system, unknowns(solution))
         return Verdict(rough.error, rough.relative, False, 1.0, tolerance, discretisation, unusual)
+    system = system_of(solution.case, certificate.matrix) if system is None else system
     found = bounds(certificate, system, unknowns(solution), cycles=cycles)
     proved = certificate.contraction.proved
     return Verdict(
@@ -139,8 +140,8 @@ def discretise(
     A bound by equilibrated fluxes on straight triangles and tetrahedra, an estimate by recovered fluxes on other
     meshes. The polished field's own error is far below, and counted in the bound.
     """
-    system = assemble(solution.case) if system is None else system
     certificate = certify(solution.case, system) if certificate is None else certificate
+    system = system_of(solution.case, certificate.matrix) if system is None else system
     near = descend(certificate, system, best_start(certificate, system, unknowns(solution)), NEAR).values
     try:
         return equilibrate(solution.case, near)
