@@ -22,10 +22,10 @@ class FNO(Operator):
         on the grid    v ← gelu(F⁻¹(R F v) + W v), `layers` times, R on the lowest `modes` frequencies only
         from the grid  u_i = MLP(Σ_g λ_gi κ'(x_i - x_g) ⊙ v_g)
 
-    Shapes: v_i (N, width), v_g (B, width, side^d), R (width, width, 2 modes, ..., modes). The grid is a cube about
-    each graph, with a margin, so that what wraps around lies outside. Nodes and grid points are neighbours where a node
-    lies in a cell of the point, w is mass times the multilinear weight λ, and κ multiplies channels: no search, and
-    continuous as nodes move. It sees positions relative to the grid only.
+    Shapes: v_i (N, width), v_g (B, width, resolution^d), R (width, width, 2 modes, ..., modes). The grid is a cube
+    about each graph, with a margin, so that what wraps around lies outside. Nodes and grid points are neighbours where
+    a node lies in a cell of the point, w is mass times the multilinear weight λ, and κ multiplies channels: no search,
+    and continuous as nodes move. It sees positions relative to the grid only.
 
     As GINO (arXiv 2309.00583), but with neighbours by cell where that has balls of a radius, with the domain's density
     on the grid where that has the distance to its surface, and 32 points a side where that has 64. In 3-D at most 8
