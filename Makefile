@@ -6,7 +6,7 @@ N ?= 2000
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: gallery help setup demo test test-all fuzz corpus lint clean
+.PHONY: gallery help setup demo test test-all fuzz corpus verification lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ fuzz: setup ## read thousands of damaged files of each format (N=2000)
 
 corpus: setup ## read every CAD and mesh file in the installed wheels and in the folders of MESHOPS_CORPUS
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow tests/geometries/test_corpus.py
+
+verification: setup ## compare the reference solver with figures from elsewhere; writes docs/verification.md
+	MESHOPS_VERIFICATION=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or not slow" tests/verification
 
 lint: setup ## check style and types
 	$(BIN)/ruff check .

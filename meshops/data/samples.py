@@ -20,10 +20,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from geometries.conditions import read_condition
+from geometries.conditions import Condition
 from geometries.mesh import Mesh
 from geometries.values import to_spec
 from meshops.equations import Case, Solution, equation
+from meshops.equations.case_file import read_conditions
 from meshops.graph import MeshGraph
 
 Arrays: TypeAlias = Mapping[str, NDArray[np.generic]]
@@ -55,11 +56,13 @@ def unpack_case(arrays: Arrays) -> Case:
         _mesh(arrays, spec["mesh"]),
         equation(spec["equation"]),
         conditions={
-            name: read_condition(_restored(given, arrays), ("conditions", name))
+            name: read_conditions(_restored(given, arrays), ("conditions", name))
             for name, given in spec["conditions"].items()
         },
         coefficients={name: _restored(given, arrays) for name, given in spec["coefficients"].items()},
         source=_restored(spec["source"], arrays),
+        initial={name: _restored(given, arrays) for name, given in spec["initial"].items()},
+        times=spec["times"],
     )
 
 
@@ -86,21 +89,30 @@ def _case_spec(case: Case, arrays: dict[str, NDArray[np.generic]]) -> dict[str, 
         if isinstance(value, np.ndarray):
             arrays[f"case/{len(arrays)}"] = value
             return {_ARRAY: len(arrays) - 1}
-        return dict(value) if isinstance(value, Mapping) else to_spec(value)
+        if isinstance(value, Mapping):
+            return {name: plain(given) for name, given in value.items()}
+        return value if isinstance(value, str) else to_spec(value)
+
+    def condition(given: Condition) -> dict[str, Any]:
+        return {given.key: {f.name: plain(getattr(given, f.name)) for f in fields(given)}}
 
     conditions = {
-        name: {c.key: {field: plain(getattr(c, field)) for field in (f.name for f in fields(c))}}
-        for name, c in case.conditions.items()
+        name: [condition(c) for c in given] if isinstance(given, tuple) else condition(given)
+        for name, given in case.conditions.items()
     }
     return {
         "equation": case.equation.name,
         "conditions": conditions,
         "coefficients": {name: plain(value) for name, value in case.coefficients.items()},
         "source": plain(case.source),
+        "initial": {name: plain(value) for name, value in case.initial.items()},
+        "times": list(case.times),
     }
 
 
 def _restored(spec: Any, arrays: Arrays) -> Any:  # noqa: ANN401
+    if isinstance(spec, list):
+        return [_restored(value, arrays) for value in spec]
     if not isinstance(spec, Mapping):
         return spec
     if list(spec) == [_ARRAY] and f"case/{spec[_ARRAY]}" in arrays:
