@@ -16,11 +16,14 @@ from meshops.nn.features import (
 )
 from meshops.nn.fields import boundary_distance, gradient, smooth
 from meshops.nn.graph_network import EdgeMLP, GraphNetwork
+from meshops.nn.kernel import Kernel, KernelLayer, integrate, quadrature
+from meshops.nn.latent_grid import LatentGrid
 from meshops.nn.linear_attention import LinearAttention
 from meshops.nn.message_passing import MessagePassing
 from meshops.nn.mlp import MLP
 from meshops.nn.neighbors import Neighbors, symmetric_weights
 from meshops.nn.per_graph import instance_norm, outer_sum, read, share
+from meshops.nn.spectral import SpectralConv
 from meshops.nn.tuned import plain_forms, tuned
 
 __all__ = [
@@ -28,11 +31,15 @@ __all__ = [
     "BoundaryTransformer",
     "EdgeMLP",
     "GraphNetwork",
+    "Kernel",
+    "KernelLayer",
+    "LatentGrid",
     "LinearAttention",
     "MessagePassing",
     "Neighbors",
     "Padding",
     "SliceAttention",
+    "SpectralConv",
     "Stride",
     "bistride",
     "boundary_distance",
@@ -42,6 +49,7 @@ __all__ = [
     "edge_width",
     "gradient",
     "instance_norm",
+    "integrate",
     "log_mass",
     "messages",
     "node_features",
@@ -49,6 +57,7 @@ __all__ = [
     "outer_sum",
     "parameters",
     "plain_forms",
+    "quadrature",
     "read",
     "relative",
     "share",

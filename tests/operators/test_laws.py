@@ -11,6 +11,7 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from meshops.graph import MeshGraph
+from meshops.nn import plain_forms
 from meshops.operators import OPERATORS, Operator
 from tests.operators.graphs import mixed_graph, moved, permuted, small, wide, wide_schema, with_edges_shuffled
 
@@ -152,6 +153,22 @@ def test_several_fields_and_parameters(name: str) -> None:
         assert not torch.equal(operator.predict(changed), operator.predict(one))
     operator.predict(Batch.from_data_list([one, other])).square().mean().backward()
     assert [k for k, p in operator.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def test_tuned_kernels_equal_their_plain_forms(operator: Operator, graph: MeshGraph) -> None:
+    operator, batch = operator.double(), Batch.from_data_list([graph.double(), graph.double()])
+    ours = operator.predict(batch)
+    with plain_forms():
+        assert close(ours, operator.predict(batch))
+
+
+def test_evaluation_gives_the_same(plane: Operator) -> None:
+    graph = graph_of("triangle")
+    training = plane(graph)
+    plane.eval()
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            assert close(plane(graph.clone()), training)
 
 
 def test_the_graph_is_left_as_it_was(plane: Operator) -> None:
