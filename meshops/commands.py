@@ -231,12 +231,14 @@ def solve(
 
     with console.working(f"solving {case.name}"):
         found = answer(case, run=surrogate, compare=compare)
-    found.solution.save(output)
+    found.solution.with_derived().save(output)
     if json:
         console.print_json(report(found))
         return
     rows = [(n, *s.values()) for n, s in found.solution.summary().items()]
     console.table(f"{case.name} → {output.name}", ("field", "min", "max", "mean"), rows)
+    if found.solution.quantities:
+        console.table("", ("quantity", "value"), list(found.solution.quantities.items()))
     console.table("", ("stage", "seconds"), list(found.seconds.items()))
     if found.relative_l2 is not None:
         console.line(f"relative L2 against the reference: {found.relative_l2:.4g}")
@@ -309,7 +311,7 @@ def equations() -> None:
             e.name,
             e.title,
             ", ".join(f"{c.name} [{c.unit}]" for c in e.coefficients),
-            ", ".join(["dirichlet", *(c.key for c in e.terms)]),
+            ", ".join(c.key for c in e.terms),
         )
         for e in EQUATIONS.values()
     ]

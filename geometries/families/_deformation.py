@@ -20,6 +20,7 @@ Ints = NDArray[np.int64]
 _REACH = 0.25  # of the diagonal: how far a boundary that stays holds its neighbourhood
 _FLAT = 1e-3  # normals that differ less, relative to 1, are of one plane
 _ROUND = 0.05  # of the radius: how far a round feature's points may lie off its circle
+_TILTED = 0.15  # the mean square share of the axis in its normals; a sphere's is a third
 _PLANES = 24  # of one boundary that slides
 _LEAST = 0.35  # of its mean ratio: what a cell keeps
 _BACK = tuple(0.75**k for k in range(24))  # shares of a displacement to try
@@ -162,7 +163,7 @@ def _fit(mesh: Mesh, sides: Ints, name: str) -> _Round:
     first = _Round(np.array(middle) @ basis, axis, float(np.sqrt(max(rest + np.square(middle).sum(), 0.0))))
     found, miss = _refined(points, first, basis)
     along = area @ (normals @ found.axis) ** 2 / area.sum()  # of flat triangles on a cylinder a little
-    if not miss < _ROUND * found.radius or along > _ROUND:
+    if not miss < _ROUND * found.radius < _ROUND * diagonal(mesh.points) or along > _TILTED:
         raise SpecError(f"radii names {name!r}, which is not round; expected circles or cylinders.", ("radii", name))
     return found
 
@@ -174,7 +175,7 @@ def _refined(points: Floats, first: _Round, basis: Floats) -> tuple[_Round, floa
     def moved(by: Floats) -> _Round:
         tilt = by[3:] @ basis if first.axis.any() else 0.0
         axis = first.axis + tilt
-        return _Round(first.center + by[:2] @ basis, axis / max(np.linalg.norm(axis), 1e-300), first.radius + by[2])
+        return _Round(first.center + by[:2] @ basis, axis / (np.linalg.norm(axis) or 1.0), first.radius + by[2])
 
     def misses(by: Floats) -> Floats:
         feature = moved(by)

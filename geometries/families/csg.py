@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 Primitive: TypeAlias = Mapping[str, Any]
 _AROUND = 8  # edges round a circle
 _SLACK = 1e-6
+_TRIES = 200  # for a primitive that keeps clear of those before it
 _TANGENT = np.cos(np.radians(25))
 _KINDS = ("box", "cylinder", "sphere")
 _SIZES = {"box": ([0.12] * 3, [0.4] * 3), "cylinder": ([0.1, 0.3], [0.25, 0.7]), "sphere": ([0.15], [0.4])}
@@ -67,22 +68,25 @@ class Csg(Family):
         first = {"kind": "box", "sign": 1, "at": [0.0, 0.0, 0.0], "sizes": half.tolist(), "axis": 2}
         parts = [first]
         for _ in range(count - 1):
-            clear = partial(_clear_primitive, rng, parts, cut=self.cut, gap=0.4 * self.size)
-            parts.append(until(clear, "primitive that keeps clear of the others"))
+            tries = (_primitive(rng, half, self.cut) for _ in range(_TRIES))
+            clear = next((part for part in tries if _clear(part, parts, 0.4 * self.size)), None)
+            if clear is None:
+                return None
+            parts.append(clear)
         return {"parts": parts} if _sound({"parts": parts}, 0.4 * self.size) else None
 
 
 # -- drawing -----------------------------------------------------------------------------------------------------------
-def _clear_primitive(
-    rng: np.random.Generator, parts: list[dict[str, Any]], *, cut: float, gap: float
-) -> dict[str, Any] | None:
-    """Draw a primitive; None where it begins or ends, along any axis, within `gap` of where another does."""
+def _primitive(rng: np.random.Generator, half: Floats, cut: float) -> dict[str, Any]:
     kind, sign = _KINDS[rng.integers(3)], -1 if rng.random() < cut else 1
-    low, high = _SIZES[kind]
-    at, sizes = rng.uniform(-0.9, 0.9, 3) * parts[0]["sizes"], rng.uniform(low, high)
-    part = {"kind": kind, "sign": sign, "at": at.tolist(), "sizes": sizes.tolist(), "axis": int(rng.integers(3))}
-    others = np.concatenate([_ends(p) for p in parts])
-    return part if np.abs(_ends(part)[:, None] - others).min() > gap else None
+    at, sizes = rng.uniform(-0.9, 0.9, 3) * half, rng.uniform(*_SIZES[kind])
+    return {"kind": kind, "sign": sign, "at": at.tolist(), "sizes": sizes.tolist(), "axis": int(rng.integers(3))}
+
+
+def _clear(part: Primitive, others: list[dict[str, Any]], gap: float) -> bool:
+    """Whether a primitive begins and ends, along each axis, no nearer than `gap` to where another does."""
+    ends = np.concatenate([_ends(other) for other in others])
+    return bool(np.abs(_ends(part)[:, None] - ends).min() > gap)
 
 
 def _ends(part: Primitive) -> Floats:

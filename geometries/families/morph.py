@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,12 +23,13 @@ _WAVES = 6
 class Morph(Family):
     """The part in `file`, stretched, its round features grown or shrunk, and bent by waves; all its names are kept.
 
-    In this order: each axis is multiplied by a factor from the range `stretch`; the radii of the boundaries named in
-    `radii` {name: (low, high)}, circles or cylinders such as bores, by one each; then points x move by a sum of six
-    waves of random direction, of up to `frequency` cycles over the diagonal of the bounding box, whose root mean square
-    along each axis is `amplitude` of the diagonal. Boundaries in `keep` are not moved by the waves, those in `slide`
-    stay in their planes. A deformation is scaled back until every cell has positive measure and at least 0.35 of the
-    mean ratio it had. Cells and names are those of the file; the size of the cells is that of the undeformed part.
+    In this order: the radii of the boundaries named in `radii` {name: (low, high)}, circles or cylinders such as bores,
+    are multiplied by one factor each; each axis is multiplied by a factor from the range `stretch`; points x move by a
+    sum of six waves of random direction, of up to `frequency` cycles over the diagonal of the bounding box, whose root
+    mean square along each axis is `amplitude` of the diagonal. Boundaries in `keep` are not moved by the waves, those
+    in `slide` stay in their planes. A deformation is scaled back until every cell has positive measure and at least
+    0.35 of the mean ratio it had. Cells and names are those of the file; the size of the cells is that of the part as
+    it was.
 
     `size` is the target edge length of a CAD file, in the mesh's unit (0: a 20th of the diagonal), `order` 1 or 2. The
     file is read once in a process. A shape holds stretch, radii and waves [{vector, frequency, phase}, ...], lengths
@@ -42,9 +44,9 @@ class Morph(Family):
     amplitude: float = 0.02
     frequency: float = 1.0
     stretch: tuple[float, float] = (1.0, 1.0)
-    keep: tuple[str, ...] = field(default_factory=tuple)
-    slide: tuple[str, ...] = field(default_factory=tuple)
-    radii: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    keep: tuple[str, ...] = dataclasses.field(default_factory=tuple)
+    slide: tuple[str, ...] = dataclasses.field(default_factory=tuple)
+    radii: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the parameters; the file is read when it is needed."""
@@ -55,9 +57,12 @@ class Morph(Family):
         self.require("amplitude", 0 <= self.amplitude <= 0.2, "0 to 0.2 of the diagonal")
         self.require("frequency", 0 < self.frequency <= 4, "up to 4 cycles over the diagonal")
         self.require("stretch", self.stretch[0] >= 0.2 and self.stretch[1] <= 5, "0.2 to 5, low and high")
-        for name in ("keep", "slide"):
-            names = getattr(self, name)
-            object.__setattr__(self, name, (names,) if isinstance(names, str) else tuple(names))
+        for field in ("keep", "slide"):
+            given = getattr(self, field)
+            names = (given,) if isinstance(given, str) else given
+            named = isinstance(names, tuple | list) and all(isinstance(name, str) for name in names)
+            self.require(field, named, "names of boundaries")
+            object.__setattr__(self, field, tuple(names))
         fits = isinstance(self.radii, Mapping) and all(is_range(r) and r[0] > 0 for r in self.radii.values())
         self.require("radii", fits, "a range of factors above 0 for each name, such as {bore: [0.8, 1.2]}")
 
@@ -81,10 +86,11 @@ class Morph(Family):
     def mesh(self, shape: Shape) -> Mesh:
         """Return the deformed part."""
         part = self._known(self.part)
-        factors = np.array(shape["stretch"])[: part.space_dim] - 1
-        mesh = deformation.apply(part, part.points * factors) if factors.any() else part
+        mesh, factors = part, np.array(shape["stretch"])[: part.space_dim]
         for name, factor in shape["radii"].items():
             mesh = deformation.apply(mesh, deformation.grown(mesh, name, factor))
+        if (factors != 1).any():
+            mesh = deformation.apply(mesh, mesh.points * (factors - 1))
         moves = deformation.held(mesh, deformation.waves(mesh.points, shape["waves"]), self.keep)
         mesh = deformation.apply(mesh, deformation.sliding(mesh, moves, self.slide))
         return second_order(mesh) if self.order == 2 and mesh.order == 1 else mesh
