@@ -6,8 +6,8 @@ N ?= 2000
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: gallery help setup demo test test-all fuzz corpus verification lint clean
-.PHONY: bench-mesh gallery help setup demo test test-all fuzz corpus lint clean
+.PHONY: bench-mesh gallery help setup demo test test-all fuzz corpus verification lint clean
+
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

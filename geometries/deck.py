@@ -65,4 +65,6 @@ def _condition(condition: Condition, factor: float) -> Condition:
 def _divided(value: Value | Mapping[str, float], by: float) -> Value | Mapping[str, float]:
     if isinstance(value, Expression):
         raise ReadError(f"the unit of {value.text!r} cannot change with the length's; state it in a case file.")
+    if isinstance(value, tuple):
+        raise ReadError("the unit of a value with components cannot change with the length's; state it in a case file.")
     return {k: v / by for k, v in value.items()} if isinstance(value, Mapping) else value / by

@@ -36,7 +36,7 @@ class MPPDE(Operator):
     cost: ClassVar[str] = "O(N)"
 
     def __init__(self, schema: Schema, *, width: int = 128, steps: int = 6) -> None:
-        """`steps` is that of message passing. Raises `OperatorError` for more columns of `y` than `width` can bundle."""
+        """`steps` of message passing. Raises `OperatorError` for more columns of `y` than `width` can bundle."""
         super().__init__(schema)
         given = node_width(schema) + schema.dim
         self.encode = nn.Sequential(MLP(given, width, width), nn.SiLU())
