@@ -201,7 +201,7 @@ def test_sections_have_their_published_ordinates():
         assert area(points) > 0
 
 
-@pytest.mark.parametrize("digits", [f"2{c}12" for c in ("10", "20", "30", "40", "50", "21", "31", "41", "51")])
+@pytest.mark.parametrize("digits", [f"2{c}12" for c in ("20", "30", "40", "50", "21", "31", "41", "51")])
 def test_five_digit_camber_lines_do_what_they_were_made_for(digits):
     """By thin airfoil theory: a lift coefficient π A1 of 0.3 by design, a moment π/4 (A2 - A1) of 0 where reflexed."""
     theta = (np.arange(20000) + 0.5) * np.pi / 20000
