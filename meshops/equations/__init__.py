@@ -5,11 +5,12 @@ from meshops.equations.assembly import LinearSystem, assemble
 from meshops.equations.base import Equation, Manufactured, Scaling
 from meshops.equations.case import Case
 from meshops.equations.case_file import names_of, read_case, write_case
+from meshops.equations.elasticity import Elasticity, PlaneStress
 from meshops.equations.heat import Heat
 from meshops.equations.solution import Solution
 from meshops.equations.solvers import solve
 
-EQUATIONS: dict[str, Equation] = {e.name: e for e in (Heat(),)}
+EQUATIONS: dict[str, Equation] = {e.name: e for e in (Heat(), Elasticity(), PlaneStress())}
 
 
 def equation(name: str) -> Equation:
@@ -22,10 +23,12 @@ def equation(name: str) -> Equation:
 __all__ = [
     "EQUATIONS",
     "Case",
+    "Elasticity",
     "Equation",
     "Heat",
     "LinearSystem",
     "Manufactured",
+    "PlaneStress",
     "Scaling",
     "Solution",
     "assemble",

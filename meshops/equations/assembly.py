@@ -15,6 +15,7 @@ import numpy as np
 import skfem
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from skfem.assembly.form.form import FormExtraParams
 
 from geometries.values import evaluate, names_in
 from meshops.equations.base import Form, Terms
@@ -124,6 +125,17 @@ class Assembler:
             total = total + _matrix(basis, numbers, getattr(terms, form, None), data, n)
         return csr_array(total)
 
+    def at_nodes(self, state: Floats, time: float) -> Iterator[tuple[Ints, Any]]:
+        """Yield of each block (C, k) the points of its cells, and what forms find in `w` there at `state`."""
+        for block, _, numbers in self.blocks:
+            basis = block.nodal_basis()
+            data = self._inside(block, basis, state[numbers], time)
+            yield block.nodes, FormExtraParams(**data, x=basis.global_coordinates())
+
+    def _inside(self, block: Block, basis: Any, local: Floats | None, time: float) -> Data:  # noqa: ANN401
+        data = _state_data(self.case, basis, local)
+        return data | _cell_data(self.case, _Quadrature(block, basis, block.cells), _primary(self.case, data), time)
+
     def _integrals(self, state: Floats | None, time: float) -> Iterator[tuple[Any, Ints, Data, Any]]:
         """Yield basis, numbers, data and forms of each block of cells and of each condition on each block.
 
@@ -131,9 +143,7 @@ class Assembler:
         """
         equation = self.case.equation
         for block, basis, numbers in self.blocks:
-            data = _state_data(self.case, basis, None if state is None else state[numbers])
-            data |= _cell_data(self.case, _Quadrature(block, basis, block.cells), _primary(self.case, data), time)
-            yield basis, numbers, data, equation
+            yield basis, numbers, self._inside(block, basis, None if state is None else state[numbers], time), equation
         for term in self.sides:
             data = _state_data(self.case, term.basis, None if state is None else state[term.numbers])
             data |= _side_data(self.case, term, data, time)

@@ -76,6 +76,16 @@ class Block:
         facets = self.mesh.t2f[local, sides[:, 0] - self.first]
         return skfem.FacetBasis(self.mesh, self.element, facets=facets, intorder=self.quadrature)
 
+    @cached_property
+    def nodes(self) -> Ints:
+        """(C, k) points of each cell, in the order of the element's own nodes."""
+        return self.points[skfem.Dofs(self.mesh, REFERENCES[self.kind].element()).element_dofs].T
+
+    def nodal_basis(self) -> Any:  # noqa: ANN401
+        """Return the basis over cells whose points of evaluation are `nodes`."""
+        at = REFERENCES[self.kind].element.doflocs.T
+        return skfem.Basis(self.mesh, self.element, quadrature=(at, np.ones(at.shape[1])))
+
     def owns(self, sides: Ints) -> NDArray[np.bool_]:
         """Return which sides belong to this block."""
         return (sides[:, 0] >= self.first) & (sides[:, 0] < self.first + self.count)
