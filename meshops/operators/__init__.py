@@ -8,13 +8,37 @@ from collections.abc import Mapping
 from meshops.graph import Schema, nearest
 from meshops.operators.base import Operator, OperatorError
 from meshops.operators.beno import BENO
+from meshops.operators.bistride_unet import BiStrideUNet
+from meshops.operators.chebnet import ChebNet
+from meshops.operators.deeponet import DeepONet
+from meshops.operators.fourier import Fourier
+from meshops.operators.galerkin import Galerkin
+from meshops.operators.gnot import GNOT
+from meshops.operators.low_rank import LowRank
 from meshops.operators.meshgraphnet import MeshGraphNet
+from meshops.operators.mp_pde import MPPDE
 from meshops.operators.multigrid import Multigrid
+from meshops.operators.omega import Omega
+from meshops.operators.pign import PIGN
+from meshops.operators.point_mlp import PointMLP
+from meshops.operators.transolver import Transolver
 
 _ALL: tuple[type[Operator], ...] = (
     BENO,
+    BiStrideUNet,
+    ChebNet,
+    DeepONet,
+    Fourier,
+    Galerkin,
+    GNOT,
+    LowRank,
     MeshGraphNet,
+    MPPDE,
     Multigrid,
+    Omega,
+    PIGN,
+    PointMLP,
+    Transolver,
 )
 OPERATORS: dict[str, type[Operator]] = {o.name: o for o in _ALL}
 

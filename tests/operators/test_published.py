@@ -1,0 +1,47 @@
+"""Operators against what their papers say: sizes, and forms that can be written in one line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch_geometric.nn import ChebConv as PyGChebConv
+
+from meshops.graph import Schema
+from meshops.nn import Neighbors, symmetric_weights
+from meshops.operators import OPERATORS, OperatorError, build
+from meshops.operators.chebnet import ChebConv
+from tests.operators.graphs import mixed_graph, schema
+
+PARAMETERS = {"beno": 8.74e6, "transolver": 713_665, "chebnet": 280_835, "meshgraphnet": 2.33e6}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_the_default_has_the_papers_size(name: str) -> None:
+    count = sum(p.numel() for p in OPERATORS[name](schema(2)).parameters())
+    assert 0.9 * PARAMETERS[name] < count < 1.1 * PARAMETERS[name]
+
+
+def test_chebyshev_convolutions_are_those_of_torch_geometric() -> None:
+    graph = mixed_graph(6, 5, dtype=torch.float64)
+    edge_index, n = graph.edge_index, len(graph.pos)
+    length = (graph.pos[edge_index[0]] - graph.pos[edge_index[1]]).norm(dim=1)
+    ours, theirs = ChebConv(4, 5).double(), PyGChebConv(4, 4, 5, normalization="sym").double()
+    for k, lin in enumerate(theirs.lins):
+        lin.weight.data = ours.mix.weight[:, 4 * k : 4 * k + 4].detach().clone()
+    theirs.bias.data = ours.mix.bias.detach().clone()
+    h = torch.randn(n, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    out = ours(h, Neighbors.of(edge_index, n), -symmetric_weights(length, edge_index, n))
+    assert torch.allclose(out, theirs(h, edge_index, length), rtol=1e-12, atol=1e-12)
+
+
+def bundle(columns: int) -> Schema:
+    return replace(schema(2), y=tuple(f"u{i}" for i in range(columns)))
+
+
+def test_mp_pde_decodes_a_bundle_as_the_paper_does() -> None:
+    decoder = build("mp_pde", bundle(25), {"steps": 1}).decode
+    assert [(c.kernel_size, c.stride) for c in (decoder[0], decoder[2])] == [((16,), (3,)), ((14,), (1,))]
+    with pytest.raises(OperatorError, match="width is 16 for 25 columns; expected at least"):
+        build("mp_pde", bundle(25), {"width": 16})
