@@ -6,10 +6,12 @@ from meshops.equations.base import Equation, Manufactured, Scaling
 from meshops.equations.case import Case
 from meshops.equations.case_file import names_of, read_case, write_case
 from meshops.equations.heat import Heat
+from meshops.equations.navier_stokes import NavierStokes
 from meshops.equations.solution import Solution
 from meshops.equations.solvers import solve
+from meshops.equations.stokes import Stokes
 
-EQUATIONS: dict[str, Equation] = {e.name: e for e in (Heat(),)}
+EQUATIONS: dict[str, Equation] = {e.name: e for e in (Heat(), Stokes(), NavierStokes())}
 
 
 def equation(name: str) -> Equation:
@@ -26,8 +28,10 @@ __all__ = [
     "Heat",
     "LinearSystem",
     "Manufactured",
+    "NavierStokes",
     "Scaling",
     "Solution",
+    "Stokes",
     "assemble",
     "equation",
     "names_of",
