@@ -160,8 +160,9 @@ def _check_balance(case: Case) -> None:
     through = np.concatenate(flows)
     net, total = float(through.sum()), float(np.abs(through).sum()) / 2
     if abs(net) > _UNBALANCED * total:
+        more, less = ("leaves", "enters") if net > 0 else ("enters", "leaves")
         raise SpecError(
-            f"{abs(net):.6g} more {'leaves' if net > 0 else 'enters'} than {'enters' if net > 0 else 'leaves'} a domain "
+            f"{abs(net):.6g} more {more} than {less} a domain "
             "with no opening; give velocities that balance, or leave an outlet without a condition.",
             ("conditions",),
         )
