@@ -7,10 +7,14 @@ from meshops.equations.case import Case
 from meshops.equations.case_file import names_of, read_case, write_case
 from meshops.equations.elasticity import Elasticity, PlaneStress
 from meshops.equations.heat import Heat
+from meshops.equations.navier_stokes import NavierStokes
 from meshops.equations.solution import Solution
 from meshops.equations.solvers import solve
+from meshops.equations.stokes import Stokes
 
-EQUATIONS: dict[str, Equation] = {e.name: e for e in (Heat(), Elasticity(), PlaneStress())}
+EQUATIONS: dict[str, Equation] = {
+    e.name: e for e in (Heat(), Elasticity(), PlaneStress(), Stokes(), NavierStokes())
+}
 
 
 def equation(name: str) -> Equation:
@@ -29,8 +33,10 @@ __all__ = [
     "LinearSystem",
     "Manufactured",
     "PlaneStress",
+    "NavierStokes",
     "Scaling",
     "Solution",
+    "Stokes",
     "assemble",
     "equation",
     "names_of",

@@ -23,6 +23,7 @@ from meshops.equations.case import Case, Part, label
 from meshops.equations.constraints import Constraints, constraints
 from meshops.equations.elements import Block, UnsupportedCells, blocks
 from meshops.equations.layout import Layout
+from meshops.equations.levels import Level
 from meshops.equations.system import LinearSystem
 
 Floats = NDArray[np.float64]
@@ -103,7 +104,27 @@ class Assembler:
             matrix = matrix + added
         held = self.held(time)
         near = equation.near_null(self.case.mesh)
-        return LinearSystem(csr_array(matrix), rhs, held.fixed, held.value, held.ties, near)
+        return self.balanced(LinearSystem(csr_array(matrix), rhs, held.fixed, held.value, held.ties, near))
+
+    @cached_property
+    def level(self) -> Level | None:
+        """The level of the field that the case determines up to a constant only, if there is one."""
+        fields, name = self.case.equation.fields, self.case.equation.floating(self.case)
+        if name is None:
+            return None
+        place = [field.name for field in fields].index(name)
+        total = np.zeros(self.layout.size)
+        for _, basis, numbers in self.blocks:
+            total += _vector(basis, numbers, lambda *v_and_w: v_and_w[place], {}, len(total))
+        return Level(total)
+
+    def balanced(self, system: LinearSystem) -> LinearSystem:
+        """Return a system that has a solution where a field has no level; see `Level`."""
+        return system if self.level is None else self.level.balanced(system)
+
+    def split(self, values: Floats) -> dict[str, Floats]:
+        """Return {field: (N, c)} at the mesh's points; a field without a level has mean 0."""
+        return self.layout.split(values if self.level is None else self.level.settled(values))
 
     def rhs(self, time: float) -> Floats:
         """Return the right-hand side of a linear case at `time`."""
@@ -115,7 +136,8 @@ class Assembler:
 
     def held(self, time: float) -> Constraints:
         """Return what the essential conditions say at `time`."""
-        return constraints(self.case, self.layout, time)
+        held = constraints(self.case, self.layout, time)
+        return held if self.level is None else self.level.pinned(held)
 
     def matrix(self, form: str, state: Floats | None, time: float) -> csr_array:
         """Return the matrix of the equation's form `mass` or `damping` at `state`, with that of the conditions."""
