@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from skfem.assembly.form.form import FormExtraParams
 
-from geometries.values import evaluate, names_in
+from geometries.cells import CELLS
+from geometries.values import evaluate, names_in, slope_by_field
 from meshops.equations.base import Form, Terms
 from meshops.equations.case import Case, Part, label
 from meshops.equations.constraints import Constraints, constraints
@@ -29,7 +30,6 @@ from meshops.equations.system import LinearSystem
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Data = dict[str, Any]
-_STEP = 1e-6  # of the field's size, for the slope of a coefficient in u
 
 __all__ = ["Assembler", "LinearSystem", "UnsupportedCells", "assemble", "blocks"]
 
@@ -220,13 +220,12 @@ class _Quadrature:
 
 
 def _cell_data(case: Case, at: _Quadrature, u: Floats | None, time: float) -> Data:
-    data = {}
+    data: Data = {"degree": CELLS[at.block.kind].order}
     for name, given in {"source": case.source, **case.coefficients}.items():
         data[name] = at.of_coefficient(case, name, u, time)
         if u is not None and not isinstance(given, Mapping) and "u" in names_in(given):
-            step = _STEP * max(float(np.abs(u).max()), 1e-3)
-            ends = [at.of_coefficient(case, name, u + s, time) for s in (step, -step)]
-            data[f"{name}_slope"] = (ends[0] - ends[1]) / (2 * step)
+            slope = slope_by_field(given, at.points, time=time, u=u)
+            data[f"{name}_slope"] = at.first(evaluate(slope, at.points, f"{name}'s slope", shape=case.shape_of(name)))
         elif u is not None:
             data[f"{name}_slope"] = np.zeros(at.points.shape[:-1])
     return data

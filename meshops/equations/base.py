@@ -136,7 +136,8 @@ class Equation(ABC):
     `Periodic` have none).
 
     - `bilinear(u, v, w)` is the integrand of a(u, v), `linear(v, w)` that of the source term; `w` holds coefficients,
-      `source`, position `x` and cell size `h`. With several fields: `bilinear(u, p, v, q, w)`, `linear(v, q, w)`.
+      `source`, position `x`, cell size `h` and the order of cells `degree`. With several fields: `bilinear(u, p, v, q,
+      w)`, `linear(v, q, w)`.
     - A nonlinear equation finds its fields at the state in `w` under their names. Where A(u) is a(u; u) with a linear
       in its second argument, `bilinear` is a at that state and `derivative(u, v, w)` what Newton's method adds, the
       derivative in the first. Otherwise it states `residual(v, w)`, A at the state without the source, and `bilinear`

@@ -114,7 +114,12 @@ def newton(assembler: Assembler, state: Floats | None = None) -> Solved:
 
 
 def newton_on(linearised: Callable[[Floats], LinearSystem], state: Floats, *, definite: bool) -> Solved:
-    """Solve by Newton's method, where `linearised` returns the system of the next iterate; see `newton`."""
+    """Solve by Newton's method, where `linearised` returns the system of the next iterate; see `newton`.
+
+    `state` need not satisfy the essential conditions.
+    """
+    system = linearised(state)
+    state = system.expand(system.restrict(state))
     system = linearised(state)
     first = residual = _residual(system, state)
     for step in range(NEWTON_STEPS):

@@ -163,7 +163,7 @@ class _FirstOrder(Scheme):
             matrix = csr_array(a * self.mass + theta * steady.matrix)
             return replace(steady, matrix=matrix, rhs=pulled + theta * steady.rhs)
 
-        return self._implicit((round(a, 12), theta), staged, guess)
+        return self._implicit((_digits(a), theta), staged, guess)
 
 
 class Euler(_FirstOrder):
@@ -269,7 +269,7 @@ class Newmark(Scheme):
             pulled = self.mass @ (a * ahead) + self.damping @ (d * ahead - ahead_rate)
             return replace(steady, matrix=matrix, rhs=steady.rhs + pulled)
 
-        new = self._implicit((round(a, 12),), staged, ahead)
+        new = self._implicit((_digits(a),), staged, ahead)
         acceleration = a * (new - ahead)
         rate = ahead_rate + dt * gamma * acceleration
         error = self._norm((beta - 1 / 6) * dt**2 * (acceleration - moment.acceleration))
@@ -278,6 +278,11 @@ class Newmark(Scheme):
 
 SCHEMES: dict[str, type[Scheme]] = {"bdf2": BDF2, "theta": Theta, "euler": Euler, "newmark": Newmark}
 DEFAULTS = {1: "bdf2", 2: "newmark"}
+
+
+def _digits(number: float) -> float:
+    """Twelve digits of it: steps that differ by rounding share a factorisation."""
+    return float(f"{number:.11e}")
 
 
 def _extrapolated(moment: Moment, time: float, count: int) -> Floats:
