@@ -7,14 +7,14 @@ from meshops.equations.case import Case
 from meshops.equations.case_file import names_of, read_case, write_case
 from meshops.equations.elasticity import Elasticity, PlaneStress
 from meshops.equations.heat import Heat
+from meshops.equations.hyperelasticity import Hyperelasticity
 from meshops.equations.navier_stokes import NavierStokes
 from meshops.equations.solution import Solution
 from meshops.equations.solvers import solve
 from meshops.equations.stokes import Stokes
 
-EQUATIONS: dict[str, Equation] = {
-    e.name: e for e in (Heat(), Elasticity(), PlaneStress(), Stokes(), NavierStokes())
-}
+_ALL = (Heat(), Elasticity(), PlaneStress(), Hyperelasticity(), Stokes(), NavierStokes())
+EQUATIONS: dict[str, Equation] = {e.name: e for e in _ALL}
 
 
 def equation(name: str) -> Equation:
@@ -30,10 +30,11 @@ __all__ = [
     "Elasticity",
     "Equation",
     "Heat",
+    "Hyperelasticity",
     "LinearSystem",
     "Manufactured",
-    "PlaneStress",
     "NavierStokes",
+    "PlaneStress",
     "Scaling",
     "Solution",
     "Stokes",

@@ -16,7 +16,7 @@ from geometries.mesh import Mesh
 from meshops.equations.base import AXES, Coefficient, Equation, Field, Manufactured, Scaling, Terms
 from meshops.equations.case import Case
 from meshops.equations.recovery import recovered
-from meshops.equations.solids import check_held, check_poisson, lame, rigid_motions, scaled, von_mises, whole
+from meshops.equations.solids import check_held, check_poisson, forces, lame, rigid_motions, scaled, von_mises, whole
 
 Floats = NDArray[np.float64]
 
@@ -99,6 +99,10 @@ class Elasticity(Equation):
         """Return the recovered `stress` (N, 6) and `von_mises` (N, 1)."""
         stress = recovered(case, fields, lambda w: whole(self.stress(w), self.across(w)))
         return {"stress": stress, "von_mises": von_mises(stress)}
+
+    def quantities(self, case: Case, fields: Mapping[str, Floats]) -> dict[str, float]:
+        """Return the force of each support on the part, component by component."""
+        return forces(case, fields)
 
     def scaling(self, case: Case) -> Scaling:
         """See `meshops.equations.solids.scaled`."""
