@@ -13,6 +13,7 @@ from skfem.helpers import ddot, div, dot, eye, sym_grad
 
 from geometries.conditions import Dirichlet, Neumann, Periodic, Pressure, Robin, Roller
 from geometries.mesh import Mesh
+from geometries.values import as_value
 from meshops.equations.base import AXES, Coefficient, Equation, Field, Manufactured, Scaling, Terms
 from meshops.equations.case import Case
 from meshops.equations.recovery import recovered
@@ -177,7 +178,7 @@ def _manufactured(law: type[Elasticity], dim: int) -> Manufactured:
         right={
             "neumann": traction,
             "pressure": (Pressure("1+y"), Neumann((f"{pull[0]} + 1 + y", *pull[1:]))),
-            "robin": Robin(3, ambient=tuple(f"{u} + {p}/3" for u, p in zip(field, pull, strict=True))),
+            "robin": Robin(3, ambient=as_value([f"{u} + {p}/3" for u, p in zip(field, pull, strict=True)])),
             "roller": (Roller(), traction),
             "one component": (Dirichlet((None, *field[1:])), traction),
         },

@@ -13,7 +13,7 @@ from skfem.helpers import ddot, det, dot, eye, grad, inv, mul, transpose
 
 from geometries.conditions import Condition, Dirichlet, Neumann, Periodic, Pressure, Robin, Roller
 from geometries.mesh import Mesh
-from geometries.values import multiplied
+from geometries.values import as_value, multiplied
 from meshops.equations.base import AXES, Coefficient, Equation, Field, Manufactured, Scaling, Terms
 from meshops.equations.case import Case, every
 from meshops.equations.recovery import recovered
@@ -179,7 +179,7 @@ def _manufactured(dim: int) -> Manufactured:
         right={
             "neumann": Neumann(tuple(traction)),
             "pressure": (Pressure("0.1*y"), Neumann(tuple(held))),
-            "robin": Robin(3, ambient=tuple(f"{u} + {t}/3" for u, t in zip(field, traction, strict=True))),
+            "robin": Robin(3, ambient=as_value([f"{u} + {t}/3" for u, t in zip(field, traction, strict=True)])),
             "one component": (Dirichlet((None, *field[1:])), Neumann(tuple(traction))),
         },
     )
