@@ -5,11 +5,16 @@ from meshops.equations.assembly import LinearSystem, assemble
 from meshops.equations.base import Equation, Manufactured, Scaling
 from meshops.equations.case import Case
 from meshops.equations.case_file import names_of, read_case, write_case
+from meshops.equations.elasticity import Elasticity, PlaneStress
 from meshops.equations.heat import Heat
+from meshops.equations.navier_stokes import NavierStokes
 from meshops.equations.solution import Solution
 from meshops.equations.solvers import solve
+from meshops.equations.stokes import Stokes
 
-EQUATIONS: dict[str, Equation] = {e.name: e for e in (Heat(),)}
+EQUATIONS: dict[str, Equation] = {
+    e.name: e for e in (Heat(), Elasticity(), PlaneStress(), Stokes(), NavierStokes())
+}
 
 
 def equation(name: str) -> Equation:
@@ -22,12 +27,16 @@ def equation(name: str) -> Equation:
 __all__ = [
     "EQUATIONS",
     "Case",
+    "Elasticity",
     "Equation",
     "Heat",
     "LinearSystem",
     "Manufactured",
+    "PlaneStress",
+    "NavierStokes",
     "Scaling",
     "Solution",
+    "Stokes",
     "assemble",
     "equation",
     "names_of",

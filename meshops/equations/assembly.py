@@ -15,6 +15,7 @@ import numpy as np
 import skfem
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from skfem.assembly.form.form import FormExtraParams
 
 from geometries.cells import CELLS
 from geometries.values import evaluate, names_in, slope_by_field
@@ -23,6 +24,7 @@ from meshops.equations.case import Case, Part, label
 from meshops.equations.constraints import Constraints, constraints
 from meshops.equations.elements import Block, UnsupportedCells, blocks
 from meshops.equations.layout import Layout
+from meshops.equations.levels import Level
 from meshops.equations.system import LinearSystem
 
 Floats = NDArray[np.float64]
@@ -102,7 +104,27 @@ class Assembler:
             matrix = matrix + added
         held = self.held(time)
         near = equation.near_null(self.case.mesh)
-        return LinearSystem(csr_array(matrix), rhs, held.fixed, held.value, held.ties, near)
+        return self.balanced(LinearSystem(csr_array(matrix), rhs, held.fixed, held.value, held.ties, near))
+
+    @cached_property
+    def level(self) -> Level | None:
+        """The level of the field that the case determines up to a constant only, if there is one."""
+        fields, name = self.case.equation.fields, self.case.equation.floating(self.case)
+        if name is None:
+            return None
+        place = [field.name for field in fields].index(name)
+        total = np.zeros(self.layout.size)
+        for _, basis, numbers in self.blocks:
+            total += _vector(basis, numbers, lambda *v_and_w: v_and_w[place], {}, len(total))
+        return Level(total)
+
+    def balanced(self, system: LinearSystem) -> LinearSystem:
+        """Return a system that has a solution where a field has no level; see `Level`."""
+        return system if self.level is None else self.level.balanced(system)
+
+    def split(self, values: Floats) -> dict[str, Floats]:
+        """Return {field: (N, c)} at the mesh's points; a field without a level has mean 0."""
+        return self.layout.split(values if self.level is None else self.level.settled(values))
 
     def rhs(self, time: float) -> Floats:
         """Return the right-hand side of a linear case at `time`."""
@@ -114,7 +136,8 @@ class Assembler:
 
     def held(self, time: float) -> Constraints:
         """Return what the essential conditions say at `time`."""
-        return constraints(self.case, self.layout, time)
+        held = constraints(self.case, self.layout, time)
+        return held if self.level is None else self.level.pinned(held)
 
     def matrix(self, form: str, state: Floats | None, time: float) -> csr_array:
         """Return the matrix of the equation's form `mass` or `damping` at `state`, with that of the conditions."""
@@ -124,6 +147,17 @@ class Assembler:
             total = total + _matrix(basis, numbers, getattr(terms, form, None), data, n)
         return csr_array(total)
 
+    def at_nodes(self, state: Floats, time: float) -> Iterator[tuple[Ints, Any]]:
+        """Yield of each block (C, k) the points of its cells, and what forms find in `w` there at `state`."""
+        for block, _, numbers in self.blocks:
+            basis = block.nodal_basis()
+            data = self._inside(block, basis, state[numbers], time)
+            yield block.nodes, FormExtraParams(**data, x=basis.global_coordinates())
+
+    def _inside(self, block: Block, basis: Any, local: Floats | None, time: float) -> Data:  # noqa: ANN401
+        data = _state_data(self.case, basis, local)
+        return data | _cell_data(self.case, _Quadrature(block, basis, block.cells), _primary(self.case, data), time)
+
     def _integrals(self, state: Floats | None, time: float) -> Iterator[tuple[Any, Ints, Data, Any]]:
         """Yield basis, numbers, data and forms of each block of cells and of each condition on each block.
 
@@ -131,9 +165,7 @@ class Assembler:
         """
         equation = self.case.equation
         for block, basis, numbers in self.blocks:
-            data = _state_data(self.case, basis, None if state is None else state[numbers])
-            data |= _cell_data(self.case, _Quadrature(block, basis, block.cells), _primary(self.case, data), time)
-            yield basis, numbers, data, equation
+            yield basis, numbers, self._inside(block, basis, None if state is None else state[numbers], time), equation
         for term in self.sides:
             data = _state_data(self.case, term.basis, None if state is None else state[term.numbers])
             data |= _side_data(self.case, term, data, time)

@@ -199,6 +199,14 @@ class Equation(ABC):
     def check(self, case: Case) -> None:  # noqa: B027  (most equations need none)
         """Raise `SpecError` where `case` has no unique solution; nothing is checked here."""
 
+    def floating(self, case: Case) -> str | None:
+        """Return the field that `case` determines up to a constant only; it is reported with mean 0. None here."""
+        return None
+
+    def eased(self, case: Case, share: float) -> Case | None:
+        """Return an easier case on the way to `case`, which is at `share` 1, where Newton's method fails; None here."""
+        return None
+
     def near_null(self, mesh: Mesh) -> Floats | None:
         """Return the (N c, k) fields that the matrix almost annihilates, for multigrid; None for constants."""
         return None

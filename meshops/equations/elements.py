@@ -36,6 +36,7 @@ class Reference:
 
 
 _HEX = (6, 2, 5, 7, 1, 3, 4, 0)
+_HEX27 = (*_HEX, 18, 13, 14, 9, 10, 17, 12, 19, 15, 8, 11, 16, 21, 25, 23, 22, 24, 20, 26)
 REFERENCES = {
     "line": Reference(skfem.MeshLine1, skfem.ElementLineP1, skfem.ElementLineP0, (0, 1)),
     "line3": Reference(skfem.MeshLine1, skfem.ElementLineP2, skfem.ElementLineP1, (0, 1, 2)),
@@ -45,6 +46,7 @@ REFERENCES = {
     "hexahedron": Reference(skfem.MeshHex1, skfem.ElementHex1, skfem.ElementHex0, _HEX),
     "triangle6": Reference(skfem.MeshTri2, skfem.ElementTriP2, skfem.ElementTriP1, (0, 1, 2, 3, 4, 5)),
     "quad9": Reference(skfem.MeshQuad2, skfem.ElementQuad2, skfem.ElementQuad1, tuple(range(9))),
+    "hexahedron27": Reference(skfem.MeshHex2, skfem.ElementHex2, skfem.ElementHex1, _HEX27),
     "tetra10": Reference(skfem.MeshTet2, skfem.ElementTetP2, skfem.ElementTetP1, tuple(range(10))),
 }
 
@@ -75,6 +77,16 @@ class Block:
         local = self._facets[sides[:, 1]]
         facets = self.mesh.t2f[local, sides[:, 0] - self.first]
         return skfem.FacetBasis(self.mesh, self.element, facets=facets, intorder=self.quadrature)
+
+    @cached_property
+    def nodes(self) -> Ints:
+        """(C, k) points of each cell, in the order of the element's own nodes."""
+        return self.points[skfem.Dofs(self.mesh, REFERENCES[self.kind].element()).element_dofs].T
+
+    def nodal_basis(self) -> Any:  # noqa: ANN401
+        """Return the basis over cells whose points of evaluation are `nodes`."""
+        at = REFERENCES[self.kind].element.doflocs.T
+        return skfem.Basis(self.mesh, self.element, quadrature=(at, np.ones(at.shape[1])))
 
     def owns(self, sides: Ints) -> NDArray[np.bool_]:
         """Return which sides belong to this block."""

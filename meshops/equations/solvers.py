@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +17,7 @@ from scipy.sparse.linalg import splu
 from geometries.errors import MeshopsError
 from meshops.equations.assembly import Assembler
 from meshops.equations.case import Case
+from meshops.equations.elevated import elevated
 from meshops.equations.solution import Solution
 from meshops.equations.system import LinearSystem
 
@@ -24,6 +25,7 @@ Floats = NDArray[np.float64]
 DIRECT_BELOW = 4000  # unknowns: where a sparse factorisation stops being the quicker one, measured in 2-D and 3-D
 TOLERANCE = 1e-10
 NEWTON_STEPS = 40
+_LEAST_STEP = 1e-3  # of the way from an easy case to the one asked for
 
 
 class SolverError(MeshopsError):
@@ -47,21 +49,55 @@ def solve(case: Case) -> Solution:
     """
     from meshops.equations.transient import march
 
-    start = time.perf_counter()
+    start, used = time.perf_counter(), elevated(case)
     if case.transient:
-        fields, how = march(case)
-        return case.solution(fields, **how, seconds={"solve": time.perf_counter() - start})
-    assembler = Assembler(case)
+        fields, how = march(used)
+        return _at_points(case, fields, **how, seconds={"solve": time.perf_counter() - start})
+    assembler = Assembler(used)
     if not case.linear:
-        solved = newton(assembler)
+        solved = continued(assembler)
         seconds = {"solve": time.perf_counter() - start}
     else:
         system = assembler.system(None, case.start)
         assembled = time.perf_counter()
         solved = solve_system(system, definite=case.equation.definite)
         seconds = {"assemble": assembled - start, "solve": time.perf_counter() - assembled}
-    fields = assembler.layout.split(solved.values)
-    return case.solution(fields, solver=solved.solver, iterations=solved.iterations, seconds=seconds)
+    fields = assembler.split(solved.values)
+    return _at_points(case, fields, solver=solved.solver, iterations=solved.iterations, seconds=seconds)
+
+
+def _at_points(case: Case, fields: Mapping[str, Floats], **made_by: object) -> Solution:
+    """The solution at the points of the case, the first ones of those it was found on."""
+    return case.solution({name: values[..., : case.mesh.num_points, :] for name, values in fields.items()}, **made_by)
+
+
+def continued(assembler: Assembler) -> Solved:
+    """Solve a nonlinear case by Newton's method; where that fails, by way of easier ones, if the equation has any.
+
+    The shares of the way are halved at each failure and doubled at each success. Raises `SolverError` where a step of
+    a thousandth fails.
+    """
+    case, taken = assembler.case, 0
+    try:
+        return newton(assembler)
+    except SolverError:
+        if case.equation.eased(case, 0.5) is None:
+            raise
+    state, reached, step = None, 0.0, 0.25
+    while reached < 1:
+        share = min(reached + step, 1.0)
+        eased = case.equation.eased(case, share)
+        assert eased is not None
+        try:
+            solved = newton(assembler if share == 1 else Assembler(eased), state)
+        except SolverError as error:
+            step /= 2
+            if step < _LEAST_STEP:
+                raise SolverError(f"a steady solution was followed to {reached:.3g} of the way only: {error}") from None
+            continue
+        state, reached, step, taken = solved.values, share, 2 * step, taken + solved.iterations
+    assert state is not None
+    return Solved(state, "newton by steps", taken)
 
 
 def newton(assembler: Assembler, state: Floats | None = None) -> Solved:

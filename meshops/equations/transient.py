@@ -67,7 +67,7 @@ def march(
             moment, halvings, count = _adapt(method, moment, end, halvings, tolerance)
             taken += count
         found.append(moment.values)
-    series = [method.assembler.layout.split(values) for values in found]
+    series = [method.assembler.split(values) for values in found]
     fields = {name: np.stack([moment[name] for moment in series]) for name in series[0]}
     return fields, {"solver": name, "iterations": taken}
 
@@ -128,7 +128,8 @@ class Scheme(ABC):
             self._system = self.assembler.system(None, time)
         if not _rhs_moves(self.case):
             return self._system
-        return replace(self._system, rhs=self.assembler.rhs(time), fixed_value=self.assembler.held(time).value)
+        value = self.assembler.held(time).value
+        return self.assembler.balanced(replace(self._system, rhs=self.assembler.rhs(time), fixed_value=value))
 
     def _implicit(self, key: tuple[float, ...], staged: Callable[[Floats], LinearSystem], guess: Floats) -> Floats:
         """Solve `staged`, which gives a stage's linearised system; with a matrix told by `key` where it is constant."""
