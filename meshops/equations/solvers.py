@@ -119,8 +119,9 @@ def newton_on(linearised: Callable[[Floats], LinearSystem], state: Floats, *, de
     `state` need not satisfy the essential conditions.
     """
     system = linearised(state)
-    state = system.expand(system.restrict(state))
-    system = linearised(state)
+    lifted = system.expand(system.restrict(state))
+    if not np.array_equal(lifted, state):
+        state, system = lifted, linearised(lifted)
     first = residual = _residual(system, state)
     for step in range(NEWTON_STEPS):
         if residual <= TOLERANCE * max(first, np.finfo(float).tiny):
