@@ -25,6 +25,28 @@ class UnsupportedCells(MeshopsError):
     """The reference solver has no element for a cell type."""
 
 
+class Components(skfem.ElementVector):  # type: ignore[misc]
+    """A vector of any number of components; scikit-fem's own must have as many as space, whose dimension is `dim`."""
+
+    def __init__(self, element: Any, count: int) -> None:  # noqa: ANN401
+        """Make of `element` one of `count` components."""
+        self.count: int | None = None
+        super().__init__(element, count)
+        self.count = count
+
+    @property
+    def dim(self) -> int:
+        """The number of components while its parent counts degrees of freedom; then the dimension of space."""
+        return self._dim if self.count is None else self.elem.dim
+
+    def gbasis(self, mapping: Any, X: Any, i: int, tind: Any = None) -> Any:  # noqa: ANN401
+        """Return the i-th basis function: one of the scalar's, in one component."""
+        scalar, component = divmod(i, self._dim)
+        own = np.eye(self._dim)[component]
+        values = self.elem.gbasis(mapping, X, scalar, tind)[0].astuple
+        return (skfem.DiscreteField(*(None if v is None else np.multiply.outer(own, v) for v in values)),)
+
+
 @dataclass(frozen=True)
 class Reference:
     """scikit-fem's mesh and element for a cell type, the element one order lower, and our local nodes in its order."""
@@ -153,7 +175,7 @@ def _element(lower: bool, kind: str) -> Any:  # noqa: ANN401
 
 def _field_element(field: Field, kind: str, dim: int) -> Any:  # noqa: ANN401
     element = _element(field.lower, kind)
-    return skfem.ElementVector(element, len(field.parts(dim))) if field.components else element
+    return Components(element, len(field.parts(dim))) if field.components else element
 
 
 def blocks(mesh: Mesh, fields: tuple[Field, ...] = (Field("u", ""),)) -> Iterator[Block]:

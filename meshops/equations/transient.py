@@ -23,7 +23,8 @@ from meshops.equations.system import LinearSystem
 
 Floats = NDArray[np.float64]
 TOLERANCE = 1e-4  # local error of a step over the field's scale
-FINEST = 20  # halvings of an interval between output times
+FINEST = 40  # halvings of an interval between output times
+KEPT = 8  # factorisations, of the latest step sizes
 _EASY = 0.1  # of the tolerance: below it the next step is twice as long
 
 
@@ -49,7 +50,7 @@ def march(
     `scheme` is `bdf2` (the default), `theta` (Crank and Nicolson's) or `euler` for equations of first order in time,
     `newmark` for those of second. With `steps` > 0 each interval between output times takes that many equal steps; else
     a step's local error is held below `tolerance` times the scale of the field, which the equation's scaling states.
-    Raises `SolverError` where that needs more than 2^20 steps an interval.
+    Raises `SolverError` where that needs steps below 2^-40 of an interval.
     """
     name = scheme or DEFAULTS[case.equation.time_order]
     if name not in SCHEMES or SCHEMES[name].order != case.equation.time_order:
@@ -137,9 +138,11 @@ class Scheme(ABC):
         if not self._constant:
             return newton_on(staged, guess, definite=definite).values
         system = staged(guess)
-        if key not in self._prepared:
-            self._prepared[key] = Prepared(system, definite=definite)
-        return self._prepared[key].solve(system.rhs, system.fixed_value, guess).values
+        prepared = self._prepared.pop(key, None) or Prepared(system, definite=definite)
+        self._prepared[key] = prepared  # the latest stands last
+        if len(self._prepared) > KEPT:
+            del self._prepared[next(iter(self._prepared))]
+        return prepared.solve(system.rhs, system.fixed_value, guess).values
 
     def _norm(self, error: Floats) -> float:
         return float(np.sqrt(self.weights @ error**2 / self.weights.sum()))
