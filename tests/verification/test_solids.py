@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from scipy.optimize import brentq
 
 from geometries import Dirichlet, Mesh, Neumann
@@ -14,6 +16,8 @@ from geometries.conditions import Pressure, Roller
 from geometries.families.grid import Grid
 from meshops.equations import Case, Elasticity, Heat, Hyperelasticity, PlaneStress, Solution, solve
 from meshops.equations.solids import lame
+from tests.equations.test_deck_solids import CCX, by_calculix
+from tests.equations.test_deck_solids import case as block
 
 NAFEMS = "NAFEMS, The Standard NAFEMS Benchmarks (1990)"
 TIMOSHENKO = "Timoshenko and Goodier, Theory of Elasticity (1970)"
@@ -171,6 +175,21 @@ def test_cooks_membrane(verified: Any) -> None:
     found = at(solve(case), "displacement", (48, 52))[1]
     source = "Cook 1974, J. Struct. Div. ASCE 100, 1851; 23.96 by many since"
     verified("plane_stress", "Cook's membrane", "deflection at the end's middle", found, 23.96, 0.002, source)
+
+
+# -- another solver ----------------------------------------------------------------------------------------------------
+@pytest.mark.skipif(CCX is None, reason="CalculiX is not installed (apt-get install calculix-ccx)")
+@pytest.mark.parametrize(("cell", "order"), [("tetra", 1), ("tetra", 2), ("hexahedron", 1), ("triangle", 2)])
+def test_calculix(verified: Any, tmp_path: Path, cell: str, order: int) -> None:
+    """Two materials, supports by component, pressure, traction, weight, warmth; the same deck, the same cells."""
+    given = block(Elasticity(), cell, order, warm=3.0)
+    given.write(tmp_path / "deck.inp")
+    ours = solve(given).values
+    theirs = by_calculix(tmp_path / "deck.inp")[: len(ours), : ours.shape[1]]
+    np.testing.assert_allclose(ours, theirs, atol=1e-3 * np.abs(theirs).max())
+    most, least = (np.linalg.norm(u, axis=1).max() for u in (ours, theirs))
+    name = f"block of two materials, {cell} cells of order {order}"
+    verified("elasticity", name, "largest displacement, mm", most, float(least), 1e-3, "CalculiX, the same deck")
 
 
 # -- large strains -----------------------------------------------------------------------------------------------------
