@@ -74,6 +74,13 @@ def names_in(value: Value) -> frozenset[str]:
     return frozenset()
 
 
+def multiplied(value: Value, by: float) -> Value:
+    """Return a value times a number; open components stay open."""
+    if isinstance(value, tuple):
+        return tuple(None if item is None else multiplied(item, by) for item in value)
+    return Expression(f"{by!r}*({value.text})") if isinstance(value, Expression) else value * by
+
+
 def slope_by_field(value: Value, points: Floats, *, time: float, u: Floats) -> Value:
     """Return the derivative of a value by the field u (*n) at `points` (*n, d), for `evaluate` at the same points."""
     if isinstance(value, tuple):

@@ -12,6 +12,7 @@ from meshops.equations.elasticity import Elasticity, PlaneStress
 from meshops.equations.heat import Heat
 from meshops.equations.helmholtz import Helmholtz
 from meshops.equations.helmholtz_damped import DampedHelmholtz
+from meshops.equations.hyperelasticity import Hyperelasticity
 from meshops.equations.magnetostatics import Magnetostatics
 from meshops.equations.navier_stokes import NavierStokes
 from meshops.equations.solution import Solution
@@ -27,6 +28,7 @@ _ALL: tuple[Equation, ...] = (
     Magnetostatics(),
     Elasticity(),
     PlaneStress(),
+    Hyperelasticity(),
     Wave(),
     Burgers(),
     Combined(),
@@ -54,6 +56,7 @@ __all__ = [
     "Equation",
     "Heat",
     "Helmholtz",
+    "Hyperelasticity",
     "LinearSystem",
     "Magnetostatics",
     "Manufactured",

@@ -25,6 +25,7 @@ from meshops.equations.constraints import Constraints, constraints
 from meshops.equations.elements import Block, UnsupportedCells, blocks
 from meshops.equations.layout import Layout
 from meshops.equations.levels import Level
+from meshops.equations.probing import probed
 from meshops.equations.system import LinearSystem
 
 Floats = NDArray[np.float64]
@@ -259,6 +260,8 @@ def _side_data(case: Case, term: Term, state: Data, time: float) -> Data:
 def _matrix(basis: Any, numbers: Ints, form: Form | None, data: Data, n: int) -> csr_array:  # noqa: ANN401
     if form is None:
         return csr_array((n, n))
+    if not isinstance(basis.elem, skfem.ElementH1):
+        return probed(basis, form, data, numbers, n)
     local = skfem.BilinearForm(form).assemble(basis, **data).tocoo()
     return csr_array((local.data, (numbers[local.row], numbers[local.col])), shape=(n, n))
 

@@ -13,10 +13,11 @@ from skfem.helpers import ddot, div, dot, eye, sym_grad
 
 from geometries.conditions import Dirichlet, Neumann, Periodic, Pressure, Robin, Roller
 from geometries.mesh import Mesh
+from geometries.values import as_value
 from meshops.equations.base import AXES, Coefficient, Equation, Field, Manufactured, Scaling, Terms
 from meshops.equations.case import Case
 from meshops.equations.recovery import recovered
-from meshops.equations.solids import check_held, check_poisson, lame, rigid_motions, scaled, von_mises, whole
+from meshops.equations.solids import check_held, check_poisson, forces, lame, rigid_motions, scaled, von_mises, whole
 
 Floats = NDArray[np.float64]
 
@@ -100,6 +101,10 @@ class Elasticity(Equation):
         stress = recovered(case, fields, lambda w: whole(self.stress(w), self.across(w)))
         return {"stress": stress, "von_mises": von_mises(stress)}
 
+    def quantities(self, case: Case, fields: Mapping[str, Floats]) -> dict[str, float]:
+        """Return the force of each support on the part, component by component."""
+        return forces(case, fields)
+
     def scaling(self, case: Case) -> Scaling:
         """See `meshops.equations.solids.scaled`."""
         return scaled(case)
@@ -173,7 +178,7 @@ def _manufactured(law: type[Elasticity], dim: int) -> Manufactured:
         right={
             "neumann": traction,
             "pressure": (Pressure("1+y"), Neumann((f"{pull[0]} + 1 + y", *pull[1:]))),
-            "robin": Robin(3, ambient=tuple(f"{u} + {p}/3" for u, p in zip(field, pull, strict=True))),
+            "robin": Robin(3, ambient=as_value([f"{u} + {p}/3" for u, p in zip(field, pull, strict=True)])),
             "roller": (Roller(), traction),
             "one component": (Dirichlet((None, *field[1:])), traction),
         },

@@ -30,19 +30,19 @@ class Components(skfem.ElementVector):  # type: ignore[misc]
 
     def __init__(self, element: Any, count: int) -> None:  # noqa: ANN401
         """Make of `element` one of `count` components."""
-        self.count: int | None = None
+        self._made = False
         super().__init__(element, count)
-        self.count = count
+        self.count, self._made = count, True
 
     @property
     def dim(self) -> int:
         """The number of components while its parent counts degrees of freedom; then the dimension of space."""
-        return self._dim if self.count is None else self.elem.dim
+        return self.elem.dim if self._made else self._dim
 
     def gbasis(self, mapping: Any, X: Any, i: int, tind: Any = None) -> Any:  # noqa: ANN401
         """Return the i-th basis function: one of the scalar's, in one component."""
-        scalar, component = divmod(i, self._dim)
-        own = np.eye(self._dim)[component]
+        scalar, component = divmod(i, self.count)
+        own = np.eye(self.count)[component]
         values = self.elem.gbasis(mapping, X, scalar, tind)[0].astuple
         return (skfem.DiscreteField(*(None if v is None else np.multiply.outer(own, v) for v in values)),)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -11,11 +12,12 @@ from numpy.typing import NDArray
 from geometries.conditions import Dirichlet, Neumann, Pressure, Robin
 from geometries.errors import SpecError
 from geometries.mesh import Mesh
-from meshops.equations.base import Scaling
+from meshops.equations.base import AXES, Scaling
 from meshops.equations.case import Case, Part, on_nodes, on_sides
 from meshops.equations.case_checks import pieces
 from meshops.equations.constraints import constraints
 from meshops.equations.layout import Layout
+from meshops.equations.reactions import reactions
 
 Floats = NDArray[np.float64]
 _LOOSE = 1e-10  # of the strongest resistance to a rigid motion, squared: none
@@ -64,6 +66,12 @@ def _resisted(case: Case) -> Floats:
         weight = np.asarray(held.ties.multiply(held.ties).sum(0)).ravel()
         free = free * 0 + held.ties @ ((held.ties.T @ free) / weight[:, None])
     return motions - free
+
+
+def forces(case: Case, fields: Mapping[str, Floats]) -> dict[str, float]:
+    """Return {`NAME.reaction.x`: the force of a support on the body}, of every support and component."""
+    found = reactions(case, fields).items()
+    return {f"{name}.reaction.{axis}": float(f) for name, force in found for axis, f in zip(AXES, force, strict=False)}
 
 
 # -- scaling -----------------------------------------------------------------------------------------------------------
@@ -123,7 +131,7 @@ def _moved(case: Case, part: Part) -> float:
 
 # -- stresses ----------------------------------------------------------------------------------------------------------
 def whole(plane: Any, across: Any) -> Any:  # noqa: ANN401
-    """Return the (6, C, q) components xx, yy, zz, xy, yz, xz of a (d, d, C, q) stress, `across` being zz in the plane."""
+    """Return (6, C, q) xx, yy, zz, xy, yz, xz of a (d, d, C, q) stress; zz is `across` in the plane."""
     zero = np.zeros_like(plane[0, 0])
     if len(plane) == 2:
         return np.stack([plane[0, 0], plane[1, 1], across + zero, plane[0, 1], zero, zero])

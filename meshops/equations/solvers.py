@@ -108,21 +108,24 @@ def newton(assembler: Assembler, state: Floats | None = None) -> Solved:
     """
     case = assembler.case
     state = assembler.layout.join(case.start_values()) if state is None else state
-    held = assembler.held(case.start)
-    state = np.where(held.fixed, held.value, state)
     return newton_on(lambda u: assembler.system(u, case.start), state, definite=case.equation.definite)
 
 
 def newton_on(linearised: Callable[[Floats], LinearSystem], state: Floats, *, definite: bool) -> Solved:
     """Solve by Newton's method, where `linearised` returns the system of the next iterate; see `newton`.
 
-    `state` need not satisfy the essential conditions.
+    `state` need not satisfy the essential conditions: a whole first step then spreads their values over the domain,
+    where they alone would tear the cells beside them.
     """
     system = linearised(state)
-    lifted = system.expand(system.restrict(state))
-    if not np.array_equal(lifted, state):
-        state, system = lifted, linearised(lifted)
-    first = residual = _residual(system, state)
+    met = system.expand(system.restrict(state))
+    first = residual = _residual(system, met)
+    if np.abs(met - state).max() > 1e-9 * np.abs(met).max():
+        state = solve_system(system, definite=definite).values
+        system = linearised(state)
+        residual = _residual(system, state)
+        if not np.isfinite(residual):
+            raise SolverError("Newton's first step leads out of what the equation can take; load in smaller steps.")
     for step in range(NEWTON_STEPS):
         if residual <= TOLERANCE * max(first, np.finfo(float).tiny):
             return Solved(state, "newton", step)
@@ -212,7 +215,10 @@ class Prepared:
 def factorised(matrix: csr_array) -> Callable[[Floats], Floats]:
     """Return the solver of a symmetric matrix by a sparse factorisation (SuperLU, symmetric ordering)."""
     options = {"SymmetricMode": True}
-    return splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options).solve
+    try:
+        return splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options).solve
+    except RuntimeError as error:
+        raise SolverError(f"the matrix cannot be factorised ({error}).") from None
 
 
 def factorised_with_pivots(matrix: csr_array) -> Callable[[Floats], Floats]:

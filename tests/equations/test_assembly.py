@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from geometries.cells import CELLS
 from geometries.families.grid import Grid
 from geometries.refine import second_order
 from meshops.equations import Case, Heat, assemble, solve
-from meshops.equations.assembly import UnsupportedCells
+from meshops.equations.assembly import UnsupportedCells, blocks
+from meshops.equations.base import AXES, Field
+from meshops.equations.probing import probed
 from meshops.equations.solvers import SolverError, factorised, hierarchy, multigrid, solve_system
 
 RNG = np.random.default_rng(0)
@@ -218,3 +221,24 @@ def test_multigrid_gives_the_same_bits_each_time_and_leaves_the_global_generator
     assert first.made_by["solver"] == "cg+amg"
     assert (first.values == second.values).all()
     assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
+
+
+@pytest.mark.parametrize("name", ["triangle-2", "quad", "tetra", "hexahedron"])
+def test_probing_gives_the_matrix_of_every_pair_of_basis_functions(name: str) -> None:
+    import skfem
+    from skfem.helpers import ddot, div, dot, grad, mul
+
+    def form(u: Any, p: Any, v: Any, q: Any, w: Any) -> Any:
+        inside = w.k * ddot(grad(u), grad(v)) + dot(mul(grad(u), w.b), v) + u[0] * v[1]
+        return inside + dot(w.b, u) * q - p * div(v) + p * q
+
+    mesh = MESHES[name]
+    (block,) = blocks(mesh, (Field("u", "m", AXES), Field("p", "Pa")))
+    side = mesh.sides("left")
+    for basis in (block.basis(), block.facet_basis(side)):
+        x = np.asarray(basis.global_coordinates())
+        data = {"k": 1 + x[0] ** 2, "b": np.sin(x)}
+        numbers = np.random.default_rng(0).permutation(basis.N)
+        ours = probed(basis, form, data, numbers, basis.N).toarray()
+        theirs = skfem.BilinearForm(form).assemble(basis, **data).toarray()
+        np.testing.assert_allclose(ours[np.ix_(numbers, numbers)], theirs, atol=1e-13)
