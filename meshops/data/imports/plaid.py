@@ -1,4 +1,4 @@
-"""Samples of PLAID (arXiv 2505.02974), where the package `pyplaid` is installed."""
+"""Samples of PLAID (arXiv 2505.02974), where the package `pyplaid` (from 1.0) is installed."""
 
 from __future__ import annotations
 
@@ -45,8 +45,9 @@ def _read(kind: Any, folder: Path) -> Fields:  # noqa: ANN401
     mesh = Mesh(points=flat, cells={n: c for n, c in cells.items() if CELLS[n].dim == dim})
     fields = {n: np.asarray(sample.get_field(n), dtype=np.float64) for n in sample.get_field_names()}
     outputs = {n: v.reshape(len(points), -1) for n, v in fields.items() if len(v) == len(points)}
-    scalars = {n: np.full((len(points), 1), float(sample.get_scalar(n))) for n in sample.get_scalar_names()}
-    return Fields(mesh, scalars, outputs)
+    found = {n: np.asarray(sample.get_global(n)) for n in sample.get_global_names()}
+    numbers = {n: float(v.ravel()[0]) for n, v in found.items() if v.size == 1 and v.dtype.kind in "iuf"}
+    return Fields(mesh, {n: np.full((len(points), 1), v) for n, v in numbers.items()}, outputs)
 
 
 def _space_dim(points: np.ndarray) -> int:
@@ -55,5 +56,5 @@ def _space_dim(points: np.ndarray) -> int:
 
 
 IMPORTER = Importer(
-    "plaid", "PLAID data sets; scalars are inputs, fields outputs", lambda s: bool(_folders(s)), _samples
+    "plaid", "PLAID data sets; global numbers are inputs, fields outputs", lambda s: bool(_folders(s)), _samples
 )
