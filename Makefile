@@ -6,7 +6,7 @@ N ?= 2000
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: bench-mesh bench-data bench-recycling gallery help setup demo test test-all fuzz corpus verification lint clean
+.PHONY: bench-solvers bench-mesh bench-data bench-recycling gallery help setup demo test test-all fuzz corpus verification lint clean
 
 
 help: ## list the targets
@@ -35,6 +35,9 @@ corpus: setup ## read every CAD and mesh file in the installed wheels and in the
 
 verification: setup ## compare the reference solver with figures from elsewhere; writes docs/verification.md
 	MESHOPS_VERIFICATION=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or not slow" tests/verification
+bench-solvers: setup ## time and memory of heat in 3-D up to a million unknowns, and the exponents
+	OMP_NUM_THREADS=1 $(BIN)/python -m meshops.evaluation.benchmarks.solvers
+
 bench-mesh: setup ## time what a mesh of a million tetrahedra derives, and its edges against torch_geometric's
 	OMP_NUM_THREADS=1 $(BIN)/python -m meshops.evaluation.benchmarks.mesh
 

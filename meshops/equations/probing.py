@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import skfem
@@ -36,10 +37,15 @@ class Component:
     probes: tuple[tuple[DiscreteField, ...], ...]
 
 
+_COMPONENTS: WeakKeyDictionary[Any, list[Component]] = WeakKeyDictionary()  # as long as a basis lives
+
+
 def probed(basis: Any, form: Callable[..., Any], data: dict[str, Any], numbers: Ints, n: int) -> csr_array:  # noqa: ANN401
     """Return the (n, n) matrix of a form on a basis of vector fields, what `BilinearForm.assemble` gives."""
     w = FormExtraParams({**basis.default_parameters(), **data})
-    parts = list(components(basis))
+    if basis not in _COMPONENTS:
+        _COMPONENTS[basis] = list(components(basis))
+    parts = _COMPONENTS[basis]
     local = np.zeros((basis.nelems, basis.Nbfun, basis.Nbfun))
     for v in parts:
         for u in parts:
