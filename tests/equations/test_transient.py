@@ -13,7 +13,7 @@ from geometries.errors import MeshopsError
 from geometries.mesh import Mesh
 from meshops.equations import Case, Heat, Wave, solve
 from meshops.equations.assembly import Assembler
-from meshops.equations.transient import Newmark, march
+from meshops.equations.transient import KEPT, Euler, Newmark, march
 from tests.equations.manufactured import grid
 
 FIRST = {"bdf2": 2, "theta": 2, "euler": 1}
@@ -211,3 +211,12 @@ def test_newmark_conserves_energy() -> None:
         energy.append(v @ (method.mass @ v) + u @ (stiffness @ u))
         moment, _ = method.step(moment, 0.06 * (i + 1))
     np.testing.assert_allclose(energy, energy[0], rtol=1e-10)
+
+
+def test_few_factorisations_are_kept() -> None:
+    case = heat(LINE, {"*": Dirichlet(0)}, initial={"temperature": "x"}, times=(np.arange(20) ** 2 / 10).tolist())
+    method = Euler(case)
+    moment = method.start()
+    for time in case.times[1:]:
+        moment, _ = method.step(moment, time)
+    assert len(method._prepared) == KEPT
