@@ -24,13 +24,16 @@ def case_of(recipe, seed):
 
 SMALL = {  # parameters of the family, where its own make large meshes
     "bracket": {"size": 0.1},
+    "burgers": {"shape": (64,)},
     "corners": {"cells": 16, "sides": (2, 7)},
     "corners-original": {"cells": 16, "sides": (2, 7)},
     "darcy-interface": {"size": 0.08},
     "heat-sink": {"size": 6.0, "fins": (2, 3)},
+    "inductor": {"size": 0.1},
     "parts": {"size": 0.1},
     "poisson-gauss": {"cells": (10, 14)},
     "polygons": {"size": 0.08},
+    "wave": {"size": 0.08},
 }
 
 

@@ -259,3 +259,15 @@ def test_a_large_mesh_is_assembled_in_pieces(equation: Equation, cell: str, monk
     assert next(pieces.blocks)[1] is not next(pieces.blocks)[1]
     np.testing.assert_allclose(pieces.system(None, 0.0).matrix.toarray(), whole.matrix.toarray(), atol=1e-12)
     np.testing.assert_allclose(pieces.system(None, 0.0).rhs, whole.rhs, atol=1e-12)
+
+
+def test_pieces_know_their_regions_and_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = Grid(shape=(4, 4), cell="quad").mesh()
+    mesh = grid.named(regions={f"cell{i}": np.array([i]) for i in range(16)})
+    given = {f"cell{i}": 1.0 + i for i in range(16)}
+    case = Case(mesh, Heat(), conditions={"right": Robin("y", ambient="y**2")}, coefficients={"conductivity": given})
+    whole = assemble(case)
+    monkeypatch.setattr(elements, "PIECE", 500)
+    pieces = assemble(case)
+    np.testing.assert_allclose(pieces.matrix.toarray(), whole.matrix.toarray(), atol=1e-12)
+    np.testing.assert_allclose(pieces.rhs, whole.rhs, atol=1e-12)
