@@ -103,8 +103,10 @@ def continued(assembler: Assembler) -> Solved:
 def newton(assembler: Assembler, state: Floats | None = None) -> Solved:
     """Solve a nonlinear case by Newton's method, from `state` (n,) or the case's start, with halved steps.
 
-    A step is halved until the residual of the free unknowns falls; the iteration ends when that is 1e-10 of its first
-    value, or the step is lost in rounding. Raises `SolverError` after 40 steps.
+    A step is halved until the residual of the free unknowns falls, or the next correction does by the same matrix
+    (Deuflhard 2004, doi:10.1007/978-3-642-23899-4: what bends easily and stretches hardly, by force as by a change of
+    units). The iteration ends when the residual is 1e-10 of its first value, or the step is lost in rounding. Raises
+    `SolverError` after 40 steps.
     """
     case = assembler.case
     state = assembler.layout.join(case.start_values()) if state is None else state
@@ -129,8 +131,7 @@ def newton_on(linearised: Callable[[Floats], LinearSystem], state: Floats, *, de
     for step in range(NEWTON_STEPS):
         if residual <= TOLERANCE * max(first, np.finfo(float).tiny):
             return Solved(state, "newton", step)
-        target = solve_system(system, definite=definite).values
-        state, system, fell = _search(linearised, state, target, residual)
+        state, system, fell = _search(linearised, Prepared(system, definite=definite), state, residual)
         if not fell:
             return Solved(state, "newton", step + 1)
         residual = _residual(system, state)
@@ -142,18 +143,23 @@ def newton_on(linearised: Callable[[Floats], LinearSystem], state: Floats, *, de
 
 
 def _search(
-    linearised: Callable[[Floats], LinearSystem], state: Floats, target: Floats, residual: float
+    linearised: Callable[[Floats], LinearSystem], prepared: Prepared, state: Floats, residual: float
 ) -> tuple[Floats, LinearSystem, bool]:
-    """Return the furthest of `target`, half way to it, ... where the residual has fallen; False if it is converged."""
-    share = 1.0
+    """Return the whole step, half of it, ... where the residual or the correction falls; False if it is converged."""
+    step = prepared.solve(prepared.system.rhs, prepared.system.fixed_value).values - state
+    size, share = np.linalg.norm(step), 1.0
     for _ in range(12):
-        trial = state + share * (target - state)
+        trial = state + share * step
         system = linearised(trial)
         found = _residual(system, trial)
-        if np.isfinite(found) and found < residual * (1 - 1e-4 * share):
-            return trial, system, True
-        if np.linalg.norm(target - state) <= 1e-9 * np.linalg.norm(target):
-            return target, linearised(target), False
+        if np.isfinite(found):
+            if found < residual * (1 - 1e-4 * share):
+                return trial, system, True
+            if size <= 1e-9 * np.linalg.norm(state + step):
+                return trial, system, False
+            force = system.rhs - system.matrix @ trial
+            if np.linalg.norm(prepared.solve(force, np.zeros_like(force)).values) < size * (1 - share / 4):
+                return trial, system, True
         share /= 2
     raise SolverError("Newton's method cannot lower the residual any further; load the case in smaller steps.")
 
