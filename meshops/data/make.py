@@ -24,7 +24,7 @@ from meshops.data.recipe import Recipe
 from meshops.data.samples import geometry_id, pack
 from meshops.data.shapes import finer
 from meshops.data.store import shard_bytes
-from meshops.equations import solve
+from meshops.equations.recycling import Repeated
 from meshops.graph import build_graph
 
 Arrays = dict[str, NDArray[np.generic]]
@@ -68,7 +68,7 @@ class Job:
 
 
 class Maker:
-    """Makes the samples of one split of a recipe, the last mesh at hand for those that share it."""
+    """Makes the samples of one split of a recipe, the last mesh and matrix at hand for those that share them."""
 
     def __init__(self, recipe: Recipe, seed: int, split: str = "") -> None:
         """Make samples of a recipe's own `split`, or of none; the split's number is part of the seed."""
@@ -77,6 +77,7 @@ class Maker:
         self.seed, self.schema = seed, recipe.schema
         self.families = tuple(f for f in (self.recipe.family, finer(self.recipe.family)) if f is not None)
         self.meshes: dict[tuple[int, int], Mesh] = {}
+        self.solver = Repeated()
 
     def sample(self, number: int) -> tuple[Entry, Arrays]:
         """Draw, solve and pack one sample. Whatever goes wrong costs this sample only and becomes its entry's reason.
@@ -107,7 +108,7 @@ class Maker:
         shape = self.recipe.family.draw(rng)
         mesh = self._mesh(first, attempt, shape)
         case = self.recipe.case(rng if number == first else self._generator(number), mesh)
-        solution = solve(case)
+        solution = self.solver.solve(case)
         made = self.meshes.get((first, 0), mesh)  # a finer mesh is of the same shape
         return {"geometry": geometry_id(made)}, pack(solution, build_graph(case, solution, schema=self.schema))
 

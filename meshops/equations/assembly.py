@@ -69,10 +69,14 @@ class Assembler:
         return Layout(self.case.mesh, self.case.equation.fields)
 
     @cached_property
-    def blocks(self) -> list[tuple[Block, Any, Ints]]:
-        """The blocks of cells, each with its basis and the numbers of its degrees of freedom."""
+    def _blocks(self) -> list[tuple[Block, Ints]]:
         made = blocks(self.case.mesh, self.case.equation.fields)
-        return [(block, block.basis(), block.numbers(self.layout)) for block in made]
+        return [(block, block.numbers(self.layout)) for block in made]
+
+    @property
+    def blocks(self) -> Iterator[tuple[Block, Any, Ints]]:
+        """The blocks of cells, each with its basis and the numbers of its degrees of freedom."""
+        return ((block, block.basis(), numbers) for block, numbers in self._blocks)
 
     @cached_property
     def sides(self) -> list[Term]:
@@ -81,7 +85,7 @@ class Assembler:
         for part in self.case.parts:
             if self.case.equation.terms[type(part.condition)] == Terms():
                 continue
-            for block, _, numbers in self.blocks:
+            for block, numbers in self._blocks:
                 inside = block.owns(part.sides)
                 if inside.any():
                     out.append(Term(block, block.facet_basis(part.sides[inside]), numbers, part, inside))
@@ -136,9 +140,16 @@ class Assembler:
         )
 
     def held(self, time: float) -> Constraints:
-        """Return what the essential conditions say at `time`."""
-        held = constraints(self.case, self.layout, time)
-        return held if self.level is None else self.level.pinned(held)
+        """Return what the essential conditions say at `time`; that of the last time is kept."""
+        if time not in self._held:
+            held = constraints(self.case, self.layout, time)
+            self._held.clear()
+            self._held[time] = held if self.level is None else self.level.pinned(held)
+        return self._held[time]
+
+    @cached_property
+    def _held(self) -> dict[float, Constraints]:
+        return {}
 
     def matrix(self, form: str, state: Floats | None, time: float) -> csr_array:
         """Return the matrix of the equation's form `mass` or `damping` at `state`, with that of the conditions."""
@@ -150,7 +161,7 @@ class Assembler:
 
     def at_nodes(self, state: Floats, time: float) -> Iterator[tuple[Ints, Any]]:
         """Yield of each block (C, k) the points of its cells, and what forms find in `w` there at `state`."""
-        for block, _, numbers in self.blocks:
+        for block, numbers in self._blocks:
             basis = block.nodal_basis()
             data = self._inside(block, basis, state[numbers], time)
             yield block.nodes, FormExtraParams(**data, x=basis.global_coordinates())

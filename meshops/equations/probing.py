@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import skfem
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from skfem.assembly.form.form import FormExtraParams
 from skfem.element import DiscreteField
+
+from meshops.equations.elements import Components
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -34,10 +37,15 @@ class Component:
     probes: tuple[tuple[DiscreteField, ...], ...]
 
 
+_COMPONENTS: WeakKeyDictionary[Any, list[Component]] = WeakKeyDictionary()  # as long as a basis lives
+
+
 def probed(basis: Any, form: Callable[..., Any], data: dict[str, Any], numbers: Ints, n: int) -> csr_array:  # noqa: ANN401
     """Return the (n, n) matrix of a form on a basis of vector fields, what `BilinearForm.assemble` gives."""
     w = FormExtraParams({**basis.default_parameters(), **data})
-    parts = list(components(basis))
+    if basis not in _COMPONENTS:
+        _COMPONENTS[basis] = list(components(basis))
+    parts = _COMPONENTS[basis]
     local = np.zeros((basis.nelems, basis.Nbfun, basis.Nbfun))
     for v in parts:
         for u in parts:
@@ -69,7 +77,7 @@ def components(basis: Any) -> Iterator[Component]:  # noqa: ANN401
     place = [basis.elem._deduce_bfun(i)[0] for i in range(basis.Nbfun)] if composite else [0] * basis.Nbfun
     for field, element in enumerate(elements):
         rows = np.flatnonzero(np.array(place) == field)
-        count = element.dim if isinstance(element, skfem.ElementVector) else 0
+        count = element.count if isinstance(element, Components) else 0
         scalar = basis.with_element(element.elem if count else element)
         functions = [own[0] for own in scalar.basis]
         tables = tuple(
@@ -85,7 +93,7 @@ def _probes(elements: tuple[Any, ...], field: int, component: int, derivative: i
     """The arguments of a form, one a field: 1 in this value (0) or derivative (1, ...), else 0."""
     out = []
     for i, element in enumerate(elements):
-        shape = (element.dim, 1, 1) if isinstance(element, skfem.ElementVector) else (1, 1)
+        shape = (element.count, 1, 1) if isinstance(element, Components) else (1, 1)
         dim = element.refdom.dim()
         value, slope = np.zeros(shape), np.zeros((*shape[:-2], dim, 1, 1))
         if i == field:

@@ -13,7 +13,7 @@ from geometries.errors import MeshopsError
 from geometries.mesh import Mesh
 from meshops.equations import Case, Heat, Wave, solve
 from meshops.equations.assembly import Assembler
-from meshops.equations.transient import Newmark, march
+from meshops.equations.transient import KEPT, Euler, Newmark, march
 from tests.equations.manufactured import grid
 
 FIRST = {"bdf2": 2, "theta": 2, "euler": 1}
@@ -112,7 +112,7 @@ def test_output_times_that_differ_by_rounding_share_a_factorisation(monkeypatch:
     made = []
     monkeypatch.setattr(transient, "Prepared", lambda *a, **k: made.append(1) or _prepared(*a, **k))
     _prepared = __import__("meshops.equations.solvers", fromlist=["Prepared"]).Prepared
-    case = heat(LINE, {"*": Dirichlet(0)}, initial={"temperature": "x"}, times=np.linspace(0, 4, 101).tolist())
+    case = heat(LINE, {"*": Dirichlet(0)}, initial={"temperature": "x"}, times=np.linspace(0, 4e-3, 101).tolist())
     march(case, scheme="euler", steps=1)
     assert len(made) == 1
 
@@ -211,3 +211,12 @@ def test_newmark_conserves_energy() -> None:
         energy.append(v @ (method.mass @ v) + u @ (stiffness @ u))
         moment, _ = method.step(moment, 0.06 * (i + 1))
     np.testing.assert_allclose(energy, energy[0], rtol=1e-10)
+
+
+def test_few_factorisations_are_kept() -> None:
+    case = heat(LINE, {"*": Dirichlet(0)}, initial={"temperature": "x"}, times=(np.arange(20) ** 2 / 10).tolist())
+    method = Euler(case)
+    moment = method.start()
+    for time in case.times[1:]:
+        moment, _ = method.step(moment, time)
+    assert len(method._prepared) == KEPT
