@@ -5,7 +5,7 @@ Same quadrature, same forms; `assemble` is the reference. The load alone costs a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -29,7 +29,8 @@ def system_of(case: Case, matrix: csr_array | None = None) -> LinearSystem:
     try:
         diffusion = Diffusion.of(case)
     except TrustError:
-        return assemble(case)
+        system = assemble(case)
+        return system if matrix is None else replace(system, matrix=matrix)
     fixed = ~np.isnan(case.fixed)
     matrix = diffusion.matrix() if matrix is None else matrix
     return LinearSystem(matrix, diffusion.load(), fixed, np.where(fixed, case.fixed, 0.0))

@@ -193,16 +193,22 @@ def _through_linear(matrix: csr_array, prolongation: csr_array, modes: Floats, c
 
 def _aggregated(matrix: csr_array, modes: Floats, components: int) -> Any:  # noqa: ANN401
     import pyamg
+    from pyamg.relaxation.smoothing import change_smoothers
 
     plain = _plain(matrix)
-    return pyamg.smoothed_aggregation_solver(
+    levels = pyamg.smoothed_aggregation_solver(
         plain if components == 1 else plain.tobsr((components, components)),
         B=modes,
         max_coarse=COARSEST,
         strength=("symmetric", {"theta": STRONG}),
-        presmoother=SMOOTHERS[0],
-        postsmoother=SMOOTHERS[1],
     )
+    if components == 1:  # blocks of one number are slow
+        for level in levels.levels:
+            level.A = _plain(level.A)
+        for level in levels.levels[:-1]:
+            level.P, level.R = _plain(level.P), _plain(level.R)
+    change_smoothers(levels, *SMOOTHERS)
+    return levels
 
 
 def _plain(matrix: csr_array) -> csr_matrix:
