@@ -19,15 +19,14 @@ from numpy.typing import ArrayLike, NDArray
 from geometries.conditions import Dirichlet, Robin
 from geometries.errors import nearest
 from meshops.equations import Case, LinearSystem, Solution
-from meshops.trust.bounds import bounds
+from meshops.trust.bounds import bounds, corrected, rounding
 from meshops.trust.certificate import Certificate, certify
 from meshops.trust.diffusion import system_of
 from meshops.trust.errors import TrustError
 from meshops.trust.fields import unknowns
-from meshops.trust.polish import descend
 
 Floats = NDArray[np.float64]
-NEAR = 1e-2  # the share of its energy to which the dual solution is found
+CYCLES = 8  # spent on the dual solution
 Functional = Callable[[Case, LinearSystem], "Linear"]
 
 
@@ -64,15 +63,15 @@ def quantity(solution: Solution, functional: Functional, *, certificate: Certifi
     certificate = certify(solution.case) if certificate is None else certificate
     system = system_of(solution.case, certificate.matrix)
     values = certificate.imposed(unknowns(solution), system)
-    functional_ = functional(solution.case, system)
-    dual_system = LinearSystem(system.matrix, functional_.weights, system.fixed, np.zeros_like(system.rhs))
-    zero = np.zeros_like(values)
-    dual = descend(certificate, dual_system, zero, NEAR).values if functional_.weights[~system.fixed].any() else zero
-    found = functional_(values)
-    corrected = found + float(dual @ certificate.residual(values, system.rhs))
-    spread = bounds(certificate, dual_system, dual).upper * bounds(certificate, system, values).upper
-    interval = (corrected - spread, corrected + spread)
-    return Quantity(found, corrected, interval, certificate.contraction.failure)
+    goal = functional(solution.case, system)
+    # the dual problem, whose fixed values are 0: its error after these cycles is at most (most - found)^½
+    found, most, dual = corrected(certificate, np.where(certificate.hierarchy.fixed, 0.0, goal.weights), CYCLES)
+    value = goal(values)
+    better = value + float(dual @ certificate.residual(values, system.rhs))
+    left = np.sqrt(max(most - found, 0.0)) + rounding(certificate, dual)
+    spread = float(left * bounds(certificate, system, values).upper)
+    interval = (better - spread, better + spread)
+    return Quantity(value, better, interval, certificate.contraction.failure)
 
 
 def mean_over(region: str | None = None) -> Functional:
@@ -84,8 +83,9 @@ def mean_over(region: str | None = None) -> Functional:
             raise TrustError(f"no region is named {region!r}; {nearest(region, mesh.regions)}")
         cells = np.arange(mesh.num_cells) if region is None else mesh.regions[region]
         share = 1.0 / mesh.measure[cells].sum()
-        chosen = replace(mesh, regions={"chosen": cells})
-        source = replace(_homogeneous(case), mesh=chosen, source={"chosen": share})
+        name = "_" + "_".join(mesh.regions)  # one that no region has
+        chosen = replace(mesh, regions={**mesh.regions, name: cells})
+        source = replace(_homogeneous(case), mesh=chosen, source={name: share})
         return Linear(system_of(source, system.matrix).rhs)
 
     return build

@@ -21,7 +21,7 @@ KINDS = [(2, 1, 12), (2, 2, 6), (3, 1, 4), (3, 2, 2)]
 
 
 class Known:
-    """u = exp(0.8 x) sin(2 y) (1 + z²): -∇·(k ∇u) = f with k = 1 or 3; nothing on the sides is a polynomial but where u = 0."""
+    """u = exp(0.8 x) sin(2 y) (1 + z²), which no side sees as a polynomial but where it is 0."""
 
     field = ("exp(0.8*x)", "*sin(2*y)", "*(1 + z**2)")
     slopes = ("0.8*exp(0.8*x)*sin(2*y)", "exp(0.8*x)*2*cos(2*y)", "exp(0.8*x)*sin(2*y)*2*z")
@@ -134,7 +134,9 @@ def test_corners_are_where_the_picture_shows_them() -> None:
 
 def test_what_is_not_guaranteed_is_said() -> None:
     mesh = Grid(shape=(4, 4)).mesh()
-    curved = Case(mesh, EQUATIONS["heat"], conditions={"*": Dirichlet("sin(5*x)")}, coefficients={"conductivity": "1+x"})
+    curved = Case(
+        mesh, EQUATIONS["heat"], conditions={"*": Dirichlet("sin(5*x)")}, coefficients={"conductivity": "1+x"}
+    )
     found = equilibrate(curved, solve(curved).values)
     assert not found.guaranteed
     assert len(found.because) == 2
