@@ -70,7 +70,7 @@ def bounds(certificate: Certificate, system: LinearSystem, values: Floats, *, cy
 
 
 def corrected(certificate: Certificate, residual: Floats, cycles: int) -> tuple[float, float, Floats]:
-    """Return bounds on ‖e‖² for A e = `residual`, and e found by `cycles` steps: its error² is at most their difference."""
+    """Return bounds on ‖e‖² for A e = `residual`, and e as `cycles` find it, but for their difference in ‖·‖²."""
     hierarchy, least = certificate.hierarchy, 1.0 - certificate.contraction.bound
     better, gain, direction, last = np.zeros_like(residual), 0.0, np.zeros_like(residual), np.inf
     image = direction

@@ -234,8 +234,9 @@ def _drain(problem: _Problem, rest: Floats) -> tuple[Floats, float]:
     resistance = np.full(problem.simplices.mesh.num_facets, np.inf)  # (∫ 1/h)/area², 0 on Dirichlet sides
     for side in problem.sides:
         at = facets[side.cells, side.facet]
-        with np.errstate(divide="ignore"):
-            slowness = (side.weights / side.exchange).sum(1) / side.weights.sum(1) ** 2
+        takes = side.exchange.min(1) > 0
+        slowness = np.full(len(at), np.inf)
+        slowness[takes] = (side.weights[takes] / side.exchange[takes]).sum(1) / side.weights[takes].sum(1) ** 2
         resistance[at] = np.where(np.isnan(side.flux[:, 0]), 0.0, slowness)
     cells = np.repeat(np.arange(count), facets.shape[1])
     order = np.argsort(facets.ravel(), kind="stable")
