@@ -6,10 +6,11 @@ N ?= 2000
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: gallery help setup demo test test-all fuzz corpus lint clean
+.PHONY: bench-mesh gallery help setup demo test test-all fuzz corpus verification lint clean
+
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.installed ## make .venv and install everything, system libraries included where root
 	@sh .ci/setup system
@@ -32,13 +33,19 @@ fuzz: setup ## read thousands of damaged files of each format (N=2000)
 corpus: setup ## read every CAD and mesh file in the installed wheels and in the folders of MESHOPS_CORPUS
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow tests/geometries/test_corpus.py
 
+verification: setup ## compare the reference solver with figures from elsewhere; writes docs/verification.md
+	MESHOPS_VERIFICATION=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or not slow" tests/verification
+bench-mesh: setup ## time what a mesh of a million tetrahedra derives, and its edges against torch_geometric's
+	OMP_NUM_THREADS=1 $(BIN)/python -m meshops.evaluation.benchmarks.mesh
+
 lint: setup ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-gallery: setup ## write docs/gallery.md from the examples
+gallery: setup ## write docs/gallery.md from the examples, and the picture of the families
 	$(BIN)/python docs/gallery.py
+	$(BIN)/python docs/families.py
 
 clean: ## remove caches and build outputs (rm -r .venv undoes the set-up)
 	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info

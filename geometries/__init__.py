@@ -5,10 +5,23 @@ Imports no torch and nothing of `meshops`.
 
 from geometries import formats
 from geometries import tags as select
-from geometries.conditions import Dirichlet, Neumann, Robin
+from geometries.conditions import (
+    Absorbing,
+    Condition,
+    Dirichlet,
+    Neumann,
+    Periodic,
+    Pressure,
+    Radiation,
+    Robin,
+    Roller,
+)
 from geometries.errors import MeshopsError
 from geometries.expressions import Expression
 from geometries.formats import read, write
 from geometries.mesh import Mesh
 
-__all__ = ["Dirichlet", "Expression", "Mesh", "MeshopsError", "Neumann", "Robin", "formats", "read", "select", "write"]
+__all__ = [
+    "Absorbing", "Condition", "Dirichlet", "Expression", "Mesh", "MeshopsError", "Neumann", "Periodic", "Pressure",
+    "Radiation", "Robin", "Roller", "formats", "read", "select", "write",
+]  # fmt: skip

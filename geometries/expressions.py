@@ -1,4 +1,4 @@
-"""Safe arithmetic in x, y, z, t: a whitelist over Python's syntax tree. Nothing is ever evaluated as code."""
+"""Safe arithmetic in x, y, z, t and u: a whitelist over Python's syntax tree. Nothing is ever evaluated as code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 Scope = Mapping[str, Floats]
 Term = Callable[[Scope], Floats]
 
-NAMES = ("x", "y", "z", "t")
+NAMES = ("x", "y", "z", "t", "u")
 CONSTANTS = {"pi": np.pi, "e": np.e}
 FUNCTIONS: dict[str, tuple[int, Callable[..., Floats]]] = {
     "sin": (1, np.sin), "cos": (1, np.cos), "tan": (1, np.tan),
@@ -45,9 +45,10 @@ _DEEPEST = 60
 
 @dataclass(frozen=True)
 class Expression:
-    """Arithmetic in x, y, z, t: + - * / **, comparisons (1 or 0), the usual functions, `pi`, `e`.
+    """Arithmetic in x, y, z, t, u: + - * / **, comparisons (1 or 0), the usual functions, `pi`, `e`.
 
-    Raises `ExpressionError` for anything else, naming it; coordinates that the space lacks are refused when called.
+    `u` is the unknown field itself, for coefficients that depend on it. Raises `ExpressionError` for anything else,
+    naming it; coordinates that the space lacks, and `u` where no field is known, are refused when called.
     """
 
     text: str
@@ -78,10 +79,12 @@ class Expression:
         tree = ast.parse(self.text.strip(), mode="eval")
         return frozenset(n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id in NAMES)
 
-    def __call__(self, points: Floats, time: float = 0.0) -> Floats:
-        """Return the (...) values at `points` (..., d)."""
+    def __call__(self, points: Floats, time: float = 0.0, u: Floats | None = None) -> Floats:
+        """Return the (...) values at `points` (..., d), where the field is `u` (...)."""
         scope = {name: points[..., i] for i, name in enumerate(NAMES[: points.shape[-1]])}
         scope["t"] = np.asarray(time, dtype=np.float64)
+        if u is not None:
+            scope["u"] = u
         missing = sorted(self.names - set(scope))
         if missing:
             raise ExpressionError(f"{short(self.text)} uses {missing[0]!r}, but the points have {sorted(scope)} only.")

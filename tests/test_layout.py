@@ -70,6 +70,12 @@ def unit_of(dotted: str) -> str | None:
     return second if second in MAY_IMPORT else FRONT
 
 
+def derived(tree: ast.AST, base: str) -> bool:
+    """Whether a class in `tree` is derived from `base`."""
+    classes = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    return any(isinstance(b, ast.Name) and b.id == base for c in classes for b in c.bases)
+
+
 def imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Line and dotted name of each import, at any depth, also by `import_module("...")`."""
     for node in ast.walk(tree):
@@ -177,6 +183,8 @@ def test_only_the_command_line_prints(file: Path) -> None:
 @pytest.mark.parametrize("folder", REGISTRIES)
 def test_every_file_of_a_registry_is_registered_once(folder: str) -> None:
     modules = [f.stem for f in (ROOT / folder).glob("*.py") if not f.stem.startswith("_") and f.stem != "base"]
+    if folder == "meshops/equations":  # beside the equations lies what assembles and solves them
+        modules = [m for m in modules if derived(parse(ROOT / folder / f"{m}.py"), "Equation")]
     assert modules, f"{folder} is empty"
     assert unregistered(parse(ROOT / folder / "__init__.py"), folder.replace("/", "."), modules) == []
 

@@ -47,7 +47,7 @@ class Normalization:
             y.add(graph.y, graph.mass)
         if not x.count:
             raise NormalizationError("no graphs to fit a normalization to; expected at least one.")
-        kept = torch.tensor([name in CONDITIONS or name.startswith("normal.") for name in schema.boundary_x])
+        kept = torch.tensor([n.split(":")[0] in CONDITIONS or n.startswith("normal.") for n in schema.boundary_x])
         mean, scale = boundary.result()
         return cls(*x.result(), mean.masked_fill(kept, 0.0), scale.masked_fill(kept, 1.0), *y.result())
 

@@ -1,12 +1,14 @@
-"""Assembly by scikit-fem: from a case to a linear system whose unknowns are the mesh's points.
+"""Assembly by scikit-fem: from a case to a linear system whose unknowns are the fields' values at the mesh's points.
 
-Each block of cells is assembled on its own and scattered to point numbers, so that blocks of several types add up.
+Each block of cells is assembled on its own and scattered to numbers of unknowns, so that blocks of several types add
+up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,168 +16,223 @@ import skfem
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from geometries.cells import CELLS
-from geometries.errors import MeshopsError
-from geometries.mesh import Mesh
-from geometries.values import Value, evaluate
-from meshops.equations.base import Form
-from meshops.equations.case import Case, Part
+from geometries.values import evaluate, names_in
+from meshops.equations.base import Form, Terms
+from meshops.equations.case import Case, Part, label
+from meshops.equations.constraints import Constraints, constraints
+from meshops.equations.elements import Block, UnsupportedCells, blocks
+from meshops.equations.layout import Layout
+from meshops.equations.system import LinearSystem
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Data = dict[str, Any]
+_STEP = 1e-6  # of the field's size, for the slope of a coefficient in u
 
-# cell type: scikit-fem's mesh and element, and our local nodes in its order
-_ELEMENTS: dict[str, tuple[type[Any], type[Any], tuple[int, ...]]] = {
-    "line": (skfem.MeshLine1, skfem.ElementLineP1, (0, 1)),
-    "triangle": (skfem.MeshTri1, skfem.ElementTriP1, (0, 1, 2)),
-    "quad": (skfem.MeshQuad1, skfem.ElementQuad1, (0, 1, 2, 3)),
-    "tetra": (skfem.MeshTet1, skfem.ElementTetP1, (0, 1, 2, 3)),
-    "hexahedron": (skfem.MeshHex1, skfem.ElementHex1, (6, 2, 5, 7, 1, 3, 4, 0)),
-    "triangle6": (skfem.MeshTri2, skfem.ElementTriP2, (0, 1, 2, 3, 4, 5)),
-    "quad9": (skfem.MeshQuad2, skfem.ElementQuad2, (0, 1, 2, 3, 4, 5, 6, 7, 8)),
-    "tetra10": (skfem.MeshTet2, skfem.ElementTetP2, (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)),
-}
+__all__ = ["Assembler", "LinearSystem", "UnsupportedCells", "assemble", "blocks"]
 
 
-class UnsupportedCells(MeshopsError):
-    """The reference solver has no element for a cell type."""
+def assemble(case: Case, state: Mapping[str, Floats] | None = None, time: float | None = None) -> LinearSystem:
+    """Return the system of `case` at `time` (its first, by default): matrix u = rhs over all unknowns.
 
-
-@dataclass(frozen=True, eq=False)
-class LinearSystem:
-    """matrix u = rhs over all points (N), with u = fixed_value where `fixed`.
-
-    `matrix` and `rhs` are those of the natural problem; essential conditions are not yet eliminated.
+    Of a nonlinear case it is the linearisation at `state` {field: (N, c)}, by default zero: its solution is Newton's
+    next iterate, and matrix state - rhs the residual at `state`.
     """
-
-    matrix: csr_array
-    rhs: Floats
-    fixed: NDArray[np.bool_]
-    fixed_value: Floats
+    assembler = Assembler(case)
+    vector = None if state is None else assembler.layout.join(state)
+    return assembler.system(vector, case.start if time is None else time)
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
-    """One block of cells as scikit-fem sees it: its mesh, element, and the point of each degree of freedom."""
+class Term:
+    """A condition on the sides of one block: those of `part.sides` that are `inside` it."""
 
-    mesh: Any
-    element: Any
-    kind: str
-    first: int
-    count: int
-    points: Ints
-
-    def basis(self) -> Any:  # noqa: ANN401  (scikit-fem is untyped)
-        """Return the basis over cells, with quadrature exact for variable coefficients in practice."""
-        return skfem.Basis(self.mesh, self.element, intorder=2 * CELLS[self.kind].order + 1)
-
-    def facet_basis(self, sides: Ints) -> Any:  # noqa: ANN401
-        """Return the basis over `sides`, all of this block."""
-        local = _skfem_facets(self.kind, self.mesh)[sides[:, 1]]
-        facets = self.mesh.t2f[local, sides[:, 0] - self.first]
-        return skfem.FacetBasis(self.mesh, self.element, facets=facets, intorder=2 * CELLS[self.kind].order + 1)
-
-    def owns(self, sides: Ints) -> NDArray[np.bool_]:
-        """Return which sides belong to this block."""
-        return (sides[:, 0] >= self.first) & (sides[:, 0] < self.first + self.count)
+    block: Block
+    basis: Any
+    numbers: Ints
+    part: Part
+    inside: NDArray[np.bool_]
 
 
-def blocks(mesh: Mesh) -> Iterator[Block]:
-    """Yield the blocks of `mesh`; raises `UnsupportedCells` for types that the solver lacks and for manifolds."""
-    if mesh.dim != mesh.space_dim:
-        raise UnsupportedCells(
-            f"cells of dimension {mesh.dim} in {mesh.space_dim}-D space; the reference solver needs as many of both."
-        )
-    for kind, cells, first in mesh.blocks():
-        if kind.name not in _ELEMENTS:
-            raise UnsupportedCells(f"the reference solver has no {kind.name} element; it has {sorted(_ELEMENTS)}.")
-        mesh_type, element, order = _ELEMENTS[kind.name]
-        sk = mesh_type(*_compact(mesh.points, cells[:, list(order)]), sort_t=False)
-        dofs = skfem.Dofs(sk, element()).element_dofs
-        points = np.empty(int(dofs.max()) + 1, np.int64)
-        points[dofs] = cells[:, list(order)].T
-        yield Block(sk, element(), kind.name, first, len(cells), points)
+@dataclass(frozen=True, eq=False)
+class Assembler:
+    """Assembles one case again and again: for Newton's steps and for times."""
 
+    case: Case
 
-def _compact(points: Floats, cells: Ints) -> tuple[Floats, Ints]:
-    used, cells = np.unique(cells, return_inverse=True)
-    return np.ascontiguousarray(points[used].T), np.ascontiguousarray(cells.reshape(-1, cells.shape[-1]).T)
+    @cached_property
+    def layout(self) -> Layout:
+        """Where the unknowns stand."""
+        return Layout(self.case.mesh, self.case.equation.fields)
 
+    @cached_property
+    def blocks(self) -> list[tuple[Block, Any, Ints]]:
+        """The blocks of cells, each with its basis and the numbers of its degrees of freedom."""
+        made = blocks(self.case.mesh, self.case.equation.fields)
+        return [(block, block.basis(), block.numbers(self.layout)) for block in made]
 
-def _skfem_facets(kind: str, mesh: Any) -> Ints:  # noqa: ANN401
-    """(F,) scikit-fem's number for each of our local facets."""
-    order = _ELEMENTS[kind][2]
-    theirs = [frozenset(order[i] for i in facet) for facet in mesh.refdom.facets]
-    ours = [frozenset(nodes[: CELLS[f].corners]) for f, nodes in CELLS[kind].facets]
-    return np.array([theirs.index(nodes) for nodes in ours])
-
-
-def assemble(case: Case) -> LinearSystem:
-    """Assemble the weak form of the case's equation with its coefficients, source and conditions."""
-    n, equation = case.mesh.num_points, case.equation
-    matrix, rhs = csr_array((n, n)), np.zeros(n)
-    for block in blocks(case.mesh):
-        basis = block.basis()
-        data = _cell_data(case, block, basis)
-        matrix = matrix + _matrix(block, basis, equation.bilinear, data, n)
-        rhs += _vector(block, basis, equation.linear, data, n)
-        for part in case.parts:
-            inside = block.owns(part.sides)
-            terms = equation.terms.get(type(part.condition))
-            if terms is None or not inside.any():
+    @cached_property
+    def sides(self) -> list[Term]:
+        """The conditions with weak terms, block by block."""
+        out = []
+        for part in self.case.parts:
+            if self.case.equation.terms[type(part.condition)] == Terms():
                 continue
-            basis = block.facet_basis(part.sides[inside])
-            data = _side_data(case.mesh, part, block, basis)
-            matrix = matrix + _matrix(block, basis, terms.bilinear, data, n)
-            rhs += _vector(block, basis, terms.linear, data, n)
-    fixed = ~np.isnan(case.fixed)
-    return LinearSystem(csr_array(matrix), rhs, fixed, np.where(fixed, case.fixed, 0.0))
+            for block, _, numbers in self.blocks:
+                inside = block.owns(part.sides)
+                if inside.any():
+                    out.append(Term(block, block.facet_basis(part.sides[inside]), numbers, part, inside))
+        return out
+
+    def system(self, state: Floats | None, time: float) -> LinearSystem:
+        """Return the system at `time`, of a nonlinear case linearised at `state`."""
+        equation, n = self.case.equation, self.layout.size
+        if not self.case.linear and state is None:
+            state = np.zeros(n)
+        matrix, rhs = csr_array((n, n)), np.zeros(n)
+        for basis, numbers, data, terms in self._integrals(state, time):
+            added = _matrix(basis, numbers, terms.bilinear, data, n)
+            rhs += _vector(basis, numbers, terms.linear, data, n)
+            if state is not None and terms.residual is not None:
+                rhs += added @ state - _vector(basis, numbers, terms.residual, data, n)
+            elif state is not None and terms.derivative is not None:
+                slope = _matrix(basis, numbers, terms.derivative, data, n)
+                rhs += slope @ state
+                added = added + slope
+            matrix = matrix + added
+        held = self.held(time)
+        near = equation.near_null(self.case.mesh)
+        return LinearSystem(csr_array(matrix), rhs, held.fixed, held.value, held.ties, near)
+
+    def rhs(self, time: float) -> Floats:
+        """Return the right-hand side of a linear case at `time`."""
+        n = self.layout.size
+        found = self._integrals(None, time)
+        return sum(
+            (_vector(basis, numbers, terms.linear, data, n) for basis, numbers, data, terms in found), np.zeros(n)
+        )
+
+    def held(self, time: float) -> Constraints:
+        """Return what the essential conditions say at `time`."""
+        return constraints(self.case, self.layout, time)
+
+    def matrix(self, form: str, state: Floats | None, time: float) -> csr_array:
+        """Return the matrix of the equation's form `mass` or `damping` at `state`, with that of the conditions."""
+        n = self.layout.size
+        total = csr_array((n, n))
+        for basis, numbers, data, terms in self._integrals(state, time):
+            total = total + _matrix(basis, numbers, getattr(terms, form, None), data, n)
+        return csr_array(total)
+
+    def _integrals(self, state: Floats | None, time: float) -> Iterator[tuple[Any, Ints, Data, Any]]:
+        """Yield basis, numbers, data and forms of each block of cells and of each condition on each block.
+
+        The forms are attributes of an equation or of `Terms`.
+        """
+        equation = self.case.equation
+        for block, basis, numbers in self.blocks:
+            data = _state_data(self.case, basis, None if state is None else state[numbers])
+            data |= _cell_data(self.case, _Quadrature(block, basis, block.cells), _primary(self.case, data), time)
+            yield basis, numbers, data, equation
+        for term in self.sides:
+            data = _state_data(self.case, term.basis, None if state is None else state[term.numbers])
+            data |= _side_data(self.case, term, data, time)
+            yield term.basis, term.numbers, data, equation.terms[type(term.part.condition)]
 
 
-def _cell_data(case: Case, block: Block, basis: Any) -> dict[str, Floats]:  # noqa: ANN401
-    where = np.moveaxis(np.asarray(basis.global_coordinates()), 0, -1)
-    cells = np.arange(block.first, block.first + block.count)
+# -- data at quadrature points, as forms find them in w ----------------------------------------------------------------
+def _state_data(case: Case, basis: Any, local: Floats | None) -> Data:  # noqa: ANN401
+    if local is None:
+        return {}
+    fields = basis.interpolate(local)
+    named = fields if isinstance(fields, tuple) else (fields,)
+    return {field.name: given for field, given in zip(case.equation.fields, named, strict=True)}
+
+
+def _primary(case: Case, data: Data) -> Floats | None:
+    """Values of the first field for coefficients that vary with u; None where it is a vector or unknown."""
+    found = data.get(case.equation.field)
+    return None if found is None or case.equation.fields[0].components else np.asarray(found)
+
+
+@dataclass(frozen=True, eq=False)
+class _Quadrature:
+    """The quadrature points of a basis over `cells`, or over sides of these cells."""
+
+    block: Block
+    basis: Any
+    cells: Ints
+
+    @cached_property
+    def points(self) -> Floats:
+        """(C, q, d) positions."""
+        return np.moveaxis(np.asarray(self.basis.global_coordinates()), 0, -1)
+
+    def of_nodal(self, given: Floats) -> Floats:
+        """Return (C, q, *shape) values of an array over points (N, *shape), by the element."""
+        basis, columns = self.block.scalar_on(self.basis), given.reshape(len(given), -1).T
+        found = [np.asarray(basis.interpolate(np.ascontiguousarray(c[self.block.points]))) for c in columns]
+        return np.stack(found, axis=-1).reshape(*self.points.shape[:-1], *given.shape[1:])
+
+    def of_coefficient(self, case: Case, name: str, u: Floats | None, time: float) -> Floats:
+        """Return values of a coefficient or of the source, components first: (*shape, C, q)."""
+        given, shape = case.given(name), case.shape_of(name)
+        if isinstance(given, np.ndarray) and given.shape == (case.mesh.num_points, *shape):
+            return self.first(self.of_nodal(given))
+        return self.first(case.coefficient(name, self.points, self.cells, time=time, u=u))
+
+    def first(self, values: Floats) -> Floats:
+        """Put the components of (C, q, *shape) values first, as scikit-fem has them."""
+        extra = values.ndim - 2
+        return np.moveaxis(values, range(-extra, 0), range(extra)) if extra else values
+
+
+def _cell_data(case: Case, at: _Quadrature, u: Floats | None, time: float) -> Data:
     data = {}
     for name, given in {"source": case.source, **case.coefficients}.items():
-        if isinstance(given, np.ndarray):
-            data[name] = _sample(given, block, basis, where, name)
-        else:
-            data[name] = case.coefficient(name, where, cells)
+        data[name] = at.of_coefficient(case, name, u, time)
+        if u is not None and not isinstance(given, Mapping) and "u" in names_in(given):
+            step = _STEP * max(float(np.abs(u).max()), 1e-3)
+            ends = [at.of_coefficient(case, name, u + s, time) for s in (step, -step)]
+            data[f"{name}_slope"] = (ends[0] - ends[1]) / (2 * step)
+        elif u is not None:
+            data[f"{name}_slope"] = np.zeros(at.points.shape[:-1])
     return data
 
 
-def _side_data(mesh: Mesh, part: Part, block: Block, basis: Any) -> dict[str, Floats]:  # noqa: ANN401
-    where = np.moveaxis(np.asarray(basis.global_coordinates()), 0, -1)
-    nodes, inside = mesh.nodes(part.sides), block.owns(part.sides)
+def _side_data(case: Case, term: Term, state: Data, time: float) -> Data:
+    """The values of a condition, and the coefficients of the cells behind its sides."""
+    part, mesh = term.part, case.mesh
+    at = _Quadrature(term.block, term.basis, part.sides[term.inside, 0])
+    nodes = mesh.nodes(part.sides)
     data = {}
     for name, given in part.values.items():
-        label = f"{part.condition.key} {name} on {part.name!r}"
-        if isinstance(given, np.ndarray) and given.shape == (len(part.sides),) and len(nodes) != len(part.sides):
-            data[name] = np.broadcast_to(given[inside][:, None], where.shape[:-1])
-        elif isinstance(given, np.ndarray):
-            spread = np.zeros(mesh.num_points)
-            spread[nodes] = given
-            data[name] = _sample(spread, block, basis, where, label)
+        shape = case.condition_shape(part.condition, name)
+        per_side = isinstance(given, np.ndarray) and given.shape == (len(part.sides), *shape)
+        if per_side and len(nodes) != len(part.sides):
+            spread = np.repeat(np.asarray(given)[term.inside][:, None], at.points.shape[1], axis=1)
+        elif isinstance(given, np.ndarray) and given.shape == (len(nodes), *shape):
+            over_points = np.zeros((mesh.num_points, *shape))
+            over_points[nodes] = given
+            spread = at.of_nodal(over_points)
         else:
-            data[name] = evaluate(given, where, label)
+            spread = evaluate(given, at.points, label(part, name), shape=shape, time=time)
+        data[name] = at.first(spread)
+    u = _primary(case, state)
+    for name in case.coefficients:
+        data.setdefault(name, at.of_coefficient(case, name, u, time))
     return data
 
 
-def _sample(given: Value, block: Block, basis: Any, where: Floats, what: str) -> Floats:  # noqa: ANN401
-    """Return values at quadrature points (C, q); an array over points is interpolated by the element."""
-    if isinstance(given, np.ndarray):
-        return np.asarray(basis.interpolate(given[block.points]))
-    return evaluate(given, where, what)
-
-
-def _matrix(block: Block, basis: Any, form: Form | None, data: dict[str, Floats], n: int) -> csr_array:  # noqa: ANN401
+# -- forms -------------------------------------------------------------------------------------------------------------
+def _matrix(basis: Any, numbers: Ints, form: Form | None, data: Data, n: int) -> csr_array:  # noqa: ANN401
     if form is None:
         return csr_array((n, n))
     local = skfem.BilinearForm(form).assemble(basis, **data).tocoo()
-    return csr_array((local.data, (block.points[local.row], block.points[local.col])), shape=(n, n))
+    return csr_array((local.data, (numbers[local.row], numbers[local.col])), shape=(n, n))
 
 
-def _vector(block: Block, basis: Any, form: Form | None, data: dict[str, Floats], n: int) -> Floats:  # noqa: ANN401
+def _vector(basis: Any, numbers: Ints, form: Form | None, data: Data, n: int) -> Floats:  # noqa: ANN401
     if form is None:
         return np.zeros(n)
-    return np.bincount(block.points, skfem.LinearForm(form).assemble(basis, **data), minlength=n)
+    return np.bincount(numbers, skfem.LinearForm(form).assemble(basis, **data), minlength=n)

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geometries.conditions import Condition, Dirichlet, Robin
-from geometries.errors import ExpressionError, SpecError, nearest
+from geometries.conditions import Condition, Dirichlet, Radiation, Robin
+from geometries.errors import SpecError, nearest
 from geometries.mesh import Mesh
-from geometries.values import Value, as_value, evaluate
-from meshops.equations.base import Coefficient, Equation
+from geometries.values import Value, as_value, evaluate, names_in
+from meshops.equations.base import Equation
 from meshops.equations.solution import Solution
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Given: TypeAlias = Value | Mapping[str, Value]
+Conditions: TypeAlias = Condition | tuple[Condition, ...]
 REST = "*"  # the name of all outer sides that no other condition claims
 
 
@@ -35,17 +37,19 @@ class Part:
     @property
     def values(self) -> dict[str, Value]:
         """The condition's values by name."""
-        return {f.name: getattr(self.condition, f.name) for f in fields(self.condition)}
+        return self.condition.values
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """Mesh + equation + conditions + coefficients + source. Frozen and checked at birth.
+    """Mesh + equation + conditions + coefficients + source, and of a transient problem times and a start.
 
-    - `conditions` {boundary name: condition}; the name `*` stands for every outer side not named otherwise. Sides
-      without a condition have the natural one (no flux).
-    - `coefficients` {name: number, expression, array over points, or {region: number}}.
-    - `source` a number, an expression, an array over points, or {region: number}, zero in all other cells.
+    - `conditions` {boundary name: condition, or several}; the name `*` stands for every outer side not named otherwise.
+      Sides without a condition have the natural one (no flux).
+    - `coefficients` {name: number, expression, array over points, or {region: value}}; of a vector one a component.
+    - `source` the same; zero in regions that are not named.
+    - `times` (T,) increasing, the first the start; empty for a steady problem. `initial` {field: value} at the start,
+      zero where it is not given; of a second-order equation `field.rate` too. A steady nonlinear solve starts there.
 
     Raises `SpecError` for unknown names, sides claimed twice, values that are not finite or have the wrong sign, and a
     problem without a unique solution.
@@ -53,19 +57,23 @@ class Case:
 
     mesh: Mesh
     equation: Equation
-    conditions: Mapping[str, Condition] = field(default_factory=dict, kw_only=True)
-    coefficients: Mapping[str, Value | Mapping[str, float]] = field(default_factory=dict, kw_only=True)
-    source: Value | Mapping[str, float] = field(default=0.0, kw_only=True)
+    conditions: Mapping[str, Conditions] = field(default_factory=dict, kw_only=True)
+    coefficients: Mapping[str, Given] = field(default_factory=dict, kw_only=True)
+    source: Given = field(default=0.0, kw_only=True)
+    initial: Mapping[str, Value] = field(default_factory=dict, kw_only=True)
+    times: Sequence[float] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         """Freeze and check."""
+        from meshops.equations.case_checks import check
+
         put = object.__setattr__
-        put(self, "conditions", MappingProxyType(dict(self.conditions)))
+        put(self, "conditions", MappingProxyType({n: _conditions(c) for n, c in self.conditions.items()}))
         put(self, "coefficients", MappingProxyType(_coefficients(self)))
         put(self, "source", _source(self))
-        _check_conditions(self)
-        _check_values(self)
-        _check_unique(self)
+        put(self, "initial", MappingProxyType({n: as_value(v, ("initial", n)) for n, v in self.initial.items()}))
+        put(self, "times", _times(self.times))
+        check(self)
 
     @classmethod
     def read(cls, path: str | Path) -> Case:
@@ -80,87 +88,207 @@ class Case:
 
         write_case(self, Path(path))
 
+    # -- what kind of problem it is --------------------------------------------------------------------------------
+    @property
+    def transient(self) -> bool:
+        """Whether it has times."""
+        return bool(self.times)
+
+    @property
+    def start(self) -> float:
+        """The first time, 0 of a steady problem."""
+        return self.times[0] if self.times else 0.0
+
+    @cached_property
+    def linear(self) -> bool:
+        """Whether the equation, its conditions and its coefficients are linear in the field."""
+        terms = (self.equation.terms[type(part.condition)] for part in self.parts)
+        return not (self.equation.nonlinear(self) or any(term.nonlinear for term in terms))
+
+    @cached_property
+    def varying(self) -> frozenset[str]:
+        """The names of the coefficients and of the source that depend on the field."""
+        plain = {name: self.given(name) for name in (*self.coefficients, "source")}
+        return frozenset(n for n, v in plain.items() if not isinstance(v, Mapping) and "u" in names_in(v))
+
+    # -- conditions ------------------------------------------------------------------------------------------------
     @cached_property
     def parts(self) -> tuple[Part, ...]:
-        """The conditions with their sides, `*` resolved."""
-        named = [Part(n, c, self.mesh.sides(n)) for n, c in self.conditions.items() if n != REST]
-        if REST not in self.conditions:
-            return tuple(named)
-        taken = np.concatenate([self.mesh.facet_ids(p.sides) for p in named]) if named else np.empty(0, np.int64)
-        rest = self.mesh.outer[~np.isin(self.mesh.facet_ids(self.mesh.outer), taken)]
-        return (*named, Part(REST, self.conditions[REST], rest))
+        """The conditions with their sides, `*` resolved; of several on one boundary one part each."""
+        sides = {name: self.mesh.sides(name) for name in self.conditions if name != REST}
+        if REST in self.conditions:
+            taken = [self.mesh.facet_ids(own) for own in sides.values()]
+            ids = np.concatenate(taken) if taken else np.empty(0, np.int64)
+            sides[REST] = self.mesh.outer[~np.isin(self.mesh.facet_ids(self.mesh.outer), ids)]
+        return tuple(Part(n, c, own) for n, own in sides.items() for c in every(self.conditions[n]))
 
     @cached_property
     def fixed(self) -> Floats:
-        """(N,) Dirichlet values, NaN at free points; the mean where two boundaries meet."""
-        total, count = np.zeros((2, self.mesh.num_points))
+        """(N, C) Dirichlet values at the start, see `fixed_at`."""
+        return self.fixed_at(self.start)
+
+    def fixed_at(self, time: float) -> Floats:
+        """Return (N, C) Dirichlet values of all fields' components, NaN where free; the mean where boundaries meet."""
+        n, d = self.mesh.num_points, self.mesh.space_dim
+        count = [len(f.parts(d)) for f in self.equation.fields]
+        total, times = np.zeros((2, n, count[0]))
         for part in self.parts:
             if isinstance(part.condition, Dirichlet):
-                nodes = self.mesh.nodes(part.sides)
-                total[nodes] += on_nodes(self.mesh, part, "value")[nodes]
-                count[nodes] += 1
-        return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+                values = on_nodes(self, part, "value", time).reshape(n, -1)
+                given = ~np.isnan(values)
+                total[given] += values[given]
+                times += given
+        out = np.full((n, sum(count)), np.nan)
+        out[:, : count[0]] = np.where(times > 0, total / np.maximum(times, 1), np.nan)
+        return out
 
-    def coefficient(self, name: str, points: Floats, cells: Ints) -> Floats:
-        """Return values of a coefficient or of `source` at `points` (C, q, d) in `cells` (C,); not of arrays."""
-        given = self.source if name == "source" else self.coefficients[name]
-        if isinstance(given, Mapping):
-            return np.broadcast_to(_per_cell(self.mesh, given, name)[cells][:, None], points.shape[:-1])
-        return evaluate(given, points, name if name == "source" else f"coefficient {name!r}")
+    def condition_shape(self, condition: Condition, name: str) -> tuple[int, ...]:
+        """Return the shape of one value of a condition: the field's, or () of a scalar."""
+        return self.equation.fields[0].shape(self.mesh.space_dim) if name in condition.of_field else ()
+
+    # -- coefficients and source -----------------------------------------------------------------------------------
+    def given(self, name: str) -> Given:
+        """Return a coefficient or `source` as it was given."""
+        return self.source if name == "source" else self.coefficients[name]
+
+    def shape_of(self, name: str) -> tuple[int, ...]:
+        """Return the shape of one value of a coefficient or of `source`; () of a tensor that is given by scalars."""
+        d = self.mesh.space_dim
+        if name == "source":
+            return self.equation.source_shape(d)
+        info = next(c for c in self.equation.coefficients if c.name == name)
+        return () if info.rank == 2 and _isotropic(self.given(name), d) else info.shape(d)
+
+    def coefficient(
+        self, name: str, points: Floats, cells: Ints, *, time: float = 0.0, u: Floats | None = None
+    ) -> Floats:
+        """Return (C, q, *shape) values of a coefficient or of `source` at `points` (C, q, d) in `cells` (C,).
+
+        `u` (C, q) is the field there. Not for arrays over points.
+        """
+        given, shape = self.given(name), self.shape_of(name)
+        if not isinstance(given, Mapping):
+            what = name if name == "source" else f"coefficient {name!r}"
+            return evaluate(given, points, what, shape=shape, time=time, u=u)
+        values = per_cell(self.mesh, given, name, shape)[cells]
+        return np.broadcast_to(values[:, None], (*points.shape[:-1], *shape))
 
     def nodal(self, name: str) -> Floats:
-        """Return (N,) values of a coefficient or of `source` at the points; regions are averaged by volume."""
-        given = self.source if name == "source" else self.coefficients[name]
+        """Return (N, *shape) values of a coefficient or of `source` at the points, at the start.
+
+        Regions are averaged by volume; what depends on the field is taken at its `level`.
+        """
+        given, shape = self.given(name), self.shape_of(name)
         if isinstance(given, Mapping):
-            return self.mesh.to_points(_per_cell(self.mesh, given, name))
-        return evaluate(given, self.mesh.points, name)
+            flat = per_cell(self.mesh, given, name, shape).reshape(self.mesh.num_cells, -1)
+            columns = [self.mesh.to_points(column) for column in flat.T]
+            return np.stack(columns, axis=1).reshape(-1, *shape)
+        u = np.full(self.mesh.num_points, self.level) if name in self.varying else None
+        return evaluate(given, self.mesh.points, name, shape=shape, time=self.start, u=u)
 
-    def solution(self, values: Floats, **made_by: object) -> Solution:
-        """Return the `Solution` whose field has `values` (N,) or (N, 1) on this case's mesh."""
-        return Solution(self, {self.equation.field: np.asarray(values).reshape(self.mesh.num_points, -1)}, made_by)
+    @cached_property
+    def level(self) -> float:
+        """The mean of the scalar field's values that are given: on boundaries, of surroundings, at the start."""
+        found = [v[~np.isnan(v)] for v in (self.fixed[:, 0],)]
+        for part in self.parts:
+            if isinstance(part.condition, Robin | Radiation):
+                values = on_nodes(self, part, "ambient")
+                found.append(values[~np.isnan(values)])
+        if self.equation.field in self.initial:
+            found.append(self.start_values()[self.equation.field][:, 0])
+        known = np.concatenate(found)
+        return float(known.mean()) if len(known) else 0.0
+
+    def start_values(self, suffix: str = "") -> dict[str, Floats]:
+        """Return {field: (N, c)} at the start; with the suffix `.rate` the rates."""
+        out, d = {}, self.mesh.space_dim
+        for known in self.equation.fields:
+            given = self.initial.get(known.name + suffix, 0.0)
+            values = evaluate(given, self.mesh.points, f"initial {known.name}", shape=known.shape(d), time=self.start)
+            out[known.name] = np.array(values).reshape(self.mesh.num_points, -1)
+        return out
+
+    def solution(self, values: Floats | Mapping[str, Floats], **made_by: object) -> Solution:
+        """Return the `Solution` with these fields, or whose only field has `values` (N,) or (N, c)."""
+        if not isinstance(values, Mapping):
+            values = {self.equation.field: np.asarray(values).reshape(self.mesh.num_points, -1)}
+        return Solution(self, values, made_by)
 
 
-def on_nodes(mesh: Mesh, part: Part, name: str) -> Floats:
-    """Return (N,) one value of a condition at the points of its sides, NaN elsewhere.
+def _isotropic(given: Given, dim: int) -> bool:
+    if isinstance(given, Mapping):
+        return all(_isotropic(value, dim) for value in given.values())
+    if isinstance(given, np.ndarray):
+        return given.ndim == 1 and len(given) != dim
+    return not isinstance(given, tuple)
+
+
+def every(given: Conditions) -> tuple[Condition, ...]:
+    """Return the conditions of one boundary as a tuple."""
+    return given if isinstance(given, tuple) else (given,)
+
+
+def on_nodes(case: Case, part: Part, name: str, time: float | None = None) -> Floats:
+    """Return (N, *shape) one value of a condition at the points of its sides, NaN elsewhere.
 
     An array is over the sorted points of the boundary (`mesh.nodes(sides)`), or over its sides where it has their
     number and not that of the points; the latter is averaged.
     """
-    out = np.full(mesh.num_points, np.nan)
+    mesh, given, shape = case.mesh, part.values[name], case.condition_shape(part.condition, name)
+    out = np.full((mesh.num_points, *shape), np.nan)
     nodes = mesh.nodes(part.sides)
-    given = part.values[name]
-    if isinstance(given, np.ndarray) and given.shape == (len(part.sides),) and len(nodes) != len(part.sides):
-        total, count = np.zeros((2, mesh.num_points))
+    if isinstance(given, np.ndarray) and given.shape == (len(part.sides), *shape) and len(nodes) != len(part.sides):
+        total, count = np.zeros((mesh.num_points, *shape)), np.zeros(mesh.num_points)
         for _, at, points in mesh.facets(part.sides):
             np.add.at(total, points, given[at][:, None])
             np.add.at(count, points, 1.0)
-        out[nodes] = total[nodes] / count[nodes]
+        out[nodes] = total[nodes] / count[nodes].reshape(-1, *(1 for _ in shape))
     else:
-        out[nodes] = evaluate(given, mesh.points[nodes], _label(part, name))
+        moment = case.start if time is None else time
+        out[nodes] = evaluate(given, mesh.points[nodes], label(part, name), shape=shape, time=moment)
     return out
 
 
-def on_sides(mesh: Mesh, part: Part, name: str) -> Floats:
-    """Return (n,) one value of a condition on each of its sides, the mean over the side's points."""
-    values = on_nodes(mesh, part, name)
-    out = np.zeros(len(part.sides))
-    for _, at, points in mesh.facets(part.sides):
+def on_sides(case: Case, part: Part, name: str) -> Floats:
+    """Return (n, *shape) one value of a condition on each of its sides, the mean over the side's points."""
+    values = on_nodes(case, part, name)
+    out = np.zeros((len(part.sides), *values.shape[1:]))
+    for _, at, points in case.mesh.facets(part.sides):
         out[at] = values[points].mean(1)
     return out
 
 
-def _label(part: Part, name: str) -> str:
+def label(part: Part, name: str) -> str:
+    """Return what errors call a value of a condition."""
     return f"{part.condition.key} {name} on {part.name!r}"
 
 
-def _coefficients(case: Case) -> dict[str, Value | Mapping[str, float]]:
+def per_cell(mesh: Mesh, given: Mapping[str, Value], name: str, shape: tuple[int, ...] = ()) -> Floats:
+    """Return (C, *shape) values of regions; in other cells NaN, of the source 0."""
+    out = np.full((mesh.num_cells, *shape), np.nan)
+    for region, value in given.items():
+        cells = mesh.regions[region]
+        number = evaluate(value, np.zeros((1, mesh.space_dim)), f"{name} of {region!r}", shape=shape)[0]
+        if (~np.isnan(out[cells]) & (out[cells] != number)).any():
+            key = (name, region) if name == "source" else ("coefficients", name, region)
+            raise SpecError(f"{name}: region {region!r} overlaps another with another value.", key)
+        out[cells] = number
+    return np.nan_to_num(out) if name == "source" else out
+
+
+# -- freezing ----------------------------------------------------------------------------------------------------------
+def _conditions(given: Condition | Sequence[Condition]) -> Conditions:
+    return tuple(given) if isinstance(given, list | tuple) else given  # what is neither is refused by the checks
+
+
+def _coefficients(case: Case) -> dict[str, Given]:
     known = {c.name: c for c in case.equation.coefficients}
     for name in case.coefficients:
         if name not in known:
             raise SpecError(
                 f"{case.equation.name} has no coefficient {name!r}; {nearest(name, known)}", ("coefficients", name)
             )
-    out: dict[str, Value | Mapping[str, float]] = {}
+    out: dict[str, Given] = {}
     for name, info in known.items():
         given = case.coefficients.get(name, info.default)
         if given is None:
@@ -170,123 +298,40 @@ def _coefficients(case: Case) -> dict[str, Value | Mapping[str, float]]:
     return out
 
 
-def _regions(mesh: Mesh, given: Mapping[str, object], key: tuple[str | int, ...]) -> Mapping[str, float]:
-    out = _numbers(mesh, given, key)
-    values = _per_cell(mesh, out, str(key[-1]))
-    missing = int(np.isnan(values).sum())
+def _regions(mesh: Mesh, given: Mapping[str, object], key: tuple[str | int, ...]) -> Mapping[str, Value]:
+    out = _by_region(mesh, given, key)
+    cells = np.zeros(mesh.num_cells, bool)
+    for region in out:
+        cells[mesh.regions[region]] = True
+    missing = int((~cells).sum())
     if missing:
         raise SpecError(f"{missing} of {mesh.num_cells} cells are in none of the regions {sorted(out)}.", key)
     return MappingProxyType(out)
 
 
-def _source(case: Case) -> Value | Mapping[str, float]:
+def _source(case: Case) -> Given:
     if not isinstance(case.source, Mapping):
         return as_value(case.source, ("source",))
-    return MappingProxyType(_numbers(case.mesh, case.source, ("source",)))
+    return MappingProxyType(_by_region(case.mesh, case.source, ("source",)))
 
 
-def _numbers(mesh: Mesh, given: Mapping[str, object], key: tuple[str | int, ...]) -> dict[str, float]:
+def _by_region(mesh: Mesh, given: Mapping[str, object], key: tuple[str | int, ...]) -> dict[str, Value]:
     out = {}
     for region, number in given.items():
         if region not in mesh.regions:
             raise SpecError(f"no region is named {region!r}; {nearest(region, mesh.regions)}", (*key, region))
         value = as_value(number, (*key, region))
-        if not isinstance(value, float):
-            raise SpecError(f"found {number!r} for region {region!r}; expected a number.", (*key, region))
+        if names_in(value):
+            raise SpecError(f"found {number!r} for region {region!r}; expected numbers.", (*key, region))
         out[region] = value
     return out
 
 
-def _per_cell(mesh: Mesh, given: Mapping[str, float], name: str) -> Floats:
-    """(C,) values of regions; in other cells NaN, of the source 0."""
-    out = np.full(mesh.num_cells, np.nan)
-    for region, number in given.items():
-        cells = mesh.regions[region]
-        if (~np.isnan(out[cells]) & (out[cells] != number)).any():
-            key = (name, region) if name == "source" else ("coefficients", name, region)
-            raise SpecError(f"{name}: region {region!r} overlaps another with another value.", key)
-        out[cells] = number
-    return np.nan_to_num(out) if name == "source" else out
-
-
-def _check_sign(info: Coefficient, values: Floats) -> None:
-    if info.positive and values.size and values.min() <= 0:
-        raise SpecError(f"{info.name} is {values.min():.6g} somewhere; expected above 0.")
-
-
-def _check_conditions(case: Case) -> None:
-    taken = (Dirichlet, *case.equation.terms)
-    owner: dict[str, Ints] = {}
-    for name, condition in case.conditions.items():
-        key = ("conditions", name)
-        if not isinstance(condition, taken):
-            raise SpecError(
-                f"{case.equation.name} does not take {condition!r}; it takes {[c.key for c in taken]}.", key
-            )
-        if name == REST:
-            continue
-        if name not in case.mesh.boundaries:
-            raise SpecError(f"no boundary is named {name!r}; {nearest(name, case.mesh.boundaries)}", key)
-        ids = case.mesh.facet_ids(case.mesh.boundaries[name])
-        for other, others in owner.items():
-            shared = int(np.isin(ids, others).sum())
-            if shared:
-                raise SpecError(
-                    f"{shared} facets of {name!r} are also claimed by {other!r}; name each facet once, "
-                    "by {all: [..., {not: {name: OTHER}}]} for instance.",
-                    key,
-                )
-        owner[name] = ids
-
-
-def _check_values(case: Case) -> None:
-    mesh = case.mesh
-    for info in case.equation.coefficients:
-        with _at("coefficients", info.name):
-            _check_sign(info, case.nodal(info.name))
-            if not isinstance(case.coefficients[info.name], np.ndarray):
-                _check_sign(info, case.coefficient(info.name, mesh.cell_centers[:, None], np.arange(mesh.num_cells)))
-    with _at("source"):
-        case.nodal("source")
-    for part in case.parts:
-        for name in part.values:
-            with _at("conditions", part.name, part.condition.key, name):
-                values = on_nodes(mesh, part, name)
-                if name == "coefficient" and np.nanmin(values, initial=0.0) < 0:
-                    raise SpecError(f"{_label(part, name)} is {np.nanmin(values):.6g} somewhere; expected at least 0.")
-
-
-@contextmanager
-def _at(*key: str) -> Iterator[None]:
-    """Give the errors of values the key that they stand at."""
+def _times(given: Sequence[float]) -> tuple[float, ...]:
     try:
-        yield
-    except (SpecError, ExpressionError) as error:
-        raise SpecError(str(error), key) from None
-
-
-def _pinning(case: Case) -> Iterator[Ints]:
-    """Yield the points that a condition ties to a level: Dirichlet, and Robin with a coefficient above 0."""
-    for part in case.parts:
-        if isinstance(part.condition, Dirichlet):
-            yield case.mesh.nodes(part.sides)
-        elif isinstance(part.condition, Robin):
-            yield np.flatnonzero(np.nan_to_num(on_nodes(case.mesh, part, "coefficient")) > 0)
-
-
-def _check_unique(case: Case) -> None:
-    """Each connected piece of the mesh needs a level: with fluxes alone a solution is unique up to a constant."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    n, edges = case.mesh.num_points, case.mesh.edges
-    count, piece = connected_components(coo_array((np.ones(len(edges)), edges.T), shape=(n, n)), directed=False)
-    pinned = np.unique(piece[np.concatenate([np.empty(0, np.int64), *_pinning(case)])])
-    loose = np.setdiff1d(piece[case.mesh.mass > 0], pinned)
-    if len(loose):
-        where = case.mesh.points[np.flatnonzero(piece == loose[0])[0]].round(6).tolist()
-        raise SpecError(
-            f"{len(loose)} of {count} connected pieces (one at {where}) have no dirichlet and no robin condition, so "
-            "the solution is not unique; fix the value or the exchange on one of its boundaries.",
-            ("conditions",),
-        )
+        times = tuple(float(t) for t in given)
+    except (TypeError, ValueError):
+        raise SpecError(f"found times {given!r}; expected numbers.", ("times",)) from None
+    if times and (len(times) < 2 or not np.isfinite(times).all() or (np.diff(times) <= 0).any()):
+        raise SpecError(f"found {len(times)} times; expected two or more, increasing and finite.", ("times",))
+    return times

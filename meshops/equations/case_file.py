@@ -11,7 +11,9 @@ coefficients: {conductivity: 45.0}          # a number, an expression or {region
 source: 0.0                     # the same; a region that is not named has none
 conditions:
 base: {dirichlet: 20}
-"*": {robin: {coefficient: 12, ambient: 20}}
+"*": {robin: {coefficient: 12, ambient: 20}}    # or a list of several
+initial: {temperature: 20}      # of a transient problem, at the first time
+times: [0, 10, 60]              # when the fields are wanted; or {start: 0, end: 60, count: 13}
 
 Where the geometry is a solver's deck (.inp) with a heat problem, what the file does not say the deck says: equation,
 conditions, each coefficient, source. Such a deck is a case by itself too.
@@ -19,21 +21,21 @@ conditions, each coefficient, source. Such a deck is a case by itself too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from geometries.build import Reading
-from geometries.conditions import Condition, read_condition, write_condition
+from geometries.conditions import read_condition, write_condition
 from geometries.deck import Loads
 from geometries.errors import SpecError, WriteError, nearest, short
 from geometries.files import atomic_write
 from geometries.formats import inp, inspect, write
 from geometries.mesh import Selector
 from geometries.tags import read_selector
-from geometries.values import Value, to_spec
+from geometries.values import to_spec
 from geometries.yaml_file import LARGEST, YamlFile, dump
-from meshops.equations.case import REST, Case
+from meshops.equations.case import REST, Case, Conditions, Given
 
 KEYS = (
     "geometry",
@@ -47,6 +49,8 @@ KEYS = (
     "coefficients",
     "source",
     "conditions",
+    "initial",
+    "times",
 )
 _EXTENSIONS = (".yaml", ".yml")
 _DECKS = inp.FORMAT.extensions
@@ -70,13 +74,14 @@ def read_case(path: str | Path) -> Case:
     with file.at():
         if "conditions" not in file.data:
             _check_whole(loads)
-            _check_unit(file, reading)
         return Case(
             reading.mesh,
             chosen,
             conditions=_conditions(file) if "conditions" in file.data else loads.conditions,
             coefficients={**loads.coefficients, **_section(file, "coefficients")},
             source=file.data.get("source", loads.source),
+            initial=_section(file, "initial"),
+            times=_times(file),
         )
 
 
@@ -89,13 +94,6 @@ def converts_case(source: Path, target: Path) -> bool:
         return False
     loads = inspect(source).loads
     return loads is not None and not loads.missing
-
-
-def _check_unit(file: YamlFile, reading: Reading) -> None:
-    if "unit" in file.data and reading.loads is not None:
-        raise SpecError(
-            "the deck's conditions hold in its own unit; leave `unit` out, or state `conditions`.", ("unit",)
-        )
 
 
 def _deck_case(path: str | Path) -> Case:
@@ -150,6 +148,10 @@ def write_case(case: Case, path: str | Path) -> None:
 def _write_deck(case: Case, path: Path) -> None:
     taken = {*case.mesh.boundaries, *case.mesh.regions}
     rest = next(name for name in ("rest", *(f"rest{i}" for i in range(2, len(taken) + 3))) if name not in taken)
+    several = [name for name, given in case.conditions.items() if isinstance(given, tuple)]
+    if several or case.transient:
+        what = f"several conditions on {several[0]!r}" if several else "times"
+        raise WriteError(f"a deck of ours cannot hold {what}; write a case file (.yaml).")
     parts = {rest if part.name == REST else part.name: part for part in case.parts if len(part.sides)}
     loads = Loads(
         equation=case.equation.name,
@@ -199,8 +201,43 @@ def _selectors(file: YamlFile) -> dict[str, Selector]:
         return {n: read_selector(s, ("boundaries", n)) for n, s in _section(file, "boundaries").items()}
 
 
-def _conditions(file: YamlFile) -> dict[str, Condition]:
-    return {n: read_condition(s, ("conditions", n)) for n, s in _section(file, "conditions").items()}
+def _conditions(file: YamlFile) -> dict[str, Conditions]:
+    return {n: read_conditions(s, ("conditions", n)) for n, s in _section(file, "conditions").items()}
+
+
+def read_conditions(spec: object, key: tuple[str | int, ...]) -> Conditions:
+    """Read one condition, or a list of several; raises `SpecError`."""
+    if not isinstance(spec, list):
+        return read_condition(spec, key)
+    return tuple(read_condition(own, (*key, i)) for i, own in enumerate(spec))
+
+
+def write_conditions(given: Conditions) -> object:
+    """Return the plain form; `read_conditions` gives the conditions back."""
+    return [write_condition(c) for c in given] if isinstance(given, tuple) else write_condition(given)
+
+
+def _times(file: YamlFile) -> Sequence[float]:
+    given = file.data.get("times", [])
+    if isinstance(given, dict):
+        known = {"start": 0.0, "end": None, "count": 11}
+        unknown = [k for k in given if k not in known]
+        if unknown:
+            raise SpecError(f"unknown key {unknown[0]!r}; {nearest(unknown[0], known)}", ("times", unknown[0]))
+        start, end, count = ({**known, **given}[k] for k in known)
+        if (
+            not isinstance(end, int | float)
+            or not isinstance(start, int | float)
+            or type(count) is not int
+            or count < 2
+        ):
+            raise SpecError(
+                f"found {short(given)}; expected numbers `start`, `end` and a whole `count` from 2.", ("times",)
+            )
+        return tuple(start + (end - start) * i / (count - 1) for i in range(count))
+    if not isinstance(given, list):
+        raise SpecError(f"found {short(given)}; expected a list of times.", ("times",))
+    return given
 
 
 def _section(file: YamlFile, key: str) -> dict[str, object]:
@@ -226,9 +263,11 @@ def _spec(case: Case) -> dict[str, object]:
         "equation": case.equation.name,
         "coefficients": {name: _plain(value) for name, value in case.coefficients.items()},
         "source": _plain(case.source),
-        "conditions": {name: write_condition(c) for name, c in case.conditions.items()},
+        "conditions": {name: write_conditions(c) for name, c in case.conditions.items()},
+        **({"initial": {name: to_spec(v) for name, v in case.initial.items()}} if case.initial else {}),
+        **({"times": list(case.times)} if case.times else {}),
     }
 
 
-def _plain(value: Value | Mapping[str, float]) -> object:
-    return dict(value) if isinstance(value, Mapping) else to_spec(value)
+def _plain(value: Given) -> object:
+    return {k: to_spec(v) for k, v in value.items()} if isinstance(value, Mapping) else to_spec(value)

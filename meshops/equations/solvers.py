@@ -1,11 +1,13 @@
-"""Linear solvers: direct when small, conjugate gradients with algebraic multigrid when large."""
+"""Solvers: a linear system directly when small, by conjugate gradients and multigrid when large; Newton's method."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,22 +15,24 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import splu
 
 from geometries.errors import MeshopsError
-from meshops.equations.assembly import LinearSystem, assemble
+from meshops.equations.assembly import Assembler
 from meshops.equations.case import Case
 from meshops.equations.solution import Solution
+from meshops.equations.system import LinearSystem
 
 Floats = NDArray[np.float64]
 DIRECT_BELOW = 4000  # unknowns: where a sparse factorisation stops being the quicker one, measured in 2-D and 3-D
 TOLERANCE = 1e-10
+NEWTON_STEPS = 40
 
 
 class SolverError(MeshopsError):
-    """The linear solver did not reach its tolerance."""
+    """The solver did not reach its tolerance."""
 
 
 @dataclass(frozen=True, eq=False)
 class Solved:
-    """Values (N,) and how they were found."""
+    """Values of all unknowns (n,) and how they were found."""
 
     values: Floats
     solver: str
@@ -38,34 +42,146 @@ class Solved:
 def solve(case: Case) -> Solution:
     """Return the reference solution of `case`, with the seconds of assembly and of solving.
 
-    Raises `SolverError` if conjugate gradients do not converge.
+    A nonlinear case is solved by Newton's method from `case.initial`, one with times by time steps. Raises
+    `SolverError` if a solver does not converge.
     """
+    from meshops.equations.transient import march
+
     start = time.perf_counter()
-    system = assemble(case)
-    assembled = time.perf_counter()
-    solved = solve_system(system)
-    seconds = {"assemble": assembled - start, "solve": time.perf_counter() - assembled}
-    return case.solution(solved.values, solver=solved.solver, iterations=solved.iterations, seconds=seconds)
+    if case.transient:
+        fields, how = march(case)
+        return case.solution(fields, **how, seconds={"solve": time.perf_counter() - start})
+    assembler = Assembler(case)
+    if not case.linear:
+        solved = newton(assembler)
+        seconds = {"solve": time.perf_counter() - start}
+    else:
+        system = assembler.system(None, case.start)
+        assembled = time.perf_counter()
+        solved = solve_system(system, definite=case.equation.definite)
+        seconds = {"assemble": assembled - start, "solve": time.perf_counter() - assembled}
+    fields = assembler.layout.split(solved.values)
+    return case.solution(fields, solver=solved.solver, iterations=solved.iterations, seconds=seconds)
 
 
-def solve_system(system: LinearSystem) -> Solved:
-    """Eliminate the fixed points and solve for the rest: (N,) values, exact at fixed points."""
-    values = np.where(system.fixed, system.fixed_value, 0.0)
-    free = np.flatnonzero(~system.fixed)
-    if not len(free):
-        return Solved(values, "none", 0)
-    rows = system.matrix[free]
-    matrix = csr_array(rows[:, free])
-    rhs = system.rhs[free] - rows @ values
-    name, solver = ("direct", direct) if len(free) < DIRECT_BELOW else ("cg+amg", conjugate_gradients)
-    values[free], iterations = solver(matrix, rhs)
-    return Solved(values, name, iterations)
+def newton(assembler: Assembler, state: Floats | None = None) -> Solved:
+    """Solve a nonlinear case by Newton's method, from `state` (n,) or the case's start, with halved steps.
+
+    A step is halved until the residual of the free unknowns falls; the iteration ends when that is 1e-10 of its first
+    value, or the step is lost in rounding. Raises `SolverError` after 40 steps.
+    """
+    case = assembler.case
+    state = assembler.layout.join(case.start_values()) if state is None else state
+    held = assembler.held(case.start)
+    state = np.where(held.fixed, held.value, state)
+    return newton_on(lambda u: assembler.system(u, case.start), state, definite=case.equation.definite)
 
 
-def direct(matrix: csr_array, rhs: Floats) -> tuple[Floats, int]:
-    """Solve by a sparse factorisation (SuperLU, symmetric ordering)."""
-    factors = splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-    return factors.solve(rhs), 1
+def newton_on(linearised: Callable[[Floats], LinearSystem], state: Floats, *, definite: bool) -> Solved:
+    """Solve by Newton's method, where `linearised` returns the system of the next iterate; see `newton`."""
+    system = linearised(state)
+    first = residual = _residual(system, state)
+    for step in range(NEWTON_STEPS):
+        if residual <= TOLERANCE * max(first, np.finfo(float).tiny):
+            return Solved(state, "newton", step)
+        target = solve_system(system, definite=definite).values
+        state, system, fell = _search(linearised, state, target, residual)
+        if not fell:
+            return Solved(state, "newton", step + 1)
+        residual = _residual(system, state)
+        first = max(first, residual) if step == 0 else first
+    raise SolverError(
+        f"Newton's method stopped at {residual / first:.2g} of the first residual after {NEWTON_STEPS} steps; load the "
+        "case in smaller steps, or start nearer by `initial`."
+    )
+
+
+def _search(
+    linearised: Callable[[Floats], LinearSystem], state: Floats, target: Floats, residual: float
+) -> tuple[Floats, LinearSystem, bool]:
+    """Return the furthest of `target`, half way to it, ... where the residual has fallen; False if it is converged."""
+    share = 1.0
+    for _ in range(12):
+        trial = state + share * (target - state)
+        system = linearised(trial)
+        found = _residual(system, trial)
+        if np.isfinite(found) and found < residual * (1 - 1e-4 * share):
+            return trial, system, True
+        if np.linalg.norm(target - state) <= 1e-9 * np.linalg.norm(target):
+            return target, linearised(target), False
+        share /= 2
+    raise SolverError("Newton's method cannot lower the residual any further; load the case in smaller steps.")
+
+
+def _residual(system: LinearSystem, state: Floats) -> float:
+    gap = system.matrix @ state - system.rhs
+    if system.ties is not None:
+        return float(np.linalg.norm(system.ties.T @ gap))
+    return float(np.linalg.norm(gap[system.free]))
+
+
+def solve_system(system: LinearSystem, *, definite: bool = True) -> Solved:
+    """Solve for the unknowns that conditions leave: (n,) values, exact where they are fixed."""
+    return Prepared(system, definite=definite).solve(system.rhs, system.fixed_value)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Prepared:
+    """A system whose factorisation or multigrid hierarchy, made when first needed, serves many right-hand sides.
+
+    Small systems and those that are not `definite` are factorised; large ones are solved by conjugate gradients,
+    preconditioned with one V-cycle of smoothed aggregation.
+    """
+
+    system: LinearSystem = field(kw_only=False)
+    definite: bool = True
+
+    def solve(self, rhs: Floats, fixed_value: Floats, start: Floats | None = None) -> Solved:
+        """Return the solution for `rhs` (n,) and `fixed_value` (n,), perhaps from `start` (n,)."""
+        right = self.system.reduced_rhs(rhs, fixed_value)
+        if not len(right):
+            return Solved(self.system.expand(right, fixed_value), "none", 0)
+        if self._small or not self.definite:
+            z, iterations = self._factorised(right), 1
+        else:
+            guess = None if start is None else self.system.restrict(start)
+            z, iterations = multigrid(self._matrix, self._levels, right, guess)
+        name = "direct" if self._small or not self.definite else "cg+amg"
+        return Solved(self.system.expand(z, fixed_value), name, iterations)
+
+    @cached_property
+    def _matrix(self) -> csr_array:
+        return self.system.reduced()[0]
+
+    @property
+    def _small(self) -> bool:
+        return self._matrix.shape[0] < DIRECT_BELOW
+
+    @cached_property
+    def _factorised(self) -> Callable[[Floats], Floats]:
+        return factorised(self._matrix) if self.definite else factorised_with_pivots(self._matrix)
+
+    @cached_property
+    def _levels(self) -> Any:  # noqa: ANN401
+        near = self.system.near_null
+        return hierarchy(self._matrix, None if near is None else self.system.restrict(near))
+
+
+def factorised(matrix: csr_array) -> Callable[[Floats], Floats]:
+    """Return the solver of a symmetric matrix by a sparse factorisation (SuperLU, symmetric ordering)."""
+    options = {"SymmetricMode": True}
+    return splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options).solve
+
+
+def factorised_with_pivots(matrix: csr_array) -> Callable[[Floats], Floats]:
+    """Return the solver of any matrix by a sparse factorisation; raises `SolverError` for a singular one."""
+    try:
+        factors = splu(matrix.tocsc(), permc_spec="COLAMD")
+    except RuntimeError as error:
+        raise SolverError(
+            f"the matrix is singular ({error}); some field has no level: fix one of its values."
+        ) from None
+    return factors.solve
 
 
 @contextmanager
@@ -79,15 +195,22 @@ def fixed_numpy_seed() -> Iterator[None]:
         np.random.set_state(state)  # noqa: NPY002
 
 
-def conjugate_gradients(matrix: csr_array, rhs: Floats) -> tuple[Floats, int]:
-    """Solve by conjugate gradients preconditioned with one V-cycle of smoothed aggregation."""
+def hierarchy(matrix: csr_array, near_null: Floats | None = None) -> Any:  # noqa: ANN401  (pyamg is untyped)
+    """Return the multigrid hierarchy of smoothed aggregation.
+
+    `near_null` (n, k) are the fields that aggregation keeps, by default constants.
+    """
     import pyamg
     from scipy.sparse import csr_matrix
 
     with fixed_numpy_seed():
-        levels = pyamg.smoothed_aggregation_solver(csr_matrix(matrix), max_coarse=200)
+        return pyamg.smoothed_aggregation_solver(csr_matrix(matrix), B=near_null, max_coarse=200)
+
+
+def multigrid(matrix: csr_array, levels: Any, rhs: Floats, start: Floats | None = None) -> tuple[Floats, int]:  # noqa: ANN401
+    """Solve by conjugate gradients preconditioned with one V-cycle of `levels`; return values and iterations."""
     residuals: list[float] = []
-    values = levels.solve(rhs, tol=TOLERANCE, accel="cg", maxiter=200, residuals=residuals)
+    values = levels.solve(rhs, x0=start, tol=TOLERANCE, accel="cg", maxiter=200, residuals=residuals)
     reached = np.linalg.norm(rhs - matrix @ values)
     if not reached <= 10 * TOLERANCE * max(np.linalg.norm(rhs), np.finfo(float).tiny):
         raise SolverError(

@@ -2,10 +2,10 @@
 
 from geometries.errors import MeshopsError, nearest
 from meshops.equations import Case, Solution  # the types that a graph is built from, for the units above
-from meshops.graph.build import build_graph, to_graph
+from meshops.graph.build import build_graph, targets, to_graph, untargeted, with_essential
 from meshops.graph.mesh_graph import Level, MeshGraph, coarse_batch
 from meshops.graph.pyg import from_pyg, to_pyg
-from meshops.graph.schema import Schema, schema_of
+from meshops.graph.schema import Schema, SchemaError, schema_of
 from meshops.graph.segments import gather, segment_max, segment_mean, segment_softmax, segment_sum
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "MeshGraph",
     "MeshopsError",
     "Schema",
+    "SchemaError",
     "Solution",
     "build_graph",
     "coarse_batch",
@@ -25,6 +26,9 @@ __all__ = [
     "segment_mean",
     "segment_softmax",
     "segment_sum",
+    "targets",
     "to_graph",
     "to_pyg",
+    "untargeted",
+    "with_essential",
 ]

@@ -2,39 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from geometries.conditions import Robin
+from geometries.conditions import CONDITIONS
 from geometries.mesh import Mesh
 from meshops.equations import Case, Scaling, Solution
+from meshops.equations.base import Coefficient
 from meshops.equations.case import Part, on_nodes
+from meshops.equations.constraints import constraints
+from meshops.equations.layout import Layout
 from meshops.graph.levels import coarsen, directed
 from meshops.graph.mesh_graph import MeshGraph
-from meshops.graph.schema import schema_of
+from meshops.graph.schema import Schema, SchemaError, coefficient_columns, kind_columns, schema_of, value_columns
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Columns = dict[str, Floats]
 
 
-def build_graph(case: Case, solution: Solution | None = None, dtype: torch.dtype = torch.float32) -> MeshGraph:
-    """Return the graph of `case`; with `solution`, its field becomes `y`.
+def build_graph(
+    case: Case, solution: Solution | None = None, dtype: torch.dtype = torch.float32, *, schema: Schema | None = None
+) -> MeshGraph:
+    """Return the graph of `case`; with `solution`, its fields become `y`.
 
-    Positive coefficients enter `x` as logarithms. A Robin condition enters as log(1 + Bi) and as Bi/(1 + Bi) u_a, so
-    that a strong exchange looks like the Dirichlet condition that it tends to. `mass` is that of `case.mesh` in units
-    of length^d.
+    The columns are those of `schema`, by default all that the equation has. Positive coefficients enter `x` as
+    logarithms. A Robin condition enters as log(1 + Bi) and as Bi/(1 + Bi) u_a, so that a strong exchange looks like the
+    Dirichlet condition that it tends to. `mass` is that of `case.mesh` in units of length^d. Raises `SchemaError` for
+    conditions and coefficients that the schema has no columns for.
     """
     mesh, scaling = case.mesh, case.equation.scaling(case)
+    chosen = schema or schema_of(case.equation, mesh.space_dim, times=len(case.times))
+    _require(case, chosen)
     pos = (mesh.points - np.asarray(scaling.center)) / scaling.length
     mass = mesh.mass / scaling.length**mesh.dim
     edge_index = directed(mesh.edges)
-    arrays = {"pos": pos, "edge_index": edge_index, "mass": mass, "x": _node_features(case, scaling)}
-    arrays |= _boundary(case, scaling) | _fixed(case, scaling) | {"theta": np.zeros((1, 0))}
+    inside = _node_columns(case, scaling)
+    arrays = {"pos": pos, "edge_index": edge_index, "mass": mass, "x": np.stack([inside[n] for n in chosen.x], axis=1)}
+    arrays |= _boundary(case, scaling, chosen) | _fixed(case, scaling) | {"theta": _theta(case, scaling)}
     for number, level in enumerate(coarsen(pos, mass, edge_index), start=1):
         arrays |= {f"{name}_{number}": getattr(level, name) for name in ("cluster", "pos", "mass", "edge_index")}
     if solution is not None:
-        arrays["y"] = scaling.apply(case.equation.field, solution.values)[:, None]
+        arrays["y"] = targets(solution, scaling)
     return to_graph(arrays, dtype)
 
 
@@ -44,69 +56,157 @@ def to_graph(arrays: dict[str, NDArray[np.generic]], dtype: torch.dtype = torch.
     return MeshGraph(**{k: t.to(dtype) if t.is_floating_point() else t for k, t in tensors.items()})
 
 
-def _node_features(case: Case, scaling: Scaling) -> Floats:
-    columns = [scaling.apply("source", case.nodal("source"))]
+def targets(solution: Solution, scaling: Scaling) -> Floats:
+    """Return (N, C_out) the dimensionless fields, of a transient problem those after the start, time by time."""
+    names = [field.name for field in solution.case.equation.fields]
+    moments = range(1, len(solution.case.times)) if solution.case.transient else [0]
+    return np.concatenate([scaling.apply(n, solution.at(i)[n]) for i in moments for n in names], axis=1)
+
+
+def untargeted(case: Case, scaling: Scaling, values: Floats) -> dict[str, Floats]:
+    """Return {field: (N, c) or (T, N, c)} in the case's own units from (N, C_out); `targets` gives those back."""
+    sizes = [len(field.parts(case.mesh.space_dim)) for field in case.equation.fields]
+    ends = np.cumsum(np.tile(sizes, max(len(case.times) - 1, 1)))[:-1]
+    blocks, out, start = np.split(values, ends, axis=1), {}, case.start_values()
+    for i, field in enumerate(case.equation.fields):
+        series = [scaling.undo(field.name, block) for block in blocks[i :: len(sizes)]]
+        out[field.name] = np.stack([start[field.name], *series]) if case.transient else series[0]
+    return out
+
+
+def with_essential(solution: Solution) -> Solution:
+    """Return the solution with essential values as the case gives them, to the last bit."""
+    case, layout = solution.case, Layout(solution.case.mesh, solution.case.equation.fields)
+    fields = {name: np.array(values) for name, values in solution.fields.items()}
+    for i, time in enumerate(case.times or (case.start,)):
+        held = constraints(case, layout, time)
+        for name, numbers in layout.numbers.items():
+            own = held.fixed[numbers] & (numbers >= 0)
+            moment = fields[name][i] if case.transient else fields[name]
+            moment[own] = held.value[numbers][own]
+    return replace(solution, fields=fields)
+
+
+def _require(case: Case, schema: Schema) -> None:
+    for part in case.parts:
+        if part.condition.key not in schema.kinds:
+            raise SchemaError(
+                f"{part.name!r} has a {part.condition.key} condition; expected {', '.join(schema.kinds)}, which these "
+                "graphs have columns for."
+            )
     for info in case.equation.coefficients:
-        values = scaling.apply(info.name, case.nodal(info.name))
-        columns.append(np.log(values) if info.positive else values)
-    return np.stack(columns, axis=1)
+        plain = info.name in schema.coefficients or info.transient or case.given(info.name) == info.default
+        if not plain:
+            raise SchemaError(f"{info.name} is given; these graphs have columns for {', '.join(schema.coefficients)}.")
+
+
+def _node_columns(case: Case, scaling: Scaling) -> Columns:
+    d = case.mesh.space_dim
+    columns = _named(_prefixed("source", case.shape_of("source")), scaling.apply("source", case.nodal("source")))
+    for info in case.equation.coefficients:
+        columns |= _named(coefficient_columns(info, d), _coefficient(case, info, scaling))
+    if case.transient:
+        for suffix in ("", ".rate")[: case.equation.time_order]:
+            for field in case.equation.fields:
+                values = scaling.apply(field.name, case.start_values(suffix)[field.name])
+                if suffix:
+                    _, scale = scaling.quantities[field.name]
+                    values = case.start_values(suffix)[field.name] * scaling.time / scale
+                columns |= _named([f"initial.{name}{suffix}" for name in field.columns(d)], values)
+    return columns
+
+
+def _coefficient(case: Case, info: Coefficient, scaling: Scaling) -> Floats:
+    values = case.nodal(info.name)
+    if values.ndim == 3:
+        values = np.trace(values, axis1=1, axis2=2) / values.shape[1]
+    values = scaling.apply(info.name, values)
+    return np.log(values) if info.positive else values
+
+
+def _prefixed(name: str, shape: tuple[int, ...]) -> list[str]:
+    return [f"{name}.{axis}" for axis in "xyz"[: shape[0]]] if shape else [name]
+
+
+def _named(names: list[str], values: Floats) -> Columns:
+    flat = values.reshape(len(values), -1)
+    return {name: flat[:, i] for i, name in enumerate(names)}
+
+
+def _theta(case: Case, scaling: Scaling) -> Floats:
+    if not case.transient:
+        return np.zeros((1, 0))
+    return np.array([[np.log((case.times[-1] - case.times[0]) / scaling.time)]])
 
 
 def _fixed(case: Case, scaling: Scaling) -> dict[str, NDArray[np.generic]]:
-    fixed = ~np.isnan(case.fixed)
-    value = np.where(fixed, scaling.apply(case.equation.field, case.fixed), 0.0)
-    return {"fixed": fixed[:, None], "fixed_value": value[:, None]}
+    """Where essential conditions hold, rollers along the axes included, for each column of `y`."""
+    layout = Layout(case.mesh, case.equation.fields)
+    fixed, values = [], []
+    for time in case.times[1:] or (case.start,):
+        held = constraints(case, layout, time)
+        for field in case.equation.fields:
+            numbers = layout.numbers[field.name]
+            own = held.fixed[numbers] & (numbers >= 0)
+            fixed.append(own)
+            values.append(np.where(own, scaling.apply(field.name, held.value[numbers]), 0.0))
+    return {"fixed": np.concatenate(fixed, axis=1), "fixed_value": np.concatenate(values, axis=1)}
 
 
-def _boundary(case: Case, scaling: Scaling) -> dict[str, NDArray[np.generic]]:
+def _boundary(case: Case, scaling: Scaling, schema: Schema) -> dict[str, NDArray[np.generic]]:
     mesh, outer = case.mesh, case.mesh.outer
     nodes = mesh.nodes(outer)
     place = np.full(mesh.num_points, -1)
     place[nodes] = np.arange(len(nodes))
-    columns = _conditions(case, scaling)
     normal, weight = _normals(mesh, outer)
-    names = schema_of(case.equation, mesh.space_dim).boundary_x
+    columns = _conditions(case, scaling, weight)
     columns |= {f"normal.{axis}": normal[:, i] for i, axis in enumerate("xyz"[: mesh.space_dim])}
     columns["weight"] = weight / scaling.length ** (mesh.dim - 1)
     edges = [points[:, np.asarray(kind.edges)].reshape(-1, 2) for kind, _, points in mesh.facets(outer) if kind.edges]
     pairs = np.unique(np.sort(np.concatenate([np.empty((0, 2), np.int64), *edges]), axis=1), axis=0)
+    zeros = np.zeros(mesh.num_points)
     return {
         "boundary_index": nodes,
-        "boundary_x": np.stack([columns[n][nodes] for n in names], axis=1),
+        "boundary_x": np.stack([columns.get(n, zeros)[nodes] for n in schema.boundary_x], axis=1),
         "boundary_edge_index": place[directed(pairs)],
     }
 
 
-def _conditions(case: Case, scaling: Scaling) -> dict[str, Floats]:
+def _conditions(case: Case, scaling: Scaling, total: Floats) -> Columns:
     """Return {column: (N,)}: the share of a point's boundary area that each kind holds, and its dimensionless values.
 
     Where two parts of one kind meet at a point, their values are averaged by area.
     """
-    mesh = case.mesh
-    names = schema_of(case.equation, mesh.space_dim).boundary_x
-    columns = {name: np.zeros(mesh.num_points) for name in names}
-    _, total = _normals(mesh, mesh.outer)
-    held = {kind: np.zeros(mesh.num_points) for kind in columns}
+    mesh, d = case.mesh, case.mesh.space_dim
+    sums: Columns = {}
+    areas: Columns = {}
     for part in case.parts:
-        kind = part.condition.key
+        kind = CONDITIONS[part.condition.key]
         _, area = _normals(mesh, part.sides)
-        held[kind] += area
-        for name, values in _part_values(mesh, part, scaling).items():
-            columns[f"{kind}.{name}"] += area * np.nan_to_num(values)
-    for name in names:
-        kind = name.split(".")[0]
-        if kind in held and "." in name:
-            columns[name] /= np.where(held[kind] > 0, held[kind], 1.0)
-        elif kind in held:
-            columns[name] = held[kind] / np.where(total > 0, total, 1.0)
-    return columns
+        values = _part_values(case, part, scaling)
+        held = [area] * len(kind_columns(case.equation, kind, d))
+        if len(held) > 1:
+            held = [area * ~np.isnan(column) for column in values["value"].T]
+        for name, own in zip(kind_columns(case.equation, kind, d), held, strict=True):
+            sums[name] = sums.get(name, 0.0) + own
+        for name, found in values.items():
+            flat = found.reshape(len(found), -1).T
+            for i, (column, value) in enumerate(zip(value_columns(case.equation, kind, name, d), flat, strict=True)):
+                own = held[i] if len(held) > 1 else area
+                sums[column] = sums.get(column, 0.0) + own * np.nan_to_num(value)
+                areas[column] = areas.get(column, 0.0) + own
+    weights = {name: areas.get(name, total) for name in sums}
+    return {name: sums[name] / np.where(weights[name] > 0, weights[name], 1.0) for name in sums}
 
 
-def _part_values(mesh: Mesh, part: Part, scaling: Scaling) -> dict[str, Floats]:
-    values = {n: scaling.apply(f"{part.condition.key}.{n}", on_nodes(mesh, part, n)) for n in part.values}
-    if isinstance(part.condition, Robin):
+def _part_values(case: Case, part: Part, scaling: Scaling) -> Columns:
+    """{value: (N, *shape)}; an exchange enters as log(1 + Bi), its surroundings' level as Bi/(1 + Bi) u_a."""
+    values = {n: scaling.apply(f"{part.condition.key}.{n}", on_nodes(case, part, n)) for n in part.values}
+    if "coefficient" in values:
         biot = values["coefficient"]
-        values = {"coefficient": np.log1p(biot), "ambient": values["ambient"] * biot / (1 + biot)}
+        level = values["ambient"]
+        share = (biot / (1 + biot)).reshape(-1, *(1 for _ in level.shape[1:]))
+        values = {"coefficient": np.log1p(biot), "ambient": level * share}
     return values
 
 

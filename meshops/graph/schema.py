@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 
-from geometries.conditions import CONDITIONS
+from geometries.conditions import CONDITIONS, Condition, Dirichlet
+from geometries.errors import MeshopsError
 from meshops.equations import Equation
+from meshops.equations.base import AXES, Coefficient
+
+
+class SchemaError(MeshopsError):
+    """A case has what the graphs of a schema have no columns for."""
 
 
 @dataclass(frozen=True)
 class Schema:
-    """Names of the feature columns for one equation in one dimension: what an operator is built for."""
+    """Names of the feature columns for one equation in one dimension: what an operator is built for.
+
+    - `x`: `source`, the coefficients, and of transient problems `initial.FIELD`; of vectors one column a component.
+    - `boundary_x`: the share of each kind of condition, where components may be open one a component (`dirichlet:x`);
+      each kind's values (`robin.ambient`, `neumann.value.x`); the outward normal; the weight.
+    - `y`: the fields' components; with times `temperature@1`, ..., one a time after the start.
+    - `theta`: of transient problems `duration`, the logarithm of the time from start to end.
+    """
 
     equation: str
     dim: int
@@ -18,6 +32,18 @@ class Schema:
     boundary_x: tuple[str, ...]
     y: tuple[str, ...]
     theta: tuple[str, ...] = ()
+    times: int = 0
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of condition that it has columns for."""
+        return tuple(k for k in CONDITIONS if any(name.split(":")[0] == k for name in self.boundary_x))
+
+    @property
+    def coefficients(self) -> tuple[str, ...]:
+        """The names of the coefficients that it has columns for."""
+        names = dict.fromkeys(name.split(".")[0] for name in self.x)
+        return tuple(name for name in names if name not in ("source", "initial"))
 
     def to_json(self) -> dict[str, object]:
         """Return the plain form; `from_json` gives the schema back."""
@@ -28,16 +54,61 @@ class Schema:
         """Read the plain form."""
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
 
+    def restricted(self, kinds: Iterable[str], coefficients: Iterable[str]) -> Schema:
+        """Return the schema with columns for these kinds of condition and these coefficients only."""
+        gone = set(self.kinds) - set(kinds)
+        less = set(self.coefficients) - set(coefficients)
+        return replace(
+            self,
+            x=tuple(n for n in self.x if n.split(".")[0] not in less),
+            boundary_x=tuple(n for n in self.boundary_x if n.split(".")[0].split(":")[0] not in gone),
+        )
 
-def schema_of(equation: Equation, dim: int) -> Schema:
-    """Return the schema of an equation's cases: coefficients and source; kinds, values, normal and weight."""
-    kinds = [k for k, c in CONDITIONS.items() if k == "dirichlet" or c in equation.terms]
-    values = [f"{k}.{f.name}" for k in kinds for f in fields(CONDITIONS[k])]
-    normal = [f"normal.{axis}" for axis in "xyz"[:dim]]
+
+def schema_of(equation: Equation, dim: int, *, times: int = 0) -> Schema:
+    """Return the schema with columns for all that an equation takes, in `dim` dimensions and for `times` times."""
+    initial = [f"initial.{c}" for f in equation.fields for c in f.columns(dim)] if times else []
+    rates = [f"initial.{c}.rate" for f in equation.fields for c in f.columns(dim)] if times else []
+    steady = [c for c in equation.coefficients if times or not c.transient]
+    columns = [name for field in equation.fields for name in field.columns(dim)]
+    conditions = [name for kind in equation.terms for name in _condition_columns(equation, kind, dim)]
     return Schema(
         equation=equation.name,
         dim=dim,
-        x=("source", *(c.name for c in equation.coefficients)),
-        boundary_x=(*kinds, *values, *normal, "weight"),
-        y=(equation.field,),
+        x=(
+            *_vector("source", equation.source_shape(dim)),
+            *(name for c in steady for name in coefficient_columns(c, dim)),
+            *initial,
+            *(rates if equation.time_order == 2 else []),
+        ),
+        boundary_x=(*conditions, *(f"normal.{axis}" for axis in AXES[:dim]), "weight"),
+        y=tuple(f"{name}@{k}" for k in range(1, times) for name in columns) if times else tuple(columns),
+        theta=("duration",) if times else (),
+        times=times,
     )
+
+
+def coefficient_columns(coefficient: Coefficient, dim: int) -> list[str]:
+    """Return the columns of a coefficient: one a component of a vector, the mean of a tensor's diagonal alone."""
+    return _vector(coefficient.name, coefficient.shape(dim) if coefficient.rank == 1 else ())
+
+
+def kind_columns(equation: Equation, kind: type[Condition], dim: int) -> list[str]:
+    """Return the columns that say where a kind of condition holds."""
+    parts = equation.fields[0].parts(dim)
+    return [f"{kind.key}:{part}" for part in parts] if kind is Dirichlet and parts != ("",) else [kind.key]
+
+
+def value_columns(equation: Equation, kind: type[Condition], name: str, dim: int) -> list[str]:
+    """Return the columns of one value of a condition."""
+    parts = equation.fields[0].parts(dim) if name in kind.of_field else ("",)
+    return [f"{kind.key}.{name}.{part}".rstrip(".") for part in parts]
+
+
+def _condition_columns(equation: Equation, kind: type[Condition], dim: int) -> list[str]:
+    values = [column for name in kind.value_names() for column in value_columns(equation, kind, name, dim)]
+    return [*kind_columns(equation, kind, dim), *values]
+
+
+def _vector(name: str, shape: tuple[int, ...]) -> list[str]:
+    return [f"{name}.{AXES[i] if shape[0] <= len(AXES) else i}" for i in range(shape[0])] if shape else [name]

@@ -1,28 +1,68 @@
 """Parts that operators share."""
 
-from meshops.nn.attention import SliceAttention
+from meshops.nn.attention import SliceAttention, through_slices
+from meshops.nn.bistride import Stride, bistride
 from meshops.nn.boundary import BoundaryTransformer, Padding
-from meshops.nn.features import edge_features, edge_width, log_mass, node_features, node_width, relative
+from meshops.nn.edgewise import degree, messages
+from meshops.nn.features import (
+    boundary_mass,
+    edge_features,
+    edge_width,
+    log_mass,
+    node_features,
+    node_width,
+    parameters,
+    relative,
+)
 from meshops.nn.fields import boundary_distance, gradient, smooth
 from meshops.nn.graph_network import EdgeMLP, GraphNetwork
+from meshops.nn.kernel import Kernel, KernelLayer, integrate, quadrature
+from meshops.nn.latent_grid import LatentGrid
+from meshops.nn.linear_attention import LinearAttention
 from meshops.nn.message_passing import MessagePassing
 from meshops.nn.mlp import MLP
+from meshops.nn.neighbors import Neighbors, symmetric_weights
+from meshops.nn.per_graph import instance_norm, outer_sum, read, share
+from meshops.nn.spectral import SpectralConv
+from meshops.nn.tuned import plain_forms, tuned
 
 __all__ = [
     "MLP",
     "BoundaryTransformer",
     "EdgeMLP",
     "GraphNetwork",
+    "Kernel",
+    "KernelLayer",
+    "LatentGrid",
+    "LinearAttention",
     "MessagePassing",
+    "Neighbors",
     "Padding",
     "SliceAttention",
+    "SpectralConv",
+    "Stride",
+    "bistride",
     "boundary_distance",
+    "boundary_mass",
+    "degree",
     "edge_features",
     "edge_width",
     "gradient",
+    "instance_norm",
+    "integrate",
     "log_mass",
+    "messages",
     "node_features",
     "node_width",
+    "outer_sum",
+    "parameters",
+    "plain_forms",
+    "quadrature",
+    "read",
     "relative",
+    "share",
     "smooth",
+    "symmetric_weights",
+    "through_slices",
+    "tuned",
 ]

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
-from meshops.graph import gather, segment_sum
+from meshops.graph import segment_sum
+from meshops.nn.per_graph import outer_sum, read
+
+
+def through_slices(
+    weight: Tensor, value: Tensor, mass: Tensor, batch: Tensor, graphs: int, mix: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Return (n, heads, c): values averaged to a token a slice, `mix` among the tokens, and read back.
+
+    weight (n, heads, slices), value (n, heads, c) and mass (n,); `mix` maps tokens (B, heads, slices, c).
+    """
+    part = weight * mass[:, None, None]
+    total = segment_sum(part, batch, graphs).clamp_min(1e-12)
+    return read(weight, mix(outer_sum(part, value, batch, graphs) / total[..., None]), batch)
 
 
 class SliceAttention(nn.Module):
@@ -30,11 +45,8 @@ class SliceAttention(nn.Module):
         """Return (n, width) from h (n, width), mass (n,), and the graph of each node (n,)."""
         n, x = len(h), self.norm(h)
         weight = (self.assign(x).view(n, self.heads, self.slices) / self.temperature.clamp_min(0.1)).softmax(-1)
-        value = self.value(x).view(n, self.heads, 1, -1)
-        share = weight * mass[:, None, None]
-        total = segment_sum(share, batch, graphs)
-        tokens = segment_sum(share[..., None] * value, batch, graphs) / total.clamp_min(1e-12)[..., None]
-        q, k, v = self.qkv(tokens).chunk(3, dim=-1)
-        tokens = nn.functional.scaled_dot_product_attention(q, k, v)
-        read = (weight[..., None] * gather(tokens, batch)).sum(2)
-        return h + self.out(read.reshape(n, -1))
+        value = self.value(x).view(n, self.heads, -1)
+        return h + self.out(through_slices(weight, value, mass, batch, graphs, self._mix).reshape(n, -1))
+
+    def _mix(self, tokens: Tensor) -> Tensor:
+        return nn.functional.scaled_dot_product_attention(*self.qkv(tokens).chunk(3, dim=-1))

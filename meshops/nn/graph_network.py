@@ -1,52 +1,69 @@
-"""The message passing step of graph networks, with states on edges; only what must be is computed once an edge."""
+"""The message passing steps of graph networks; only what must be is computed once an edge."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
+from torch_geometric.utils import scatter
 
-from meshops.graph import gather, segment_sum
+from meshops.nn.edgewise import degree, messages
 from meshops.nn.mlp import MLP
-
-Reduce = Callable[[Tensor, Tensor, int], Tensor]
+from meshops.nn.tuned import tuned
 
 
 class EdgeMLP(nn.Module):
-    """MLP([h_j, h_i, e_ij]) with `hidden` hidden layers and a LayerNorm at the end.
+    """m_ij = MLP([h_j, h_i, e_ij]) with `hidden` hidden layers and, where `norm`, a LayerNorm at the end.
 
     The first layer is linear in what it concatenates, so its node parts act on the (N, width) nodes before gathering
     and the (E, 3 width) concatenation is never formed. Equal to `reference`, which forms it.
     """
 
-    def __init__(self, width: int, hidden: int, activation: type[nn.Module] = nn.SiLU) -> None:
-        """`width` is that of h, of e and of the result."""
+    def __init__(
+        self,
+        width: int,
+        *,
+        hidden: int,
+        edge: int | None = None,
+        norm: bool = True,
+        activation: type[nn.Module] = nn.SiLU,
+    ) -> None:
+        """`width` is that of h and of the result, `edge` that of e, by default the same."""
         super().__init__()
+        edge = width if edge is None else edge
         self.source = nn.Linear(width, width, bias=False)
         self.target = nn.Linear(width, width, bias=False)
-        self.edge = nn.Linear(width, width)
-        self.rest = nn.Sequential(activation(), MLP(*[width] * (hidden + 1), norm=True, activation=activation))
-        for part in (self.source, self.target, self.edge):  # as one layer of 3 width inputs would start
-            nn.init.uniform_(part.weight, -((3 * width) ** -0.5), (3 * width) ** -0.5)
+        self.edge = nn.Linear(edge, width)
+        self.rest = nn.Sequential(activation(), MLP(*[width] * (hidden + 1), norm=norm, activation=activation))
+        bound = (2 * width + edge) ** -0.5  # as one layer of all inputs would start
+        for part in (self.source, self.target, self.edge):
+            nn.init.uniform_(part.weight, -bound, bound)
 
-    def forward(self, h: Tensor, edge: Tensor, edge_index: Tensor) -> Tensor:
-        """Return (E, width) from h (N, width), edge (E, width) and edge_index (2, E), row 0 the sources j."""
-        ends = gather(self.source(h), edge_index[0]) + gather(self.target(h), edge_index[1])
-        return self.rest(ends + self.edge(edge))
-
-    def reference(self, h: Tensor, edge: Tensor, edge_index: Tensor) -> Tensor:
+    def reference(self, h: Tensor, edge: Tensor, edge_index: Tensor, *, keep: bool = True) -> tuple[Tensor, Tensor]:
         """Return the same by concatenation, as it is usually written."""
-        joined = torch.cat([h[edge_index[0]], h[edge_index[1]], edge], dim=1)
+        joined = torch.cat([h.index_select(0, edge_index[0]), h.index_select(0, edge_index[1]), edge], dim=1)
         weight = torch.cat([self.source.weight, self.target.weight, self.edge.weight], dim=1)
-        return self.rest(nn.functional.linear(joined, weight, self.edge.bias))
+        message = self.rest(nn.functional.linear(joined, weight, self.edge.bias))
+        return scatter(message, edge_index[1], 0, len(h), reduce="sum"), message
+
+    @tuned(reference)
+    def forward(self, h: Tensor, edge: Tensor, edge_index: Tensor, *, keep: bool = True) -> tuple[Tensor, Tensor]:
+        """Return the sums (N, width) of the messages to each node and, where `keep`, the messages (E, width).
+
+        h is (N, width), edge (E, ·) and edge_index (2, E), row 0 the sources j.
+        """
+        weights = [*self.edge.parameters(), *self.rest.parameters()]
+        ends = (self.source(h), self.target(h))
+        return messages(self._message, weights, ends, edge, edge_index, keep=keep)
+
+    def _message(self, ends: Tensor, edge: Tensor) -> Tensor:
+        return self.rest(ends + self.edge(edge))
 
 
 class GraphNetwork(nn.Module):
-    """m_ij = MLP(h_j, h_i, e_ij);  h_i ← h_i + MLP(h_i, R_j m_ij, c_i);  e_ij ← e_ij + m_ij.
+    """m_ij = MLP(h_j, h_i, e_ij);  h_i ← h_i + MLP(h_i, Σ_j m_ij, c_i);  e_ij ← e_ij + m_ij.
 
-    R is `reduce`, `segment_sum` or `segment_mean`; c_i is an optional context of `context` columns. Graph networks:
-    arXiv 1806.01261.
+    With `mean`, the sum over j is a mean. c_i is an optional context of `context` columns. Graph networks: arXiv
+    1806.01261.
     """
 
     def __init__(
@@ -54,20 +71,21 @@ class GraphNetwork(nn.Module):
         width: int,
         *,
         hidden: int = 2,
-        reduce: Reduce = segment_sum,
+        mean: bool = False,
         context: int = 0,
         activation: type[nn.Module] = nn.SiLU,
     ) -> None:
         """`hidden` is the number of hidden layers of each MLP, `context` the number of columns of c."""
         super().__init__()
-        self.reduce = reduce
-        self.message = EdgeMLP(width, hidden, activation)
+        self.mean = mean
+        self.message = EdgeMLP(width, hidden=hidden, activation=activation)
         self.update = MLP(2 * width + context, *[width] * (hidden + 1), norm=True, activation=activation)
 
     def forward(
         self, h: Tensor, edge: Tensor, edge_index: Tensor, context: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Return the new h (N, width) and edge (E, width); `context` is (N, context)."""
-        message = self.message(h, edge, edge_index)
-        inputs = [h, self.reduce(message, edge_index[1], h.shape[0])] + ([] if context is None else [context])
+        total, message = self.message(h, edge, edge_index)
+        total = total / degree(edge_index, h) if self.mean else total
+        inputs = [h, total] + ([] if context is None else [context])
         return h + self.update(torch.cat(inputs, dim=1)), edge + message

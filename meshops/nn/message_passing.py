@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch_geometric.utils import scatter
 
-from meshops.graph import gather, segment_mean
+from meshops.nn.edgewise import degree, messages
 from meshops.nn.mlp import MLP
+from meshops.nn.tuned import tuned
 
 
 class MessagePassing(nn.Module):
@@ -27,18 +29,21 @@ class MessagePassing(nn.Module):
         self.value = nn.Linear(width, width, bias=False)
         self.update = MLP(2 * width, width, width)
 
-    def forward(self, h: Tensor, edge_index: Tensor, edge: Tensor) -> Tensor:
-        """Return (N, width) from h (N, width), edge_index (2, E) and edge features (E, edge_width)."""
-        x = self.norm(h)
-        message = gather(self.source(x), edge_index[0]) + gather(self.target(x), edge_index[1]) + self.edge(edge)
-        mean = segment_mean(nn.functional.silu(message), edge_index[1], h.shape[0])
-        return h + self.update(torch.cat([x, self.value(mean)], dim=1))
-
     def reference(self, h: Tensor, edge_index: Tensor, edge: Tensor) -> Tensor:
         """Return the same by concatenation, as it is usually written."""
         x = self.norm(h)
         joined = torch.cat([x[edge_index[0]], x[edge_index[1]], edge], dim=1)
         weight = torch.cat([self.source.weight, self.target.weight, self.edge.weight], dim=1)
         message = self.value(nn.functional.silu(nn.functional.linear(joined, weight, self.target.bias)))
-        mean = torch.zeros_like(h).index_reduce(0, edge_index[1], message, "mean", include_self=False)
+        mean = scatter(message, edge_index[1], 0, len(h), reduce="mean")
         return h + self.update(torch.cat([x, mean], dim=1))
+
+    @tuned(reference)
+    def forward(self, h: Tensor, edge_index: Tensor, edge: Tensor) -> Tensor:
+        """Return (N, width) from h (N, width), edge_index (2, E) and edge features (E, edge_width)."""
+        x = self.norm(h)
+        total, _ = messages(self._message, [self.edge.weight], (self.source(x), self.target(x)), edge, edge_index)
+        return h + self.update(torch.cat([x, self.value(total / degree(edge_index, h))], dim=1))
+
+    def _message(self, ends: Tensor, edge: Tensor) -> Tensor:
+        return nn.functional.silu(ends + self.edge(edge))

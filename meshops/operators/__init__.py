@@ -8,13 +8,47 @@ from collections.abc import Mapping
 from meshops.graph import Schema, nearest
 from meshops.operators.base import Operator, OperatorError
 from meshops.operators.beno import BENO
+from meshops.operators.bistride_unet import BiStrideUNet
+from meshops.operators.chebnet import ChebNet
+from meshops.operators.coral import Coral
+from meshops.operators.deeponet import DeepONet
+from meshops.operators.fno import FNO
+from meshops.operators.fourier import Fourier
+from meshops.operators.galerkin import Galerkin
+from meshops.operators.gno import GNO
+from meshops.operators.gnot import GNOT
+from meshops.operators.low_rank import LowRank
 from meshops.operators.meshgraphnet import MeshGraphNet
+from meshops.operators.mgno import MgNO
+from meshops.operators.mp_pde import MPPDE
 from meshops.operators.multigrid import Multigrid
+from meshops.operators.multipole_gno import MultipoleGNO
+from meshops.operators.omega import Omega
+from meshops.operators.pign import PIGN
+from meshops.operators.point_mlp import PointMLP
+from meshops.operators.transolver import Transolver
 
 _ALL: tuple[type[Operator], ...] = (
     BENO,
+    BiStrideUNet,
+    ChebNet,
+    Coral,
+    DeepONet,
+    FNO,
+    Fourier,
+    Galerkin,
+    GNO,
+    GNOT,
+    LowRank,
     MeshGraphNet,
+    MgNO,
+    MPPDE,
     Multigrid,
+    MultipoleGNO,
+    Omega,
+    PIGN,
+    PointMLP,
+    Transolver,
 )
 OPERATORS: dict[str, type[Operator]] = {o.name: o for o in _ALL}
 

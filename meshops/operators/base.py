@@ -15,17 +15,26 @@ class OperatorError(MeshopsError):
     """An operator is unknown, or cannot be built with the options given."""
 
 
+def require_heads(width: int, heads: int) -> None:
+    """Raise `OperatorError` unless `heads` divides `width`."""
+    if width % heads:
+        raise OperatorError(f"width is {width} with {heads} heads; expected a multiple of the heads.")
+
+
 class Operator(nn.Module, ABC):
     """A network from a graph to (N, C_out) fields, with essential values imposed exactly.
 
-    Subclasses state `name` and `reference`, take the `Schema` first and their options by keyword, and implement
-    `predict`. `invariances` names what holds by construction beyond the laws that every operator obeys; the contract
-    tests check each name. Known names: `translation`.
+    Subclasses state `name`, `reference` and `cost`, take the `Schema` first and their options by keyword, and implement
+    `predict`. `cost` is the growth of time with N nodes and M boundary nodes, at fixed options; memory grows as N but
+    where it says otherwise. `invariances` names what holds by construction beyond the laws that every operator obeys;
+    the contract tests check each name. Known names: `translation`. One operator is `leading`: the one to begin with.
     """
 
     name: ClassVar[str]
     reference: ClassVar[str]
+    cost: ClassVar[str]
     invariances: ClassVar[tuple[str, ...]] = ()
+    leading: ClassVar[bool] = False
 
     def __init__(self, schema: Schema) -> None:
         """`schema` says what the columns of the graphs are."""

@@ -18,9 +18,10 @@ from meshops.nn import (
     edge_features,
     edge_width,
     gradient,
+    parameters,
     smooth,
 )
-from meshops.operators.base import Operator, OperatorError
+from meshops.operators.base import Operator, require_heads
 
 HIDDEN = 3  # hidden layers of every MLP
 
@@ -35,7 +36,7 @@ class BENO(Operator):
         m_ij = MLP(h_j, h_i, e_ij);  h_i ← h_i + MLP(h_i, mean_j m_ij, b);  e_ij ← e_ij + m_ij
 
     Branch 1 sees the source f, f smoothed, the gradient of that, and f at both ends of an edge; branch 2 sees none of
-    these, and alone the values of the conditions. Both see positions, coefficients, the distance to the boundary
+    these, and alone the values of the conditions. Both see positions, coefficients, theta, the distance to the boundary
     with its gradient, and, in tokens, position, kind, exchange coefficient, normal, weight and the boundary's turning.
     So u₁ is a function of f and u₂ of the values, each on this domain, as for the linear equation.
 
@@ -54,6 +55,7 @@ class BENO(Operator):
 
     name: ClassVar[str] = "beno"
     reference: ClassVar[str] = "arXiv 2401.09323"
+    cost: ClassVar[str] = "O(N + M²)"
 
     def __init__(
         self,
@@ -71,8 +73,7 @@ class BENO(Operator):
         Raises `OperatorError` unless `heads` divides `width`.
         """
         super().__init__(schema)
-        if width % heads:
-            raise OperatorError(f"width is {width} with {heads} heads; expected a multiple of the heads.")
+        require_heads(width, heads)
         self.local = local
         self.source = [i for i, name in enumerate(schema.x) if _is_source(name)]
         self.coefficients = [i for i, name in enumerate(schema.x) if not _is_source(name)]
@@ -109,7 +110,7 @@ class BENO(Operator):
         pos, edge_index = graph.pos, graph.edge_index
         distance = boundary_distance(graph)
         away = gradient(distance, pos, edge_index).flatten(1)
-        node = torch.cat([pos, graph.x[:, self.coefficients], distance, away], 1)
+        node = torch.cat([pos, graph.x[:, self.coefficients], parameters(graph), distance, away], 1)
         edge = torch.cat([pos[edge_index[0]], pos[edge_index[1]], edge_features(pos, edge_index)], 1)
         at = pos[graph.boundary_index]
         token = torch.cat([at, graph.boundary_x[:, self.kinds], _turning(at, graph.boundary_edge_index)], 1)
@@ -118,7 +119,8 @@ class BENO(Operator):
     def _widths(self) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
         """Return the columns of `inputs`."""
         d, sources = self.schema.dim, len(self.source)
-        node, edge = 2 * d + 1 + len(self.coefficients), 2 * d + edge_width(d)
+        node = 2 * d + 1 + len(self.coefficients) + len(self.schema.theta)
+        edge = 2 * d + edge_width(d)
         token, values = 2 * d + len(self.kinds), len(self.values)
         own = token + 1 if self.local else 0
         return (
@@ -152,9 +154,7 @@ class _Branch(nn.Module):
         self.encode_node = MLP(node, *hidden, width, norm=True)
         self.encode_edge = MLP(edge, *hidden, width, norm=True)
         self.boundary = nn.ModuleList(BoundaryTransformer(token, width, **transformer) for _ in range(steps))
-        self.steps = nn.ModuleList(
-            GraphNetwork(width, hidden=HIDDEN, reduce=segment_mean, context=width) for _ in range(steps)
-        )
+        self.steps = nn.ModuleList(GraphNetwork(width, hidden=HIDDEN, mean=True, context=width) for _ in range(steps))
         self.decode = MLP(width, *hidden, out)
 
     def forward(self, given: Inputs, graph: MeshGraph, padding: Padding) -> Tensor:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from meshops.graph import MeshGraph, Schema, segment_sum
+from meshops.graph import MeshGraph, Schema
 from meshops.nn import MLP, GraphNetwork, edge_features, edge_width, node_features, node_width
 from meshops.operators.base import Operator
 
@@ -27,6 +27,7 @@ class MeshGraphNet(Operator):
 
     name: ClassVar[str] = "meshgraphnet"
     reference: ClassVar[str] = "arXiv 2010.03409"
+    cost: ClassVar[str] = "O(N)"
     invariances: ClassVar[tuple[str, ...]] = ("translation",)
 
     def __init__(self, schema: Schema, *, width: int = 128, steps: int = 15) -> None:
@@ -35,9 +36,7 @@ class MeshGraphNet(Operator):
         hidden = [width] * HIDDEN
         self.encode_node = MLP(node_width(schema), *hidden, width, norm=True, activation=nn.ReLU)
         self.encode_edge = MLP(edge_width(schema.dim), *hidden, width, norm=True, activation=nn.ReLU)
-        self.steps = nn.ModuleList(
-            GraphNetwork(width, hidden=HIDDEN, reduce=segment_sum, activation=nn.ReLU) for _ in range(steps)
-        )
+        self.steps = nn.ModuleList(GraphNetwork(width, hidden=HIDDEN, activation=nn.ReLU) for _ in range(steps))
         self.decode = MLP(width, *hidden, len(schema.y), activation=nn.ReLU)
 
     def predict(self, graph: MeshGraph) -> Tensor:

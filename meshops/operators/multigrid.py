@@ -38,7 +38,9 @@ class Multigrid(Operator):
 
     name: ClassVar[str] = "multigrid"
     reference: ClassVar[str] = "ours; cf. arXiv 2310.19809"
+    cost: ClassVar[str] = "O(N)"
     invariances: ClassVar[tuple[str, ...]] = ("translation",)
+    leading: ClassVar[bool] = True
 
     def __init__(self, schema: Schema, *, width: int = 64, cycles: int = 2) -> None:
         """Build for the columns of `schema`."""

@@ -10,14 +10,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from meshops.data import Normalization
-from meshops.graph import Case, MeshGraph, MeshopsError, Schema, Solution, build_graph, schema_of
+from meshops.graph import (
+    Case,
+    MeshGraph,
+    MeshopsError,
+    Schema,
+    Solution,
+    build_graph,
+    schema_of,
+    untargeted,
+    with_essential,
+)
 from meshops.operators import Operator, build
 from meshops.training.errors import SurrogateError
 from meshops.training.files import atomic_write
@@ -69,13 +78,12 @@ class Surrogate:
         """
         self._require_case(case)
         start = time.perf_counter()
-        graph = build_graph(case)
+        graph = build_graph(case, schema=self.schema)
         built = time.perf_counter()
         values = self.predict(graph).double().numpy()
-        columns = [case.equation.scaling(case).undo(name, values[:, i]) for i, name in enumerate(self.schema.y)]
-        values = np.where(np.isnan(case.fixed), columns[0], case.fixed)
+        fields = untargeted(case, case.equation.scaling(case), values)
         seconds = {"graph": built - start, "predict": time.perf_counter() - built}
-        return case.solution(values, surrogate=self.name, seconds=seconds)
+        return with_essential(case.solution(fields, surrogate=self.name, seconds=seconds))
 
     def save(self, folder: str | Path) -> None:
         """Write the two files into `folder`, which is made if need be; what is there is replaced."""
@@ -133,8 +141,12 @@ class Surrogate:
                 f"the case is {found!r} in {dim}-D; this surrogate was trained for {self.schema.equation!r} in "
                 f"{self.schema.dim}-D. Solve with one trained for such cases, or without."
             )
-        if schema_of(case.equation, dim) != self.schema:
-            raise SurrogateError(f"this surrogate was trained for another version of {found!r}; train it again.")
+        full = schema_of(case.equation, dim, times=len(case.times))
+        if full.restricted(self.schema.kinds, self.schema.coefficients) != self.schema:
+            raise SurrogateError(
+                f"this surrogate was trained for {self.schema.times} times of {found!r}, or another version of it; "
+                f"the case has {len(case.times)}."
+            )
 
     def _require_features(self, graph: MeshGraph) -> None:
         schema = self.schema

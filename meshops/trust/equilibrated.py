@@ -30,7 +30,7 @@ from meshops.trust.discretisation import Discretisation
 from meshops.trust.errors import TrustError
 from meshops.trust.patches import Local, Patches, solve_patches
 from meshops.trust.raviart_thomas import RaviartThomas, barycentric, moments, raviart_thomas
-from meshops.trust.simplices import DIFFUSION, Sides, Simplices, facet_numbers, sides_of
+from meshops.trust.simplices import Sides, Simplices, conductivity, facet_numbers, sides_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -69,12 +69,11 @@ class _Problem:
 
     @classmethod
     def of(cls, case: Case, values: Floats) -> _Problem:
-        if case.equation.name not in DIFFUSION:
-            raise TrustError(f"{case.equation.name} has no equilibrated fluxes; they are for {sorted(DIFFUSION)}.")
+        name = conductivity(case)
         simplices = Simplices.of(case.mesh)
         order = 2 * simplices.order + 3
         rt = raviart_thomas(simplices.dim, DEGREE[simplices.dim, simplices.order], order)
-        k = simplices.data(case, DIFFUSION[case.equation.name], rt.points)
+        k = simplices.data(case, name, rt.points)
         f = simplices.data(case, "source", rt.points)
         nodal = values[simplices.cells]
         return cls(simplices, rt, k, f, nodal, sides_of(simplices, case, values, order), facet_numbers(simplices))

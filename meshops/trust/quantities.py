@@ -16,14 +16,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from geometries.conditions import Dirichlet, Robin
+from geometries.conditions import Condition, Dirichlet, Neumann, Robin
 from geometries.errors import nearest
 from meshops.equations import Case, LinearSystem, Solution
+from meshops.equations.case import every
+from meshops.equations.layout import Layout
 from meshops.trust.bounds import bounds, corrected, rounding
 from meshops.trust.certificate import Certificate, certify
 from meshops.trust.diffusion import system_of
 from meshops.trust.errors import TrustError
 from meshops.trust.fields import unknowns
+from meshops.trust.simplices import conductivity
 
 Floats = NDArray[np.float64]
 CYCLES = 8  # spent on the dual solution
@@ -113,26 +116,31 @@ def flux_through(boundary: str) -> Functional:
     return build
 
 
-def value_at(point: ArrayLike) -> Functional:
-    """Return the field's value at the mesh point nearest to `point` (d,)."""
+def value_at(point: ArrayLike, component: int = 0) -> Functional:
+    """Return the field's value, or one component of it, at the mesh point nearest to `point` (d,)."""
 
     def build(case: Case, system: LinearSystem) -> Linear:
         weights = np.zeros(len(system.rhs))
-        weights[np.linalg.norm(case.mesh.points - np.asarray(point, float), axis=1).argmin()] = 1.0
+        node = np.linalg.norm(case.mesh.points - np.asarray(point, float), axis=1).argmin()
+        weights[Layout(case.mesh, case.equation.fields).numbers[case.equation.field][node, component]] = 1.0
         return Linear(weights)
 
     return build
 
 
 def _homogeneous(case: Case) -> Case:
-    """The case without loads: values, ambients and sources 0, given fluxes gone."""
-    kept: dict[str, Dirichlet | Robin] = {}
-    for name, condition in case.conditions.items():
-        if isinstance(condition, Dirichlet):
-            kept[name] = Dirichlet(0.0)
-        elif isinstance(condition, Robin):
-            kept[name] = replace(condition, ambient=0.0)
+    """The case without loads: values, ambients and sources 0, given fluxes gone. `TrustError` if no diffusion."""
+    conductivity(case)
+    kept: dict[str, tuple[Condition, ...]] = {}
+    for name, given in case.conditions.items():
+        quiet = [_quiet(c) for c in every(given) if not isinstance(c, Neumann)]
+        if quiet:
+            kept[name] = tuple(quiet)
     return replace(case, conditions=kept, source=0.0)
+
+
+def _quiet(condition: Condition) -> Condition:
+    return replace(condition, ambient=0.0) if isinstance(condition, Robin) else Dirichlet(0.0)
 
 
 def _exchanged(case: Case, boundary: str, condition: Robin, system: LinearSystem) -> Linear:

@@ -14,7 +14,7 @@ from geometries.families.grid import Grid
 from geometries.refine import second_order
 from meshops.equations import Case, Heat, assemble, solve
 from meshops.equations.assembly import UnsupportedCells
-from meshops.equations.solvers import SolverError, conjugate_gradients, direct, solve_system
+from meshops.equations.solvers import SolverError, factorised, hierarchy, multigrid, solve_system
 
 RNG = np.random.default_rng(0)
 
@@ -172,14 +172,16 @@ def test_conjugate_gradients_find_what_a_factorization_finds(monkeypatch: pytest
     assert large.made_by["iterations"] > 1
     np.testing.assert_allclose(large.values, small.values, rtol=1e-7)
     matrix = assemble(case).matrix[:200][:, :200]
-    assert not conjugate_gradients(matrix, np.zeros(200))[0].any()
-    assert not direct(matrix, np.zeros(200))[0].any()
+    assert not multigrid(matrix, hierarchy(matrix), np.zeros(200))[0].any()
+    assert not factorised(matrix)(np.zeros(200)).any()
 
 
 def test_a_matrix_that_is_not_definite_is_an_error() -> None:
     system = assemble(Case(MESHES["triangle"], Heat(), conditions={"left": Dirichlet(0)}, source=1.0))
     with pytest.raises(SolverError, match="residual"), pytest.warns(UserWarning, match="Indefinite"):
-        conjugate_gradients(system.matrix, system.rhs)  # singular: nothing eliminated, and rhs is not in its range
+        multigrid(
+            system.matrix, hierarchy(system.matrix), system.rhs
+        )  # singular: nothing eliminated, and rhs is not in its range
 
 
 def test_where_every_point_is_fixed_nothing_is_solved() -> None:

@@ -86,12 +86,13 @@ def test_a_source_by_region_is_zero_elsewhere_and_releases_what_it_says() -> Non
 
 
 def test_values_are_read_at_nodes_and_sides() -> None:
-    (part,) = Case(SQUARE, HEAT, conditions={"left": Dirichlet("2*y")}).parts
+    case = Case(SQUARE, HEAT, conditions={"left": Dirichlet("2*y")})
+    (part,) = case.parts
     nodes = SQUARE.nodes(part.sides)
-    np.testing.assert_array_equal(on_nodes(SQUARE, part, "value")[nodes], 2 * SQUARE.points[nodes, 1])
-    assert np.isnan(on_nodes(SQUARE, part, "value")).sum() == SQUARE.num_points - 5
+    np.testing.assert_array_equal(on_nodes(case, part, "value")[nodes], 2 * SQUARE.points[nodes, 1])
+    assert np.isnan(on_nodes(case, part, "value")).sum() == SQUARE.num_points - 5
     centers, _, _ = SQUARE.side_geometry(part.sides)
-    np.testing.assert_allclose(on_sides(SQUARE, part, "value"), 2 * centers[:, 1])
+    np.testing.assert_allclose(on_sides(case, part, "value"), 2 * centers[:, 1])
 
 
 HELD = {"left": Dirichlet(0)}
@@ -133,7 +134,7 @@ WRONG = {
     "negative": ({"coefficients": {"conductivity": "x - 0.5"}}, ("coefficients", "conductivity"), "above 0"),
     "inside": ({"coefficients": {"conductivity": "abs(x - 1/6) - 0.01"}}, ("coefficients", "conductivity"), "above 0"),
     "nan": ({"coefficients": {"conductivity": float("nan")}}, ("coefficients", "conductivity"), "finite"),
-    "short": ({"coefficients": {"conductivity": [1, 2]}}, ("coefficients", "conductivity"), r"expected \(25,\)"),
+    "short": ({"coefficients": {"conductivity": [1, 2, 3]}}, ("coefficients", "conductivity"), r"expected \(25,\)"),
     "k in z": ({"coefficients": {"conductivity": "1+z"}}, ("coefficients", "conductivity"), "uses 'z'"),
     "region": (
         {"coefficients": {"conductivity": {"wst": 1}}},
@@ -153,7 +154,7 @@ WRONG = {
     "by text": (
         {"coefficients": {"conductivity": {"west": "x", "east": 1}}},
         ("coefficients", "conductivity", "west"),
-        "expected a number",
+        "expected numbers",
     ),
     "source": ({"source": "1/(x-0.5)"}, ("source",), "source is not finite at 5 of 25 points"),
     "source in z": ({"source": "z"}, ("source",), "uses 'z'"),

@@ -14,11 +14,14 @@ from geometries.errors import SpecError
 
 VALUES = st.floats(-1e6, 1e6) | st.sampled_from(["x", "1e4*(1+0.1*sin(x))"]) | st.lists(st.floats(0, 1), min_size=1)
 
+VALUES |= st.just([0.0, None, "x"])
+NAMES = st.sampled_from(["left", "hole 1"])
+
 
 @st.composite
 def conditions(draw: st.DrawFn) -> Condition:
     kind = draw(st.sampled_from(sorted(CONDITIONS)))
-    return CONDITIONS[kind](*(draw(VALUES) for _ in fields(CONDITIONS[kind])))
+    return CONDITIONS[kind](*(draw(VALUES if f.type == "Value" else NAMES) for f in fields(CONDITIONS[kind])))
 
 
 @given(condition=conditions())
@@ -58,7 +61,9 @@ def test_the_first_value_may_stand_alone(spec: dict, same: dict) -> None:
         ({"dirichlet": True}, ("dirichlet", "value"), "expected a number"),
         ({"dirichlet": float("nan")}, ("dirichlet", "value"), "finite"),
         ({"neumann": "open('f')"}, ("neumann", "value"), "open"),
-        ({"neumann": [1, "x"]}, ("neumann", "value"), "expected numbers"),
+        ({"neumann": [1, "abc"]}, ("neumann", "value"), "'abc'"),
+        ({"roller": 3}, ("roller",), "has no value"),
+        ({"periodic": 3}, ("periodic", "partner"), "name of a boundary"),
     ],
 )
 def test_a_wrong_condition_names_its_key(spec: object, key: tuple, said: str) -> None:

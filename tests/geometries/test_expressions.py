@@ -166,7 +166,6 @@ HOSTILE = [
     "print(x)",
     "exit()",
     "__debug__",
-    "u",
     "nan",
     "inf",
     "",

@@ -36,8 +36,8 @@ def test_an_array_is_copied_and_frozen() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [None, True, np.True_, float("nan"), float("inf"), -float("inf"), 10**400, [1, float("nan")], [1, "x"], ["1"],
-     [[1], 2], [None], {"a": 1}, {1}, 1j, [1j], b"1", Ellipsis, "abc", "", "x +", "nan"],
+    [None, True, np.True_, float("nan"), float("inf"), -float("inf"), 10**400, [1, float("nan")], [1, True, "x"], [{}],
+     [[1], 2], {"a": 1}, {1}, 1j, [1j], b"1", Ellipsis, "abc", "", "x +", "nan"],
     ids=ascii,
 )  # fmt: skip
 def test_what_is_no_finite_number_is_refused_at_its_key(given: object) -> None:

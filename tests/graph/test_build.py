@@ -126,7 +126,7 @@ def test_fixed_values_and_fields_go_back_to_the_case(case: Case) -> None:
     answer, scaling = solve(case), case.equation.scaling(case)
     graph = build_graph(case, answer, dtype=torch.float64)
     fixed = graph.fixed[:, 0].numpy()
-    assert np.array_equal(fixed, ~np.isnan(case.fixed))
+    assert np.array_equal(fixed, ~np.isnan(case.fixed[:, 0]))
     np.testing.assert_allclose(scaling.undo("temperature", graph.y[:, 0].numpy()), answer.values)
     np.testing.assert_allclose(graph.fixed_value[fixed].numpy(), graph.y[fixed].numpy(), atol=1e-12)
     assert not graph.fixed_value[~fixed].any()

@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from meshops.graph import segment_mean, segment_sum
-from meshops.nn import EdgeMLP, GraphNetwork, MessagePassing
+from meshops.nn import EdgeMLP, GraphNetwork, MessagePassing, Neighbors, edgewise, plain_forms
 
 N, WIDTH, EDGES = 9, 8, 30
 
@@ -27,6 +26,13 @@ def assert_same(fast: Tensor, slow: Tensor, leaves: list[Tensor]) -> None:
     assert all(torch.allclose(a, b, rtol=1e-10, atol=1e-12) for a, b in zip(ours, theirs, strict=True))
 
 
+@pytest.fixture(params=[1, 8, 10**6], ids=["one a block", "eight a block", "at once"])
+def in_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edgewise, "BLOCK", request.param)
+    monkeypatch.setattr(edgewise, "LEAST", 0 if request.param < EDGES else EDGES)
+
+
+@pytest.mark.usefixtures("in_blocks")
 def test_message_passing_equals_its_reference(inputs) -> None:
     h, edge_index, edge = inputs
     step = MessagePassing(WIDTH, WIDTH).double()
@@ -34,21 +40,23 @@ def test_message_passing_equals_its_reference(inputs) -> None:
     assert_same(step(h, edge_index, edge), step.reference(h, edge_index, edge), leaves)
 
 
+@pytest.mark.usefixtures("in_blocks")
 @pytest.mark.parametrize("activation", [nn.SiLU, nn.ReLU])
 @pytest.mark.parametrize("hidden", [1, 3])
 def test_the_edge_mlp_equals_its_reference(inputs, hidden: int, activation: type[nn.Module]) -> None:
     h, edge_index, edge = inputs
-    mlp = EdgeMLP(WIDTH, hidden, activation).double()
+    mlp = EdgeMLP(WIDTH, hidden=hidden, activation=activation).double()
     leaves = [h, edge, *mlp.parameters()]
-    assert_same(mlp(h, edge, edge_index), mlp.reference(h, edge, edge_index), leaves)
+    for k in range(2):
+        assert_same(mlp(h, edge, edge_index)[k], mlp.reference(h, edge, edge_index)[k], leaves)
     assert sum(isinstance(m, nn.Linear) for m in mlp.modules()) == 3 + hidden
     assert sum(isinstance(m, activation) for m in mlp.modules()) == hidden
 
 
-@pytest.mark.parametrize(("reduce", "scale"), [(segment_sum, 2.0), (segment_mean, 1.0)])
-def test_doubled_edges_double_the_sum_and_keep_the_mean(inputs, reduce, scale: float) -> None:
+@pytest.mark.parametrize(("mean", "scale"), [(False, 2.0), (True, 1.0)])
+def test_doubled_edges_double_the_sum_and_keep_the_mean(inputs, mean: bool, scale: float) -> None:
     h, edge_index, edge = inputs
-    step = GraphNetwork(WIDTH, reduce=reduce).double()
+    step = GraphNetwork(WIDTH, mean=mean).double()
     seen = []
     step.update.register_forward_hook(lambda _, given, __: seen.append(given[0][:, WIDTH:]))
     step(h, edge, edge_index)
@@ -62,7 +70,45 @@ def test_a_graph_network_adds_to_nodes_and_edges(inputs) -> None:
     step = GraphNetwork(WIDTH, context=3).double()
     context = torch.ones(N, 3, dtype=torch.float64)
     new, new_edge = step(h, edge, edge_index, context)
-    message = step.message.reference(h, edge, edge_index)
-    total = torch.zeros_like(h).index_add(0, edge_index[1], message)
+    total, message = step.message.reference(h, edge, edge_index)
     assert torch.allclose(new, h + step.update(torch.cat([h, total, context], 1)))
     assert torch.allclose(new_edge, edge + message)
+
+
+@pytest.mark.usefixtures("in_blocks")
+def test_messages_without_a_gradient_hold_the_same(inputs) -> None:
+    h, edge_index, edge = inputs
+    mlp = EdgeMLP(WIDTH, hidden=1).double()
+    with torch.no_grad():
+        total, rows = mlp(h, edge, edge_index, keep=False)
+    assert rows is None
+    assert torch.allclose(total, mlp.reference(h, edge, edge_index)[0], rtol=1e-12)
+
+
+@pytest.mark.usefixtures("in_blocks")
+def test_a_loss_of_the_messages_alone_has_the_same_gradient(inputs) -> None:
+    h, edge_index, edge = inputs
+    mlp, leaves = EdgeMLP(WIDTH, hidden=1).double(), [h, edge]
+    ours, theirs = (torch.autograd.grad(f(h, edge, edge_index)[1].sum(), leaves) for f in (mlp, mlp.reference))
+    assert all(torch.allclose(a, b, rtol=1e-10, atol=1e-12) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_neighbor_sums_equal_their_plain_form(inputs) -> None:
+    h, edge_index, _ = inputs
+    weight = torch.linspace(-1, 2, EDGES, dtype=torch.float64, requires_grad=True)
+    neighbors = Neighbors.of(edge_index, N)
+    with plain_forms():
+        plain = neighbors.sum(h, weight)
+    assert_same(neighbors.sum(h, weight), plain, [h, weight])
+    dense = torch.zeros(N, N, dtype=torch.float64).index_put((edge_index[1], edge_index[0]), weight, accumulate=True)
+    assert_same(neighbors.sum(h, weight), dense @ h, [h, weight])
+
+
+def test_neighbor_sums_between_two_sets_of_nodes(inputs) -> None:
+    h, _, _ = inputs
+    cluster = torch.tensor([3, 0, 0, 1, 1, 1, 0, 3, 3])
+    edges, weight = torch.stack([torch.arange(N), cluster]), torch.ones(N, dtype=torch.float64)
+    down, up = Neighbors.of(edges, 5, N), Neighbors.of(edges.flip(0), N, 5)
+    assert_same(down.sum(h, weight), torch.zeros(5, WIDTH, dtype=torch.float64).index_add(0, cluster, h), [h])
+    rows = torch.arange(10.0, dtype=torch.float64).view(5, 2)
+    assert torch.equal(up.sum(rows, weight), rows[cluster])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from geometries.conditions import Dirichlet, Neumann, Robin
@@ -10,19 +12,37 @@ from meshops.equations import EQUATIONS, Case, solve
 from meshops.graph import MeshGraph, Schema, build_graph, schema_of
 from meshops.operators import Operator, build, options_of
 
-SMALL = {"width": 16, "steps": 2, "cycles": 1, "layers": 1}  # what an operator takes of these
+SMALL = {  # what an operator takes of these
+    "width": 16, "steps": 2, "cycles": 1, "layers": 1, "heads": 2, "experts": 2, "slices": 8, "basis": 16, "rank": 8,
+    "kernel": 8, "resolution": 8, "modes": 3, "code": 8, "depth": 3,
+}  # fmt: skip
 
 
-def small(name: str, dim: int, **sizes: int) -> Operator:
-    """The operator `name` at a small size, the same weights each time."""
+def small(name: str, given: int | Schema, **sizes: int) -> Operator:
+    """The operator `name` at a small size, for heat in so many dimensions or a schema, the same weights each time."""
     options = {k: v for k, v in (SMALL | sizes).items() if k in options_of(name)}
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return build(name, schema(dim), options)
+        return build(name, schema(given) if isinstance(given, int) else given, options)
 
 
 def schema(dim: int) -> Schema:
     return schema_of(EQUATIONS["heat"], dim)
+
+
+def wide_schema(dim: int) -> Schema:
+    """Heat's, with three fields and two parameters."""
+    return replace(schema(dim), y=("u", "v", "w"), theta=("a", "b"))
+
+
+def wide(graph: MeshGraph, *theta: float) -> MeshGraph:
+    """The graph with three fields, fixed at different places, and two parameters."""
+    graph = graph.clone()
+    graph.theta = graph.pos.new_tensor([theta])
+    graph.y = torch.cat([graph.y, graph.y + 1, 2 * graph.y], 1)
+    graph.fixed = torch.cat([graph.fixed, ~graph.fixed, torch.zeros_like(graph.fixed)], 1)
+    graph.fixed_value = torch.where(graph.fixed, graph.y, torch.zeros_like(graph.y))
+    return graph
 
 
 def mixed_case(*shape: int, cell: str = "", source: str = "1 + sin(5*x)") -> Case:

@@ -11,8 +11,9 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from meshops.graph import MeshGraph
+from meshops.nn import plain_forms
 from meshops.operators import OPERATORS, Operator
-from tests.operators.graphs import mixed_graph, moved, permuted, small, with_edges_shuffled
+from tests.operators.graphs import mixed_graph, moved, permuted, small, wide, wide_schema, with_edges_shuffled
 
 GRAPHS = {
     "1-D": {"shape": (150,)},
@@ -140,6 +141,36 @@ def test_it_sees_source_coefficients_and_conditions(operator: Operator, graph: M
             assert not torch.equal(operator.predict(changed), out), (key, operator.schema)
 
 
+def test_several_fields_and_parameters(name: str) -> None:
+    one, other = wide(graph_of("triangle"), 0.3, -1.0), wide(graph_of("quad"), 0.1, 2.0)
+    operator = small(name, wide_schema(2))
+    out = operator(one)
+    assert torch.equal(out[one.fixed], one.fixed_value[one.fixed])
+    assert close(operator(Batch.from_data_list([other, one]))[-len(out) :], out)
+    for column in range(2):
+        changed = one.clone()
+        changed.theta = one.theta + torch.eye(2)[column]
+        assert not torch.equal(operator.predict(changed), operator.predict(one))
+    operator.predict(Batch.from_data_list([one, other])).square().mean().backward()
+    assert [k for k, p in operator.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def test_tuned_kernels_equal_their_plain_forms(operator: Operator, graph: MeshGraph) -> None:
+    operator, batch = operator.double(), Batch.from_data_list([graph.double(), graph.double()])
+    ours = operator.predict(batch)
+    with plain_forms():
+        assert close(ours, operator.predict(batch))
+
+
+def test_evaluation_gives_the_same(plane: Operator) -> None:
+    graph = graph_of("triangle")
+    training = plane(graph)
+    plane.eval()
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            assert close(plane(graph.clone()), training)
+
+
 def test_the_graph_is_left_as_it_was(plane: Operator) -> None:
     graph = graph_of("triangle")
     before = graph.clone()
@@ -152,13 +183,15 @@ def test_one_sample_can_be_overfitted(plane: Operator) -> None:
     graph = mixed_graph(5, 4)
     optimizer = torch.optim.Adam(plane.parameters(), lr=5e-3)
     losses = []
-    for _ in range(60):
+    for _ in range(300):
         loss = (plane(graph) - graph.y).square().mean() / graph.y.square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    assert min(losses) < 0.02 * losses[0], min(losses) / losses[0]
+        if losses[-1] < 0.02 * losses[0]:
+            return
+    raise AssertionError(f"the loss fell from {losses[0]:.3g} to {min(losses):.3g} only")
 
 
 @pytest.mark.slow

@@ -15,8 +15,19 @@ def test_an_operator_says_what_it_is(name: str) -> None:
     assert operator.name == name
     assert operator.reference
     assert operator.__doc__
+    assert operator.cost.startswith("O(")
     assert set(operator.invariances) <= {"translation"}
     assert options_of(name)
+
+
+def test_one_operator_leads() -> None:
+    assert [name for name, o in OPERATORS.items() if o.leading] == ["multigrid"]
+
+
+@pytest.mark.parametrize("name", [n for n in OPERATORS if "heads" in options_of(n)])
+def test_heads_must_divide_the_width(name: str) -> None:
+    with pytest.raises(OperatorError, match="width is 9 with 2 heads; expected a multiple"):
+        build(name, schema(2), {"width": 9, "heads": 2})
 
 
 @pytest.mark.parametrize("name", OPERATORS)

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from meshops.equations import assemble
-from meshops.trust import TrustError, Verdict, bounds, certify, descend, estimate, judge, polish, system_of
+from geometries.conditions import Dirichlet, Neumann, Periodic, Robin
+from geometries.families.grid import Grid
+from meshops.equations import EQUATIONS, Case, assemble, solve
+from meshops.trust import TrustError, Verdict, bounds, certify, descend, equilibrate, estimate, judge, polish, system_of
 from meshops.trust.polish import best_start
 from tests.trust.cases import SHAPES, discrete_solution, random_case, random_field, true_error
 
@@ -129,6 +131,64 @@ def test_the_quick_assembly_is_the_slow_one(seed: int) -> None:
     load = system_of(case, quick.matrix)
     assert load.matrix is quick.matrix
     assert np.array_equal(load.rhs, quick.rhs)
+
+
+@pytest.mark.parametrize(
+    ("conductivity", "loss", "conditions"),
+    [
+        ("1 + 0.1*u", 0.0, {"left": Dirichlet(0.0), "right": Dirichlet(3.0)}),
+        (1.0, 0.0, {"bottom": Periodic("top"), "left": Dirichlet("y"), "right": Robin(2.0, 1.0)}),
+    ],
+)
+def test_what_has_no_proof_is_estimated(conductivity, loss, conditions) -> None:
+    """Nonlinear at the field at hand, and with tied unknowns: near the truth, and not called proved."""
+    case = Case(
+        Grid(shape=(20, 20)).mesh(),
+        EQUATIONS["heat"],
+        conditions=conditions,
+        source=2.0,
+        coefficients={"conductivity": conductivity, "loss": loss},
+    )
+    exact = solve(case)
+    x, y = case.mesh.points.T
+    near = case.solution(exact.values + 0.01 * np.sin(np.pi * x) * np.sin(2 * np.pi * y))
+    found = judge(near, tolerance=0.1)
+    error = near.values - exact.values
+    system = assemble(case, exact.fields)
+    true = np.sqrt(error @ (system.matrix @ error))
+    assert not found.guaranteed
+    assert found.word in ("indicative", "do not use")
+    assert 0.8 * found.energy_error[0] <= true <= 1.25 * found.energy_error[1]
+
+
+@pytest.mark.parametrize(
+    "coefficients", [{"loss": 3.0}, {"conductivity": [[2.0, 0.5], [0.5, 1.0]]}, {"loss": "x", "conductivity": "1 + y"}]
+)
+def test_losses_and_tensors_have_bounds(coefficients) -> None:
+    case = Case(
+        Grid(shape=(20, 20)).mesh(),
+        EQUATIONS["heat"],
+        conditions={"left": (Neumann(1.0), Robin(2.0, 1.0)), "right": Dirichlet(3.0)},
+        coefficients=coefficients,
+    )
+    exact = solve(case)
+    values = exact.values + 0.01 * np.sin(4 * case.mesh.points[:, 0])
+    found = judge(case.solution(values), tolerance=0.1)
+    low, high = found.energy_error
+    assert found.guaranteed
+    assert low <= true_error(assemble(case), values, exact.values) <= high
+
+
+def test_several_conditions_on_one_side_add_up() -> None:
+    case = Case(
+        Grid(shape=(6, 5)).mesh(),
+        EQUATIONS["heat"],
+        conditions={"left": (Neumann("y"), Robin(2.0, 1.0)), "right": Dirichlet(3.0)},
+    )
+    slow, quick = assemble(case), system_of(case)
+    assert abs(slow.matrix - quick.matrix).max() < 1e-12
+    assert np.abs(slow.rhs - quick.rhs).max() < 1e-12
+    assert equilibrate(case, solve(case).values).guaranteed
 
 
 def test_judging_uses_the_shared_matrix() -> None:

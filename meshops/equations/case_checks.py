@@ -1,0 +1,193 @@
+"""What makes a case well-posed: names, signs, and a unique solution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometries.conditions import Dirichlet, Periodic, Radiation, Robin
+from geometries.errors import ExpressionError, SpecError, nearest
+from meshops.equations.base import Coefficient
+from meshops.equations.case import REST, Case, every, label, on_nodes, per_cell
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def check(case: Case) -> None:
+    """Raise `SpecError` at what is wrong; see `Case`."""
+    _check_space(case)
+    _check_conditions(case)
+    _check_names(case)
+    _check_values(case)
+    case.equation.check(case)
+
+
+def check_level(case: Case) -> None:
+    """Raise `SpecError` unless each connected piece has a level: with fluxes alone a constant may be added.
+
+    For equations of a scalar field without a term in u itself. A transient problem has its start.
+    """
+    if case.transient:
+        return
+    count, piece = pieces(case)
+    pinned = np.unique(piece[np.concatenate([np.empty(0, np.int64), *_pinning(case)])])
+    loose = np.setdiff1d(piece[case.mesh.mass > 0], pinned)
+    if len(loose):
+        where = case.mesh.points[np.flatnonzero(piece == loose[0])[0]].round(6).tolist()
+        raise SpecError(
+            f"{len(loose)} of {count} connected pieces (one at {where}) have no dirichlet and no robin condition, so "
+            "the solution is not unique; fix the value or the exchange on one of its boundaries.",
+            ("conditions",),
+        )
+
+
+def pieces(case: Case) -> tuple[int, Ints]:
+    """Return the number of connected pieces of the mesh, periodic images joined, and (N,) the piece of each point."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n, mesh = case.mesh.num_points, case.mesh
+    ends = [mesh.edges]
+    for part in case.parts:
+        if isinstance(part.condition, Periodic):
+            images = mesh.nodes(mesh.sides(part.condition.partner))
+            ends.append(np.stack(np.broadcast_arrays(mesh.nodes(part.sides)[0], images), axis=1))
+    edges = np.concatenate(ends)
+    count, piece = connected_components(coo_array((np.ones(len(edges)), edges.T), shape=(n, n)), directed=False)
+    return count, piece
+
+
+def _pinning(case: Case) -> Iterator[Ints]:
+    """Yield the points that a condition ties to a level: Dirichlet, and exchange with a coefficient above 0."""
+    for part in case.parts:
+        if isinstance(part.condition, Dirichlet):
+            yield case.mesh.nodes(part.sides)
+        elif isinstance(part.condition, Robin | Radiation):
+            yield np.flatnonzero(np.nan_to_num(on_nodes(case, part, "coefficient")) > 0)
+
+
+def _check_space(case: Case) -> None:
+    if case.mesh.space_dim not in case.equation.dims:
+        dims = " or ".join(f"{d}-D" for d in case.equation.dims)
+        raise SpecError(f"the mesh is {case.mesh.space_dim}-D; {case.equation.name} is for {dims}.", ("equation",))
+    if case.transient and not case.equation.time_order:
+        raise SpecError(f"{case.equation.name} is steady; leave `times` out.", ("times",))
+
+
+def _check_conditions(case: Case) -> None:
+    taken = tuple(case.equation.terms)
+    owner: dict[str, Ints] = {}
+    for name, given in case.conditions.items():
+        key = ("conditions", name)
+        for condition in every(given):
+            if type(condition) not in taken:
+                raise SpecError(
+                    f"{case.equation.name} does not take {condition!r}; it takes {[c.key for c in taken]}.", key
+                )
+        kinds = [type(c) for c in every(given)]
+        if not kinds or len(set(kinds)) < len(kinds):
+            raise SpecError("a boundary has a condition of one kind twice, or none; expected one of each kind.", key)
+        if name == REST:
+            continue
+        if name not in case.mesh.boundaries:
+            raise SpecError(f"no boundary is named {name!r}; {nearest(name, case.mesh.boundaries)}", key)
+        _check_partner(case, name, given)
+        _check_shared(case, name, owner)
+
+
+def _check_partner(case: Case, name: str, given: object) -> None:
+    for condition in every(given):  # type: ignore[arg-type]
+        if isinstance(condition, Periodic):
+            partner = condition.partner
+            if partner not in case.mesh.boundaries or partner == name:
+                hint = nearest(partner, [b for b in case.mesh.boundaries if b != name])
+                raise SpecError(f"the partner of {name!r} is {partner!r}; {hint}", ("conditions", name, "periodic"))
+
+
+def _check_shared(case: Case, name: str, owner: dict[str, Ints]) -> None:
+    ids = case.mesh.facet_ids(case.mesh.boundaries[name])
+    for other, others in owner.items():
+        shared = int(np.isin(ids, others).sum())
+        if shared:
+            raise SpecError(
+                f"{shared} facets of {name!r} are also claimed by {other!r}; name each facet once, "
+                "by {all: [..., {not: {name: OTHER}}]} for instance.",
+                ("conditions", name),
+            )
+    owner[name] = ids
+
+
+def _check_names(case: Case) -> None:
+    known = [f.name for f in case.equation.fields]
+    if case.equation.time_order == 2:
+        known += [f"{name}.rate" for name in known]
+    for name in case.initial:
+        if name not in known:
+            raise SpecError(f"{case.equation.name} has no field {name!r}; {nearest(name, known)}", ("initial", name))
+    may = {c.name for c in case.equation.coefficients if c.vary}
+    for name in sorted(case.varying - may):
+        what = "the source" if name == "source" else f"{name}"
+        raise SpecError(f"{what} of {case.equation.name} may not depend on u.", _key(name))
+
+
+def _key(name: str) -> tuple[str, ...]:
+    return ("source",) if name == "source" else ("coefficients", name)
+
+
+def _check_values(case: Case) -> None:
+    mesh = case.mesh
+    for part in case.parts:
+        for name in part.values:
+            with _at("conditions", part.name, part.condition.key, name):
+                values = on_nodes(case, part, name)
+                _check_open(case, part.condition, name, values[mesh.nodes(part.sides)])
+                if name == "coefficient" and np.nanmin(values, initial=0.0) < 0:
+                    raise SpecError(f"{label(part, name)} is {np.nanmin(values):.6g} somewhere; expected at least 0.")
+    for info in case.equation.coefficients:
+        with _at("coefficients", info.name):
+            given = case.given(info.name)
+            if isinstance(given, Mapping):
+                _check_sign(info, per_cell(mesh, given, info.name, case.shape_of(info.name)))
+                continue
+            _check_sign(info, case.nodal(info.name))
+            if not isinstance(given, np.ndarray):
+                u = np.full((mesh.num_cells, 1), case.level) if info.name in case.varying else None
+                centers, cells = mesh.cell_centers[:, None], np.arange(mesh.num_cells)
+                _check_sign(info, case.coefficient(info.name, centers, cells, time=case.start, u=u))
+    with _at("source"):
+        case.nodal("source")
+    with _at("initial"):
+        case.start_values()
+
+
+def _check_open(case: Case, condition: object, name: str, values: Floats) -> None:
+    """Only a Dirichlet value of a vector may leave components open, and not all of them."""
+    open_ = np.isnan(values)
+    if open_.any() and not isinstance(condition, Dirichlet):
+        raise SpecError(f"{name} has components without a value; expected one for each.")
+    if values.size and open_.all():
+        raise SpecError(f"{name} leaves every component open; leave the condition out.")
+
+
+def _check_sign(info: Coefficient, values: Floats) -> None:
+    if not info.positive or not values.size:
+        return
+    tensor = info.rank == 2 and values.ndim > 2
+    least = np.linalg.eigvalsh(values).min() if tensor else values.min()
+    if least <= 0:
+        what = "has an eigenvalue of" if tensor else "is"
+        raise SpecError(f"{info.name} {what} {least:.6g} somewhere; expected above 0.")
+
+
+@contextmanager
+def _at(*key: str) -> Iterator[None]:
+    """Give the errors of values the key that they stand at."""
+    try:
+        yield
+    except (SpecError, ExpressionError) as error:
+        inner = getattr(error, "key", ())
+        raise SpecError(str(error), inner if inner[: len(key)] == key else key) from None

@@ -1,0 +1,303 @@
+"""Marching in time: the θ-scheme and BDF2 for first order, Newmark's method for second order, with adaptive steps.
+
+Steps divide the interval between two output times by powers of two, so that few factorisations serve all steps.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from geometries.errors import MeshopsError, nearest
+from geometries.values import names_in
+from meshops.equations.assembly import Assembler
+from meshops.equations.case import Case, Given
+from meshops.equations.solvers import Prepared, SolverError, newton_on
+from meshops.equations.system import LinearSystem
+
+Floats = NDArray[np.float64]
+TOLERANCE = 1e-4  # local error of a step over the field's scale
+FINEST = 20  # halvings of an interval between output times
+_EASY = 0.1  # of the tolerance: below it the next step is twice as long
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """The unknowns at a time, and what the next step needs of the past.
+
+    `past` holds earlier (time, unknowns), latest first; `rate` and `acceleration` are of second-order problems.
+    """
+
+    time: float
+    values: Floats
+    past: tuple[tuple[float, Floats], ...] = ()
+    rate: Floats | None = None
+    acceleration: Floats | None = None
+
+
+def march(
+    case: Case, *, scheme: str = "", steps: int = 0, tolerance: float = TOLERANCE
+) -> tuple[dict[str, Floats], dict[str, object]]:
+    """Return {field: (T, N, c)} at the case's times, and how they were found.
+
+    `scheme` is `bdf2` (the default), `theta` (Crank and Nicolson's) or `euler` for equations of first order in time,
+    `newmark` for those of second. With `steps` > 0 each interval between output times takes that many equal steps; else
+    a step's local error is held below `tolerance` times the scale of the field, which the equation's scaling states.
+    Raises `SolverError` where that needs more than 2^20 steps an interval.
+    """
+    name = scheme or DEFAULTS[case.equation.time_order]
+    if name not in SCHEMES or SCHEMES[name].order != case.equation.time_order:
+        known = [n for n, s in SCHEMES.items() if s.order == case.equation.time_order]
+        raise MeshopsError(f"no scheme of {case.equation.name} is called {name!r}; {nearest(name, known)}")
+    method = SCHEMES[name](case)
+    moment, halvings, taken = method.start(), 2, 0
+    found = [moment.values]
+    for begin, end in pairwise(case.times):
+        if steps:
+            for i in range(steps):
+                moment, _ = method.step(moment, begin + (i + 1) * (end - begin) / steps)
+            taken += steps
+        else:
+            moment, halvings, count = _adapt(method, moment, end, halvings, tolerance)
+            taken += count
+        found.append(moment.values)
+    series = [method.assembler.layout.split(values) for values in found]
+    fields = {name: np.stack([moment[name] for moment in series]) for name in series[0]}
+    return fields, {"solver": name, "iterations": taken}
+
+
+def _adapt(method: Scheme, moment: Moment, end: float, halvings: int, tolerance: float) -> tuple[Moment, int, int]:
+    """Step to `end` by steps that are the interval over powers of two; `done` counts them in the finest."""
+    begin, done, taken, whole = moment.time, 0, 0, 1 << FINEST
+    while done < whole:
+        size = whole >> halvings
+        trial, error = method.step(moment, begin + (end - begin) * (done + size) / whole)
+        if error > tolerance * method.scale:
+            if halvings == FINEST:
+                raise SolverError(f"the step at time {moment.time:.6g} cannot be made small enough.")
+            halvings += 1
+            continue
+        moment, done, taken = trial, done + size, taken + 1
+        if halvings and error < _EASY * tolerance * method.scale and done % (2 * size) == 0:
+            halvings -= 1
+    return moment, halvings, taken
+
+
+class Scheme(ABC):
+    """One method of stepping; `order` is that of the time derivative."""
+
+    order: int
+
+    def __init__(self, case: Case) -> None:
+        """Assemble what does not change with time."""
+        self.case, self.assembler = case, Assembler(case)
+        self.scale = case.equation.scaling(case).quantities[case.equation.field][1]
+        self.mass = self.assembler.matrix("mass", self._start_vector(), case.start)
+        self.weights = np.asarray(abs(self.mass).sum(1)).ravel()
+        self._constant = case.linear and not _matrix_moves(case)
+        self._prepared: dict[tuple[float, ...], Prepared] = {}
+        self._system: LinearSystem | None = None
+
+    @abstractmethod
+    def start(self) -> Moment:
+        """Return the first moment."""
+
+    @abstractmethod
+    def step(self, moment: Moment, time: float) -> tuple[Moment, float]:
+        """Return the moment at `time`, and an estimate of the step's local error, the root mean square by mass."""
+
+    def _start_vector(self, suffix: str = "") -> Floats:
+        return self.assembler.layout.join(self.case.start_values(suffix))
+
+    def _first(self) -> Floats:
+        """The unknowns at the start, with the conditions' values where they hold."""
+        held = self.assembler.held(self.case.start)
+        return np.where(held.fixed, held.value, self._start_vector())
+
+    def _linearised(self, state: Floats, time: float) -> LinearSystem:
+        """The steady terms K u = r at `time`; assembled once where they do not change."""
+        if not self._constant:
+            return self.assembler.system(state, time)
+        if self._system is None:
+            self._system = self.assembler.system(None, time)
+        if not _rhs_moves(self.case):
+            return self._system
+        return replace(self._system, rhs=self.assembler.rhs(time), fixed_value=self.assembler.held(time).value)
+
+    def _implicit(self, key: tuple[float, ...], staged: Callable[[Floats], LinearSystem], guess: Floats) -> Floats:
+        """Solve `staged`, which gives a stage's linearised system; with a matrix told by `key` where it is constant."""
+        definite = self.case.equation.definite
+        if not self._constant:
+            return newton_on(staged, guess, definite=definite).values
+        system = staged(guess)
+        if key not in self._prepared:
+            self._prepared[key] = Prepared(system, definite=definite)
+        return self._prepared[key].solve(system.rhs, system.fixed_value, guess).values
+
+    def _norm(self, error: Floats) -> float:
+        return float(np.sqrt(self.weights @ error**2 / self.weights.sum()))
+
+
+class _FirstOrder(Scheme):
+    """Schemes for M u' + A(u) = f."""
+
+    order = 1
+
+    def start(self) -> Moment:
+        """Return the start values."""
+        return Moment(self.case.start, self._first())
+
+    def _stage(self, a: float, b: Floats, theta: float, extra: Floats | float, time: float, guess: Floats) -> Floats:
+        """Solve M (a u - b) + θ (A(u) - f)(time) = extra."""
+        pulled = self.mass @ b + extra
+
+        def staged(state: Floats) -> LinearSystem:
+            steady = self._linearised(state, time)
+            matrix = csr_array(a * self.mass + theta * steady.matrix)
+            return replace(steady, matrix=matrix, rhs=pulled + theta * steady.rhs)
+
+        return self._implicit((round(a, 12), theta), staged, guess)
+
+
+class Euler(_FirstOrder):
+    """M (u₁ - u₀)/Δt + A(u₁) = f(t₁): implicit Euler, first order, L-stable."""
+
+    theta = 1.0
+
+    def step(self, moment: Moment, time: float) -> tuple[Moment, float]:
+        """Step; the estimate compares with the line through the last two moments."""
+        dt = time - moment.time
+        extra = self._explicit(moment)
+        new = self._stage(1 / dt, moment.values / dt, self.theta, extra, time, moment.values)
+        error = self._estimate(moment, time, new)
+        return Moment(time, new, ((moment.time, moment.values), *moment.past[:1])), error
+
+    def _explicit(self, moment: Moment) -> Floats | float:
+        return 0.0
+
+    def _estimate(self, moment: Moment, time: float, new: Floats) -> float:
+        if not moment.past:
+            return self._norm(new - moment.values) / 2
+        return self._norm(new - _extrapolated(moment, time, 2)) / 2
+
+
+class Theta(Euler):
+    """M (u₁ - u₀)/Δt + (A(u₁) + A(u₀))/2 = (f(t₁) + f(t₀))/2: Crank and Nicolson's, second order, A-stable.
+
+    Not for equations with a field that has no time derivative, such as a pressure.
+    """
+
+    theta = 0.5
+
+    def _explicit(self, moment: Moment) -> Floats:
+        steady = self._linearised(moment.values, moment.time)
+        return 0.5 * (steady.rhs - steady.matrix @ moment.values)
+
+    def _estimate(self, moment: Moment, time: float, new: Floats) -> float:
+        if len(moment.past) < 2:
+            return super()._estimate(moment, time, new) / 4
+        return self._norm(new - _extrapolated(moment, time, 3)) / 13
+
+
+class BDF2(_FirstOrder):
+    """M (a u₁ - b) + A(u₁) = f(t₁), a and b from the parabola through the last three: second order, L-stable.
+
+    With the ratio w of this step to the last: a Δt = (1 + 2w)/(1 + w), b Δt = (1 + w) u₀ - w²/(1 + w) u₋₁. The first
+    step is implicit Euler's.
+    """
+
+    def step(self, moment: Moment, time: float) -> tuple[Moment, float]:
+        """Step; the estimate compares with the parabola through the last three moments."""
+        dt = time - moment.time
+        if not moment.past:
+            new = self._stage(1 / dt, moment.values / dt, 1.0, 0.0, time, moment.values)
+            error = self._norm(new - moment.values) / 2
+        else:
+            before, earlier = moment.past[0]
+            w = dt / (moment.time - before)
+            b = ((1 + w) * moment.values - w**2 / (1 + w) * earlier) / dt
+            new = self._stage((1 + 2 * w) / (1 + w) / dt, b, 1.0, 0.0, time, _extrapolated(moment, time, 2))
+            parabola = len(moment.past) > 1
+            error = self._norm(new - _extrapolated(moment, time, 3 if parabola else 2)) * (2 / 11 if parabola else 0.25)
+        return Moment(time, new, ((moment.time, moment.values), *moment.past[:1])), error
+
+
+class Newmark(Scheme):
+    """M u'' + D u' + A u = f by Newmark's method with β = 1/4, γ = 1/2: second order, conserves energy.
+
+    doi:10.1061/JMCEA3.0000098; local error (β - 1/6) Δt² (u''₁ - u''₀) (Zienkiewicz and Xie 1991,
+    doi:10.1002/eqe.4290200907). For linear equations.
+    """
+
+    order = 2
+    beta, gamma = 0.25, 0.5
+
+    def __init__(self, case: Case) -> None:
+        """Assemble; raises `SolverError` for a nonlinear case."""
+        super().__init__(case)
+        if not case.linear:
+            raise SolverError(f"Newmark's method is for linear equations; {case.equation.name} is not with this case.")
+        self.damping = self.assembler.matrix("damping", None, case.start)
+
+    def start(self) -> Moment:
+        """Return the start values, with the acceleration that the equation gives them."""
+        values, rate = self._first(), self._start_vector(".rate")
+        steady = self._linearised(values, self.case.start)
+        force = steady.rhs - steady.matrix @ values - self.damping @ rate
+        system = replace(steady, matrix=self.mass, rhs=force, fixed_value=np.zeros_like(values))
+        acceleration = Prepared(system).solve(force, system.fixed_value).values
+        return Moment(self.case.start, values, rate=rate, acceleration=acceleration)
+
+    def step(self, moment: Moment, time: float) -> tuple[Moment, float]:
+        """Step."""
+        assert moment.rate is not None and moment.acceleration is not None
+        dt, beta, gamma = time - moment.time, self.beta, self.gamma
+        ahead = moment.values + dt * moment.rate + dt**2 * (0.5 - beta) * moment.acceleration
+        ahead_rate = moment.rate + dt * (1 - gamma) * moment.acceleration
+        a, d = 1 / (beta * dt**2), gamma / (beta * dt)
+
+        def staged(state: Floats) -> LinearSystem:
+            steady = self._linearised(state, time)
+            matrix = csr_array(a * self.mass + d * self.damping + steady.matrix)
+            pulled = self.mass @ (a * ahead) + self.damping @ (d * ahead - ahead_rate)
+            return replace(steady, matrix=matrix, rhs=steady.rhs + pulled)
+
+        new = self._implicit((round(a, 12),), staged, ahead)
+        acceleration = a * (new - ahead)
+        rate = ahead_rate + dt * gamma * acceleration
+        error = self._norm((beta - 1 / 6) * dt**2 * (acceleration - moment.acceleration))
+        return Moment(time, new, rate=rate, acceleration=acceleration), error
+
+
+SCHEMES: dict[str, type[Scheme]] = {"bdf2": BDF2, "theta": Theta, "euler": Euler, "newmark": Newmark}
+DEFAULTS = {1: "bdf2", 2: "newmark"}
+
+
+def _extrapolated(moment: Moment, time: float, count: int) -> Floats:
+    """The polynomial through the last `count` moments, or those there are, at `time` (Lagrange's form)."""
+    known = ((moment.time, moment.values), *moment.past)[:count]
+    total = np.zeros_like(moment.values)
+    for i, (own, values) in enumerate(known):
+        others = [t for j, (t, _) in enumerate(known) if j != i]
+        total += values * np.prod([(time - t) / (own - t) for t in others])
+    return total
+
+
+def _matrix_moves(case: Case) -> bool:
+    """Whether a coefficient, or that of a condition, depends on time."""
+    exchange = [v for part in case.parts for n, v in part.values.items() if n == "coefficient"]
+    return any(_in_time(v) for v in (*case.coefficients.values(), *exchange))
+
+
+def _rhs_moves(case: Case) -> bool:
+    return any(_in_time(v) for v in (case.source, *(v for part in case.parts for v in part.values.values())))
+
+
+def _in_time(given: Given) -> bool:
+    return not isinstance(given, Mapping) and "t" in names_in(given)  # the values of regions are numbers

@@ -1,0 +1,82 @@
+"""Operators against what their papers say: sizes, and forms that can be written in one line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch_geometric.nn import ChebConv as PyGChebConv
+
+from meshops.graph import Schema
+from meshops.nn import Neighbors, node_features, symmetric_weights
+from meshops.operators import OPERATORS, OperatorError, build
+from meshops.operators.chebnet import ChebConv
+from meshops.operators.gno import within
+from meshops.operators.mgno import VCycle, _grids
+from tests.operators.graphs import mixed_graph, schema, small
+
+PARAMETERS = {"beno": 8.74e6, "transolver": 713_665, "chebnet": 280_835, "meshgraphnet": 2.33e6}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_the_default_has_the_papers_size(name: str) -> None:
+    count = sum(p.numel() for p in OPERATORS[name](schema(2)).parameters())
+    assert 0.9 * PARAMETERS[name] < count < 1.1 * PARAMETERS[name]
+
+
+def test_chebyshev_convolutions_are_those_of_torch_geometric() -> None:
+    graph = mixed_graph(6, 5, dtype=torch.float64)
+    edge_index, n = graph.edge_index, len(graph.pos)
+    length = (graph.pos[edge_index[0]] - graph.pos[edge_index[1]]).norm(dim=1)
+    ours, theirs = ChebConv(4, 5).double(), PyGChebConv(4, 4, 5, normalization="sym").double()
+    for k, lin in enumerate(theirs.lins):
+        lin.weight.data = ours.mix.weight[:, 4 * k : 4 * k + 4].detach().clone()
+    theirs.bias.data = ours.mix.bias.detach().clone()
+    h = torch.randn(n, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    out = ours(h, Neighbors.of(edge_index, n), -symmetric_weights(length, edge_index, n))
+    assert torch.allclose(out, theirs(h, edge_index, length), rtol=1e-12, atol=1e-12)
+
+
+def bundle(columns: int) -> Schema:
+    return replace(schema(2), y=tuple(f"u{i}" for i in range(columns)))
+
+
+def test_mp_pde_decodes_a_bundle_as_the_paper_does() -> None:
+    decoder = build("mp_pde", bundle(25), {"steps": 1}).decode
+    assert [(c.kernel_size, c.stride) for c in (decoder[0], decoder[2])] == [((16,), (3,)), ((14,), (1,))]
+    with pytest.raises(OperatorError, match="width is 16 for 25 columns; expected at least"):
+        build("mp_pde", bundle(25), {"width": 16})
+
+
+def test_the_v_cycle_of_mgno_is_linear() -> None:
+    graph = mixed_graph(6, 5, dtype=torch.float64)
+    cycle, grids = VCycle(3, 4, edge=5, rank=2).double(), _grids(graph)
+    f, g = torch.randn(2, len(graph.pos), 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(cycle(2 * f - g, grids), 2 * cycle(f, grids) - cycle(g, grids), rtol=1e-10, atol=1e-12)
+
+
+def test_more_iterations_come_to_rest_at_the_fixed_point_of_pign() -> None:
+    graph = mixed_graph(6, 5, dtype=torch.float64)
+    few, many = (small("pign", 2, steps=steps).double().predict(graph) for steps in (100, 101))
+    assert (many - few).abs().max() < 1e-6 * many.abs().max()
+
+
+def test_coral_finds_codes_that_fit_the_features() -> None:
+    graph, operator = mixed_graph(6, 5), small("coral", 2)
+    features = node_features(graph)
+
+    def misfit(code: torch.Tensor) -> float:
+        return (operator.input(graph.pos, code, graph.graph_of_node) - features).square().mean().item()
+
+    assert misfit(operator.encode(graph)) < misfit(torch.zeros(1, 8))
+
+
+def test_two_hops_reach_the_neighbours_of_neighbours() -> None:
+    graph = mixed_graph(6, 5)
+    n = len(graph.pos)
+    near = torch.eye(n)
+    near[graph.edge_index[1], graph.edge_index[0]] = 1
+    target, source = (near @ near).fill_diagonal_(0).nonzero(as_tuple=True)
+    assert torch.equal(within(graph.edge_index, n, 2), torch.stack([source, target]))
+    assert small("gno", 2, hops=2).predict(graph).isfinite().all()
