@@ -2,36 +2,49 @@
 
 from meshops.trust.bounds import Bounds, bounds
 from meshops.trust.certificate import Certificate, certify
+from meshops.trust.conformal import Conformal
 from meshops.trust.contraction import Contraction, measure
+from meshops.trust.diffusion import system_of
 from meshops.trust.discretisation import Discretisation
 from meshops.trust.equilibrated import equilibrate
 from meshops.trust.errors import TrustError
 from meshops.trust.estimates import Estimate, estimate
 from meshops.trust.guard import Guard
 from meshops.trust.hierarchy import Hierarchy
+from meshops.trust.physics import dual_norm, ritz
 from meshops.trust.polish import Polished, descend, polish
+from meshops.trust.quantities import Quantity, flux_through, mean_over, quantity, value_at
 from meshops.trust.recovery import recover
 from meshops.trust.verdict import Verdict, discretise, judge
 
 __all__ = [
     "Bounds",
     "Certificate",
+    "Conformal",
     "Contraction",
     "Discretisation",
     "Estimate",
     "Guard",
     "Hierarchy",
     "Polished",
+    "Quantity",
     "TrustError",
     "Verdict",
     "bounds",
     "certify",
     "descend",
     "discretise",
+    "dual_norm",
     "equilibrate",
     "estimate",
+    "flux_through",
     "judge",
+    "mean_over",
     "measure",
     "polish",
+    "quantity",
     "recover",
+    "ritz",
+    "system_of",
+    "value_at",
 ]

@@ -55,8 +55,8 @@ def bounds(certificate: Certificate, system: LinearSystem, values: Floats, *, cy
     """
     start = certificate.imposed(values, system)
     residual = certificate.residual(start, system.rhs)
-    gain, top, better = _squares(certificate, residual, cycles)
-    slack = ABSOLUTE_SLACK * _diagonal_norm(certificate, start)
+    gain, top, better = corrected(certificate, residual, cycles)
+    slack = rounding(certificate, start)
     lower = max(np.sqrt(gain) * (1 - RELATIVE_SLACK) - slack, 0.0)
     upper = np.sqrt(top) * (1 + RELATIVE_SLACK) + slack
     middle, rest = certificate.energy_norm(start + better), np.sqrt(max(top - gain, 0.0)) + slack
@@ -69,8 +69,8 @@ def bounds(certificate: Certificate, system: LinearSystem, values: Floats, *, cy
     )
 
 
-def _squares(certificate: Certificate, residual: Floats, cycles: int) -> tuple[float, float, Floats]:
-    """Return the squares of both bounds, and the correction (n,) whose error's square is at most their difference."""
+def corrected(certificate: Certificate, residual: Floats, cycles: int) -> tuple[float, float, Floats]:
+    """Return bounds on ‖e‖² for A e = `residual`, and e as `cycles` find it, but for their difference in ‖·‖²."""
     hierarchy, least = certificate.hierarchy, 1.0 - certificate.contraction.bound
     better, gain, direction, last = np.zeros_like(residual), 0.0, np.zeros_like(residual), np.inf
     image = direction
@@ -91,5 +91,6 @@ def _squares(certificate: Certificate, residual: Floats, cycles: int) -> tuple[f
     return gain, top, better
 
 
-def _diagonal_norm(certificate: Certificate, values: Floats) -> float:
-    return float(np.sqrt(np.abs(certificate.hierarchy.diagonal) @ values**2))
+def rounding(certificate: Certificate, values: Floats) -> float:
+    """Return how far rounding in the residual of `values` (n,) may move an error in the energy norm."""
+    return float(ABSOLUTE_SLACK * np.sqrt(np.abs(certificate.hierarchy.diagonal) @ values**2))

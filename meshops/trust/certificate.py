@@ -17,6 +17,7 @@ from geometries.values import to_spec
 from meshops.equations import Case, LinearSystem
 from meshops.trust.contraction import FAILURE, Contraction, measure
 from meshops.trust.diffusion import system_of
+from meshops.trust.errors import TrustError
 from meshops.trust.hierarchy import Hierarchy
 
 Floats = NDArray[np.float64]
@@ -81,16 +82,28 @@ def certify(case: Case, system: LinearSystem | None = None, *, failure: float = 
 
     It is remembered by what the matrix is made of: mesh, equation, coefficients, kinds of condition and where they
     hold, and exchange coefficients; not sources, fluxes, ambients and Dirichlet values. `system` spares assembling.
+
+    Raises `TrustError` where the problem is not linear, steady and symmetric positive definite.
     """
+    _require_definite(case)
     key = f"{fingerprint(case)} {failure}"
     if key not in _certificates:
         system = system_of(case) if system is None else system
-        components = len(system.rhs) // case.mesh.num_points
+        components = len(case.equation.fields[0].parts(case.mesh.space_dim))
         _certificates[key] = Certificate.of(system, components=components, mesh=case.mesh, failure=failure)
         while len(_certificates) > KEPT:
             _certificates.popitem(last=False)
     _certificates.move_to_end(key)
     return _certificates[key]
+
+
+def _require_definite(case: Case) -> None:
+    one = len(case.equation.fields) == 1
+    if not (one and case.equation.definite and case.linear and not case.transient):
+        raise TrustError(
+            f"{case.equation.name} is no linear, steady, symmetric positive definite problem in one field here; "
+            "nothing is proved for it, only estimated."
+        )
 
 
 def fingerprint(case: Case) -> str:
@@ -115,7 +128,7 @@ def _geometry(mesh: Mesh) -> Iterator[object]:
 
 
 def _ingredients(case: Case) -> Iterator[object]:
-    yield case.equation.name
+    yield from (case.equation.name, np.isnan(case.fixed))
     for name, value in sorted(case.coefficients.items()):
         yield name
         yield from _plain(case, value)

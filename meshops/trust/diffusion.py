@@ -5,18 +5,17 @@ Same quadrature, same forms; `assemble` is the reference. The load alone costs a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, diags_array
 
-from geometries.conditions import Dirichlet, Neumann, Robin
 from meshops.equations import Case, LinearSystem, assemble
 from meshops.trust.errors import TrustError
 from meshops.trust.raviart_thomas import quadrature
-from meshops.trust.simplices import DIFFUSION, Sides, Simplices, sides_of
+from meshops.trust.simplices import Sides, Simplices, conductivity, sides_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -27,24 +26,15 @@ def system_of(case: Case, matrix: csr_array | None = None) -> LinearSystem:
 
     With `matrix`, that of another load on the same part (a certificate's), only the load is assembled.
     """
-    if not _is_plain(case):
-        return assemble(case)
     try:
         diffusion = Diffusion.of(case)
     except TrustError:
-        return assemble(case)
+        system = assemble(case)
+        return system if matrix is None else replace(system, matrix=matrix)
     given = case.fixed[:, 0]
     fixed = ~np.isnan(given)
     matrix = diffusion.matrix() if matrix is None else matrix
     return LinearSystem(matrix, diffusion.load(), fixed, np.where(fixed, given, 0.0))
-
-
-def _is_plain(case: Case) -> bool:
-    """Whether a case is -∇·(k ∇u) = f with a scalar k and conditions that this module assembles."""
-    known = all(isinstance(part.condition, Dirichlet | Neumann | Robin) for part in case.parts)
-    if not known or not case.linear or case.transient or case.equation.name != "heat":
-        return False
-    return case.given("loss") == 0.0 and case.shape_of("conductivity") == ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +49,7 @@ class Diffusion:
     @classmethod
     def of(cls, case: Case) -> Diffusion:
         """Read a case. Raises `TrustError` for other equations, cells, and conditions inside the mesh."""
-        if case.equation.name not in DIFFUSION:
-            raise TrustError(f"{case.equation.name} is no diffusion equation; this is for {sorted(DIFFUSION)}.")
+        conductivity(case)
         simplices = Simplices.of(case.mesh)
         return cls(case, simplices, *quadrature(simplices.dim, 2 * simplices.order + 1))
 
@@ -73,7 +62,7 @@ class Diffusion:
     def local_matrices(self) -> Floats:
         """Return (C, n, n) the cells' matrices ∫ k ∇N_i·∇N_j."""
         simplices = self.simplices
-        k = simplices.data(self.case, DIFFUSION[self.case.equation.name], self.points)
+        k = simplices.data(self.case, conductivity(self.case), self.points)
         metric = simplices.det[:, None, None] * (simplices.inverse @ simplices.inverse.transpose(0, 2, 1))
         slopes = simplices.slopes(self.points)
         table = np.einsum("q,qni,qmj->qijnm", self.weights, slopes.swapaxes(0, 1), slopes.swapaxes(0, 1))

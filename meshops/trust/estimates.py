@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array, csr_array
+from scipy.sparse import csc_array
 from scipy.sparse.linalg import LinearOperator, gmres, spilu
 
 from meshops.equations import LinearSystem
@@ -35,7 +35,7 @@ def estimate(system: LinearSystem, values: Floats) -> Estimate:
     GMRES, preconditioned by an incomplete factorisation, corrects the field until a tenth of the residual is left.
     With s that share, the error is estimated at ‖d‖/(1 + s) to ‖d‖/(1 - s), d the correction.
     """
-    start = np.where(system.fixed, system.fixed_value, values)
+    start = system.expand(system.restrict(values))
     correction, left = correct(system, start, tolerance=ENOUGH, steps=STEPS)
     size, whole = _norm(system, correction), _norm(system, start + correction)
     error = (size / (1 + left), size / (1 - left) if left < 1 else float("inf"))
@@ -47,19 +47,19 @@ def correct(system: LinearSystem, values: Floats, *, tolerance: float, steps: in
 
     Raises `TrustError` if the matrix cannot be factorised even incompletely.
     """
-    free = np.flatnonzero(~system.fixed)
-    matrix = csr_array(system.matrix)[free][:, free]
-    residual = (system.rhs - system.matrix @ values)[free]
-    out, size = np.zeros_like(values), float(np.linalg.norm(residual))
+    matrix, residual = system.reduced()
+    residual = residual - matrix @ system.restrict(values)
+    size = float(np.linalg.norm(residual))
     if not size > 0:
-        return out, 0.0
+        return np.zeros_like(values), 0.0
     try:
         factors = spilu(csc_array(matrix), drop_tol=1e-4, fill_factor=20)
     except RuntimeError as error:
         raise TrustError(f"the matrix cannot be factorised ({error}), so its error cannot be estimated.") from None
     preconditioner = LinearOperator(matrix.shape, factors.solve)
-    out[free], _ = gmres(matrix, residual, rtol=tolerance, restart=steps, maxiter=1, M=preconditioner)
-    return out, float(np.linalg.norm(residual - matrix @ out[free])) / size
+    found, _ = gmres(matrix, residual, rtol=tolerance, restart=steps, maxiter=1, M=preconditioner)
+    correction = system.expand(found, np.zeros_like(values))
+    return correction, float(np.linalg.norm(residual - matrix @ found)) / size
 
 
 def _norm(system: LinearSystem, values: Floats) -> float:

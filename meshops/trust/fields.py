@@ -8,17 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meshops.equations import Solution
+from meshops.equations.layout import Layout
+from meshops.trust.errors import TrustError
 
 Floats = NDArray[np.float64]
 
 
 def unknowns(solution: Solution) -> Floats:
-    """Return (N c,) the equation's field, numbered point * components + component."""
-    return solution.fields[solution.case.equation.field].reshape(-1).copy()
+    """Return (n,) the fields of a steady solution, numbered as in its linear system.
+
+    Raises `TrustError` if it has times.
+    """
+    case = solution.case
+    if case.transient:
+        raise TrustError("the solution has times; its error is known of steady problems only.")
+    return Layout(case.mesh, case.equation.fields).join(solution.fields)
 
 
 def with_unknowns(solution: Solution, values: Floats, **made_by: object) -> Solution:
-    """Return the solution with other values (N c,), and more said of how it was made."""
-    name = solution.case.equation.field
-    fields = {**solution.fields, name: values.reshape(solution.fields[name].shape)}
-    return replace(solution, fields=fields, made_by={**solution.made_by, **made_by})
+    """Return the solution with other values (n,) of its unknowns, and more said of how it was made."""
+    fields = Layout(solution.case.mesh, solution.case.equation.fields).split(values)
+    return replace(solution, fields={**solution.fields, **fields}, made_by={**solution.made_by, **made_by})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -45,13 +44,13 @@ class Hierarchy:
     def build(cls, system: LinearSystem, *, components: int = 1, mesh: Mesh | None = None) -> Hierarchy:
         """Return the hierarchy of a system whose unknowns are numbered point * components + component.
 
-        With `mesh`, second-order cells are first coarsened to linear ones, and where there are as many components as
-        axes (displacements) rigid motions are the near-kernel; else it is the constants. Raises `TrustError` if the
-        matrix is not symmetric or has a diagonal entry that is not positive.
+        With `mesh`, second-order cells are first coarsened to linear ones. The near-kernel is the system's `near_null`,
+        or the constants. Raises `TrustError` if the matrix is not symmetric or has a diagonal entry that is not
+        positive, and if unknowns are tied.
         """
         matrix, fixed = constrain(system)
-        rigid = mesh is not None and components == mesh.space_dim > 1
-        modes = near_kernel(len(fixed), components, mesh.points if mesh is not None and rigid else None)
+        constants = np.tile(np.eye(components), (len(fixed) // components, 1))
+        modes = constants if system.near_null is None else system.near_null
         linear = None if mesh is None or len(fixed) <= COARSEST else to_linear(mesh, components)
         with fixed_numpy_seed():
             if linear is None:
@@ -94,8 +93,13 @@ class Hierarchy:
 def constrain(system: LinearSystem) -> tuple[csr_array, Flags]:
     """Return the matrix with fixed unknowns decoupled, and which they are; unknowns of no cell count as fixed.
 
-    Raises `TrustError` if the matrix is not symmetric or has a diagonal entry that is not positive.
+    Raises `TrustError` if the matrix is not symmetric or has a diagonal entry that is not positive, and if
+    unknowns are tied.
     """
+    if system.ties is not None:
+        raise TrustError(
+            "unknowns are tied (periodic boundaries, oblique rollers); bounds for these are not there yet."
+        )
     matrix = csr_array(system.matrix)
     diagonal = matrix.diagonal()
     fixed = system.fixed | (diagonal == 0)
@@ -118,24 +122,6 @@ def _require_symmetric(matrix: csr_array) -> None:
     skew, size = matrix @ x - matrix.T @ x, abs(matrix) @ np.abs(x)
     if (np.abs(skew) > 1e-10 * size.max(initial=0.0)).any():
         raise TrustError("the matrix is not symmetric; bounds hold for symmetric positive definite systems only.")
-
-
-def near_kernel(num_dofs: int, components: int = 1, points: Floats | None = None) -> Floats:
-    """Return (n, m) fields of little energy: the constants of each component; with `points`, the rotations too.
-
-    `points` (N, d) are given for displacements, whose components are then the d axes.
-    """
-    constants = np.tile(np.eye(components), (num_dofs // components, 1))
-    if points is None:
-        return constants
-    centred = points - points.mean(0)
-    centred = centred / max(float(np.abs(centred).max()), np.finfo(float).tiny)
-    turns = []
-    for i, j in itertools.combinations(range(points.shape[1]), 2):
-        turn = np.zeros_like(points)
-        turn[:, i], turn[:, j] = -centred[:, j], centred[:, i]
-        turns.append(turn.ravel())
-    return np.column_stack([constants, *turns])
 
 
 def to_linear(mesh: Mesh, components: int) -> tuple[csr_array, Ints] | None:
@@ -193,16 +179,22 @@ def _through_linear(matrix: csr_array, prolongation: csr_array, modes: Floats, c
 
 def _aggregated(matrix: csr_array, modes: Floats, components: int) -> Any:  # noqa: ANN401
     import pyamg
+    from pyamg.relaxation.smoothing import change_smoothers
 
     plain = _plain(matrix)
-    return pyamg.smoothed_aggregation_solver(
+    levels = pyamg.smoothed_aggregation_solver(
         plain if components == 1 else plain.tobsr((components, components)),
         B=modes,
         max_coarse=COARSEST,
         strength=("symmetric", {"theta": STRONG}),
-        presmoother=SMOOTHERS[0],
-        postsmoother=SMOOTHERS[1],
     )
+    if components == 1:  # blocks of one number are slow
+        for level in levels.levels:
+            level.A = _plain(level.A)
+        for level in levels.levels[:-1]:
+            level.P, level.R = _plain(level.P), _plain(level.R)
+    change_smoothers(levels, *SMOOTHERS)
+    return levels
 
 
 def _plain(matrix: csr_array) -> csr_matrix:

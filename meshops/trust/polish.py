@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meshops.equations import LinearSystem, Solution
+from meshops.trust.bounds import rounding
 from meshops.trust.certificate import Certificate, certify
 from meshops.trust.diffusion import system_of
 from meshops.trust.errors import TrustError
@@ -107,10 +108,12 @@ def descend(
         search.cycle()
         if search.relative(tolerance) <= tolerance:
             return search.result(tolerance)
+        if search.history[-1] <= 1.01 * search.slack:
+            break
         search.step()
     raise TrustError(
-        f"the error is at most {search.relative(tolerance):.3g} of the solution after {MOST_ITERATIONS} iterations; "
-        f"{tolerance:.3g} was asked for, which rounding may put out of reach."
+        f"the error is at most {search.relative(tolerance):.3g} of the solution after {len(search.history)} cycles; "
+        f"{tolerance:.3g} was asked for, which rounding or the matrix puts out of reach."
     )
 
 
@@ -124,6 +127,7 @@ class _Search:
         self.values = certificate.imposed(values, system)
         self.residual = certificate.residual(self.values, system.rhs)
         self.norm = certificate.energy_norm(self.values)
+        self.slack = rounding(certificate, self.values)
         self.past: list[tuple[Floats, Floats, float]] = []
         self.history: list[float] = []
         self.cycled = self.residual
@@ -134,7 +138,7 @@ class _Search:
         start = time.perf_counter()
         self.cycled = self.certificate.hierarchy.cycle(self.residual)
         rho = max(float(self.residual @ self.cycled), 0.0)
-        self.history.append(float(np.sqrt(rho / (1.0 - self.certificate.contraction.bound))))
+        self.history.append(float(np.sqrt(rho / (1.0 - self.certificate.contraction.bound))) + self.slack)
         self.seconds = time.perf_counter() - start
 
     def relative(self, tolerance: float) -> float:

@@ -13,10 +13,9 @@ from scipy.sparse.linalg import cg
 
 from geometries.cells import CELLS
 from meshops.equations import Case
-from meshops.equations.assembly import Block, blocks
+from meshops.equations.elements import Block, blocks
 from meshops.trust.discretisation import Discretisation
-from meshops.trust.errors import TrustError
-from meshops.trust.simplices import DIFFUSION
+from meshops.trust.simplices import conductivity
 
 Floats = NDArray[np.float64]
 BECAUSE = ("recovered fluxes give an estimate, not a bound",)
@@ -28,9 +27,8 @@ def recover(case: Case, values: Floats) -> Discretisation:
     Good for smooth solutions and coefficients; where k jumps the flux along an interface jumps too, and it says too
     much. Raises `TrustError` for other equations than diffusion.
     """
-    if case.equation.name not in DIFFUSION:
-        raise TrustError(f"{case.equation.name} has no recovered fluxes; they are for {sorted(DIFFUSION)}.")
-    parts = [_Fluxes(case, block, values) for block in blocks(case.mesh)]
+    name = conductivity(case)
+    parts = [_Fluxes(case, block, values, name) for block in blocks(case.mesh)]
     n = case.mesh.num_points
     mass = sum((part.mass(n) for part in parts), csr_array((n, n)))
     loads = sum(part.loads(n) for part in parts)
@@ -44,9 +42,8 @@ def recover(case: Case, values: Floats) -> Discretisation:
 class _Fluxes:
     """k ∇u at the quadrature points of one block."""
 
-    def __init__(self, case: Case, block: Block, values: Floats) -> None:
+    def __init__(self, case: Case, block: Block, values: Floats, name: str) -> None:
         self.block, self.basis = block, skfem.Basis(block.mesh, block.element, intorder=2 * CELLS[block.kind].order + 1)
-        name = DIFFUSION[case.equation.name]
         given = case.coefficients[name]
         if isinstance(given, np.ndarray):
             self.k = np.asarray(self.basis.interpolate(given[block.points]))

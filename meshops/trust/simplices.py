@@ -20,9 +20,27 @@ from meshops.trust.raviart_thomas import barycentric, facet_points, quadrature
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-DIFFUSION = {"heat": "conductivity"}  # equations -∇·(k ∇u) = f, and the name of k
+DIFFUSION = {"heat": ("conductivity", "loss")}  # equations -∇·(k ∇u) + s u = f, and the names of k and s
 _ORDERS = {"triangle": 1, "triangle6": 2, "tetra": 1, "tetra10": 2}
 _STRAIGHT = 1e-9  # of a cell's size, by which a mid-node may lie off the middle
+
+
+def conductivity(case: Case) -> str:
+    """Return the name of k, where a case is -∇·(k ∇u) = f with a scalar k; raises `TrustError` where it is not."""
+    if case.equation.name not in DIFFUSION:
+        raise TrustError(f"{case.equation.name} is no diffusion; fluxes are known of {sorted(DIFFUSION)}.")
+    name, loss = DIFFUSION[case.equation.name]
+    strange = [p.condition.key for p in case.parts if not isinstance(p.condition, Dirichlet | Neumann | Robin)]
+    found = {
+        f"a {name} that is a tensor": case.shape_of(name) != (),
+        "a nonlinear problem": not case.linear,
+        "times": case.transient,
+        f"a {loss}": not (isinstance(case.given(loss), float) and case.given(loss) == 0.0),
+        f"the condition {strange[:1]}": bool(strange),
+    }
+    if any(found.values()):
+        raise TrustError(f"found {next(k for k, v in found.items() if v)}; expected steady -∇·(k ∇u) = f, scalar k.")
+    return name
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +99,20 @@ class Simplices:
 
     def at(self, points: Floats, cells: Ints | slice = slice(None)) -> Floats:
         """Return (C, Q, d) where reference points (Q, d) lie in `cells`."""
-        start = self.mesh.points[self.corners[cells, 0]]
-        return start[:, None] + points @ self.jacobian[cells].transpose(0, 2, 1)
+        jacobian, start = self.jacobian[cells], self.mesh.points[self.corners[cells, 0]]
+        offset = (jacobian.reshape(-1, self.dim) @ points.T).reshape(len(start), self.dim, -1)
+        return (start[:, :, None] + offset).swapaxes(1, 2)
+
+    @cached_property
+    def _seen(self) -> dict[bytes, Floats]:
+        return {}
+
+    def quadrature_points(self, points: Floats) -> Floats:
+        """Return `at(points)`, remembered: coefficients and sources ask for the same."""
+        key = points.tobytes()
+        if key not in self._seen:
+            self._seen[key] = self.at(points)
+        return self._seen[key]
 
     def shape(self, points: Floats) -> Floats:
         """Return (n, Q) the nodal basis at reference points (Q, d)."""
@@ -106,7 +136,9 @@ class Simplices:
         given = case.source if name == "source" else case.coefficients[name]
         if isinstance(given, np.ndarray):
             return given[self.cells] @ self.shape(points)
-        return case.coefficient(name, self.at(points), np.arange(len(self.cells)))
+        if isinstance(given, float):
+            return np.full((len(self.cells), len(points)), given)
+        return case.coefficient(name, self.quadrature_points(points), np.arange(len(self.cells)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,10 +206,10 @@ def _impose(data: _Data, part: Part, place: Ints) -> None:
     if isinstance(part.condition, Dirichlet):
         data.arrays[0, rows], data.arrays[2, rows] = np.nan, values["value"]
     elif isinstance(part.condition, Neumann):
-        data.arrays[0, rows] = values["value"]
+        data.arrays[0, rows] += values["value"]
     elif isinstance(part.condition, Robin):
-        data.arrays[0, rows] = values["coefficient"] * (values["ambient"] - data.arrays[3, rows])
-        data.arrays[1, rows] = values["coefficient"]
+        data.arrays[0, rows] += values["coefficient"] * (values["ambient"] - data.arrays[3, rows])
+        data.arrays[1, rows] += values["coefficient"]
 
 
 def _side_values(data: _Data, part: Part, given: object, mine: Ints, rows: Ints) -> Floats:

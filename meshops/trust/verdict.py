@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import hypot, isfinite
 
-from meshops.equations import LinearSystem, Solution
+from meshops.equations import LinearSystem, Solution, assemble
 from meshops.graph import MeshGraph
 from meshops.trust.bounds import bounds
 from meshops.trust.certificate import Certificate, certify
@@ -122,7 +122,8 @@ def judge(
     try:
         certificate = certify(solution.case, system) if certificate is None else certificate
     except TrustError:
-        rough = estimate(system_of(solution.case) if system is None else system, unknowns(solution))
+        system = assemble(solution.case, solution.fields) if system is None else system
+        rough = estimate(system, unknowns(solution))
         return Verdict(rough.error, rough.relative, False, 1.0, tolerance, discretisation, unusual)
     system = system_of(solution.case, certificate.matrix) if system is None else system
     found = bounds(certificate, system, unknowns(solution), cycles=cycles)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -109,4 +110,16 @@ def elasticity(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[Linear
     fixed = np.repeat(grid.points[:, 0] < 1e-9, dim)
     if rng.random() < 0.5:  # a roller: one component only
         fixed[::dim] |= grid.points[:, 0] > 1 - 1e-9
-    return LinearSystem(matrix, rng.standard_normal(matrix.shape[0]), fixed, np.zeros(len(fixed))), grid
+    load, zero = rng.standard_normal(matrix.shape[0]), np.zeros(len(fixed))
+    return LinearSystem(matrix, load, fixed, zero, near_null=rigid_motions(grid.points)), grid
+
+
+def rigid_motions(points: np.ndarray) -> np.ndarray:
+    """(N d, d (d + 1)/2) translations and rotations."""
+    dim = points.shape[1]
+    turns = []
+    for i, j in itertools.combinations(range(dim), 2):
+        turn = np.zeros_like(points)
+        turn[:, i], turn[:, j] = -points[:, j], points[:, i]
+        turns.append(turn.ravel())
+    return np.column_stack([np.tile(np.eye(dim), (len(points), 1)), *turns])

@@ -1,0 +1,171 @@
+"""Guaranteed bounds against exact solutions: never below the error, near it under refinement, whatever the field."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import skfem
+
+from geometries.conditions import Dirichlet, Neumann, Robin
+from geometries.expressions import Expression
+from geometries.families.grid import Grid
+from meshops.equations import EQUATIONS, Case, Solution, solve
+from meshops.equations.assembly import blocks
+from meshops.trust import TrustError, discretise, equilibrate, recover
+from tests.trust.cases import warped
+
+AXES = "xyz"
+KINDS = [(2, 1, 12), (2, 2, 6), (3, 1, 4), (3, 2, 2)]
+
+
+class Known:
+    """u = exp(0.8 x) sin(2 y) (1 + z²), which no side sees as a polynomial but where it is 0."""
+
+    field = ("exp(0.8*x)", "*sin(2*y)", "*(1 + z**2)")
+    slopes = ("0.8*exp(0.8*x)*sin(2*y)", "exp(0.8*x)*2*cos(2*y)", "exp(0.8*x)*sin(2*y)*2*z")
+
+    def __init__(self, dim: int, k: float = 1.0) -> None:
+        self.dim, self.k = dim, k
+        self.u = "".join(self.field[:dim])
+        self.gradient = [s + ("*(1 + z**2)" if dim == 3 and i < 2 else "") for i, s in enumerate(self.slopes[:dim])]
+        extra = " + exp(0.8*x)*sin(2*y)*2" if dim == 3 else ""
+        self.source = f"-{k}*((0.64 - 4)*{self.u}{extra})"
+
+
+def case_of(known: Known, n: int, order: int, *, robin: bool = True) -> Case:
+    """The unit cube; Dirichlet where u = 0 (y = 0), Robin on the right, the exact flux elsewhere."""
+    mesh = Grid(shape=(n,) * known.dim, order=order).mesh()
+    sign = {"left": "-", "top": "", "front": "-", "back": "", "right": ""}
+    axis = {"left": 0, "right": 0, "top": 1, "front": 2, "back": 2}
+    conditions = {
+        name: Neumann(f"{sign[name]}{known.k}*({known.gradient[axis[name]]})")
+        for name in mesh.boundaries
+        if name != "bottom"
+    }
+    conditions["bottom"] = Dirichlet(0.0)
+    if robin:
+        conditions["right"] = Robin(2.0, f"({known.u}) + {known.k}*({known.gradient[0]})/2")
+    return Case(
+        mesh, EQUATIONS["heat"], conditions=conditions, source=known.source, coefficients={"conductivity": known.k}
+    )
+
+
+def true_error(case: Case, values: np.ndarray, known: Known) -> float:
+    """(∫ k |∇u - ∇u_exact|² + ∫ h |u - u_exact|²)^½."""
+    total = 0.0
+    for block in blocks(case.mesh):
+        basis = skfem.Basis(block.mesh, block.element, intorder=8)
+        where = np.moveaxis(np.asarray(basis.global_coordinates()), 0, -1)
+        for axis, slope in enumerate(known.gradient):
+            error = np.asarray(basis.interpolate(values[block.points]).grad)[axis] - Expression(slope)(where)
+            total += known.k * float((error**2 * basis.dx).sum())
+        for part in case.parts:
+            if isinstance(part.condition, Robin):
+                basis_ = block.facet_basis(part.sides)
+                where = np.moveaxis(np.asarray(basis_.global_coordinates()), 0, -1)
+                error = np.asarray(basis_.interpolate(values[block.points])) - Expression(known.u)(where)
+                total += 2.0 * float((error**2 * basis_.dx).sum())
+    return float(np.sqrt(total))
+
+
+@pytest.mark.parametrize(("dim", "order", "n"), KINDS)
+@pytest.mark.parametrize("k", [1.0, 3.0])
+def test_the_error_is_at_most_the_bound(dim: int, order: int, n: int, k: float) -> None:
+    known = Known(dim, k)
+    case = case_of(known, n, order)
+    values = solve(case).values
+    found = equilibrate(case, values)
+    assert found.guaranteed, found.because
+    assert true_error(case, values, known) <= found.error
+    assert np.sqrt((found.per_cell**2).sum()) <= found.error * (1 + 1e-12)
+
+
+@pytest.mark.parametrize(("dim", "order", "n"), KINDS)
+@pytest.mark.parametrize("size", [1e-6, 1e-2, 1.0])
+def test_any_field_has_the_bound(dim: int, order: int, n: int, size: float) -> None:
+    """Noise, and a smooth error whose load must be led a long way: neither is a discrete solution."""
+    known = Known(dim)
+    case = case_of(known, n, order)
+    points, values = case.mesh.points, solve(case).values
+    rng = np.random.default_rng(0)
+    for error in (rng.standard_normal(len(values)), points[:, 1] * np.sin(3 * points[:, 0])):
+        field = np.where(np.isnan(case.fixed[:, 0]), values + size * error, values)
+        assert true_error(case, field, known) <= equilibrate(case, field).error
+
+
+@pytest.mark.parametrize(("order", "sizes", "most"), [(1, (8, 16, 32), 1.5), (2, (4, 8, 16), 1.5)])
+def test_the_bound_is_sharp_under_refinement(order: int, sizes: tuple[int, ...], most: float) -> None:
+    known = Known(2)
+    ratios = []
+    for n in sizes:
+        case = case_of(known, n, order)
+        values = solve(case).values
+        ratios.append(equilibrate(case, values).error / true_error(case, values, known))
+    assert ratios == sorted(ratios, reverse=True)
+    assert 1 <= ratios[-1] <= most
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("dim", [2, 3])
+def test_a_polynomial_has_no_error(dim: int, order: int) -> None:
+    """Linear for P1, quadratic for P2; cells of any shape; the flux is found exactly."""
+    mesh = warped(Grid(shape=(4, 3, 2)[:dim], order=order).mesh(), np.random.default_rng(1))
+    field, source = ("1 + 2*x - y", 0.0) if order == 1 else ("x**2 + x*y", -2.0)
+    case = Case(mesh, EQUATIONS["heat"], conditions={"*": Dirichlet(field)}, source=source)
+    found = equilibrate(case, solve(case).values)
+    assert found.error < 1e-8
+    assert found.guaranteed
+
+
+def test_corners_are_where_the_picture_shows_them() -> None:
+    """At a re-entrant corner the indicators are largest."""
+    mesh = Grid(shape=(16, 16)).mesh()
+    kept = ~((mesh.cell_centers > 0.5).all(1))
+    cells = mesh.cells["triangle"][kept]
+    used, numbers = np.unique(cells, return_inverse=True)
+    part = replace(mesh, points=mesh.points[used], cells={"triangle": numbers.reshape(-1, 3)}, boundaries={})
+    case = Case(part, EQUATIONS["heat"], conditions={"*": Dirichlet(0.0)}, source=1.0)
+    found = equilibrate(case, solve(case).values)
+    worst = part.cell_centers[np.argsort(-found.per_cell)[:4]]
+    assert (np.linalg.norm(worst - 0.5, axis=1) < 0.1).all()
+
+
+def test_what_is_not_guaranteed_is_said() -> None:
+    mesh = Grid(shape=(4, 4)).mesh()
+    curved = Case(
+        mesh, EQUATIONS["heat"], conditions={"*": Dirichlet("sin(5*x)")}, coefficients={"conductivity": "1+x"}
+    )
+    found = equilibrate(curved, solve(curved).values)
+    assert not found.guaranteed
+    assert len(found.because) == 2
+    quads = Case(Grid(shape=(4, 4), cell="quad").mesh(), EQUATIONS["heat"], conditions={"*": Dirichlet(0.0)})
+    with pytest.raises(TrustError, match="quad"):
+        equilibrate(quads, np.zeros(25))
+    inside = replace(mesh, boundaries={"cut": np.array([[5, 0]])})
+    cut = Case(inside, EQUATIONS["heat"], conditions={"cut": Neumann(1.0), "*": Dirichlet(0.0)})
+    with pytest.raises(TrustError, match="inside"):
+        equilibrate(cut, np.zeros(25))
+
+
+@pytest.mark.parametrize(("cell", "order"), [("quad", 1), ("triangle", 1), ("hexahedron", 1)])
+def test_recovered_fluxes_estimate_smooth_errors(cell: str, order: int) -> None:
+    dim = 3 if cell == "hexahedron" else 2
+    known, n = Known(dim), 6 if dim == 3 else 16
+    case = case_of(known, n, order, robin=False)
+    case = replace(case, mesh=Grid(shape=(n,) * dim, cell=cell, order=order).mesh())
+    values = solve(case).values
+    found = recover(case, values)
+    assert not found.guaranteed
+    assert 0.7 < found.error / true_error(case, values, known) < 1.3
+
+
+def test_a_prediction_is_carried_near_the_discrete_solution_first() -> None:
+    known = Known(2)
+    case = case_of(known, 20, 1)
+    exact = solve(case)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(len(exact.values))
+    assert isinstance(exact, Solution)
+    rough, fine = discretise(case.solution(exact.values + noise)), discretise(exact)
+    assert rough.error == pytest.approx(fine.error, rel=1e-3)

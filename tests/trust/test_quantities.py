@@ -1,0 +1,70 @@
+"""Quantities of interest lie in their intervals; the corrected value is nearer than the field's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from geometries.conditions import Dirichlet, Neumann, Robin
+from geometries.families.grid import Grid
+from meshops.equations import EQUATIONS, Case, assemble, solve
+from meshops.trust import TrustError, flux_through, mean_over, quantity, value_at
+from tests.trust.cases import SHAPES, discrete_solution, random_case, random_field
+
+GOALS = (mean_over("near"), mean_over(), value_at([0.5, 0.5, 0.5]), flux_through("left"))
+
+
+@pytest.mark.parametrize("seed", range(2 * len(SHAPES)))
+def test_the_discrete_quantity_is_in_its_interval(seed: int) -> None:
+    case = random_case(seed)
+    exact = discrete_solution(assemble(case))
+    values = random_field(case, exact, seed)
+    goals = [*GOALS[:2], value_at(case.mesh.centroid), GOALS[3]]
+    for goal in goals:
+        truth = quantity(case.solution(exact), goal)
+        found = quantity(case.solution(values), goal)
+        low, high = found.interval
+        slack = 1e-9 * (abs(truth.of_field) + np.abs(exact).max())
+        assert low - slack <= truth.of_field <= high + slack
+        assert abs(truth.corrected - truth.of_field) <= 1e-6 * (abs(truth.of_field) + np.abs(exact).max())
+
+
+def test_the_correction_helps() -> None:
+    case = random_case(0)
+    exact = discrete_solution(assemble(case))
+    values = exact * (1 + 0.05 * np.sin(3 * case.mesh.points[:, 1]))
+    for goal in (mean_over("near"), flux_through("left")):
+        truth = quantity(case.solution(exact), goal).of_field
+        found = quantity(case.solution(values), goal)
+        assert abs(found.corrected - truth) < 0.05 * abs(found.of_field - truth)
+
+
+def rod(right: Robin | Dirichlet) -> Case:
+    """Heat through a square from left to right, one-dimensional: fluxes known."""
+    mesh = Grid(shape=(16, 16)).mesh()
+    conditions = {"left": Dirichlet(1.0), "right": right}
+    return Case(mesh, EQUATIONS["heat"], conditions=conditions, coefficients={"conductivity": 2.0})
+
+
+def test_fluxes_balance_and_are_those_of_the_exact_solution() -> None:
+    solution = solve(rod(Dirichlet(0.0)))
+    assert quantity(solution, flux_through("left")).corrected == pytest.approx(2.0, rel=1e-6)
+    assert quantity(solution, flux_through("right")).corrected == pytest.approx(-2.0, rel=1e-6)
+    cooled = solve(rod(Robin(2.0, 0.0)))  # resistances 1/2 and 1/2
+    assert quantity(cooled, flux_through("left")).corrected == pytest.approx(1.0, rel=1e-6)
+    assert quantity(cooled, flux_through("right")).corrected == pytest.approx(-1.0, rel=1e-6)
+    assert quantity(cooled, mean_over()).corrected == pytest.approx(0.75, rel=1e-6)
+    assert quantity(cooled, value_at([0.5, 0.5])).corrected == pytest.approx(0.75, rel=1e-6)
+
+
+def test_what_is_not_there_is_refused() -> None:
+    case = rod(Dirichlet(0.0))
+    solution = solve(case)
+    for goal, text in ((mean_over("core"), "region"), (flux_through("lft"), "left")):
+        with pytest.raises(TrustError, match=text):
+            quantity(solution, goal)
+    given = replace(case, conditions={"left": Dirichlet(1.0), "right": Neumann(1.0)})
+    with pytest.raises(TrustError, match="given"):
+        quantity(solve(given), flux_through("right"))

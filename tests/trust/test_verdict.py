@@ -1,0 +1,200 @@
+"""Verdicts say what the numbers mean; polishing keeps its promise; an operator's directions never hurt."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from geometries.conditions import Dirichlet, Neumann, Periodic, Robin
+from geometries.families.grid import Grid
+from meshops.equations import EQUATIONS, Case, assemble, solve
+from meshops.trust import TrustError, Verdict, bounds, certify, descend, equilibrate, estimate, judge, polish, system_of
+from meshops.trust.polish import best_start
+from tests.trust.cases import SHAPES, discrete_solution, random_case, random_field, true_error
+
+EVERY = range(len(SHAPES))
+
+
+def verdict(high: float, *, guaranteed: bool = True, unusual: tuple[str, ...] = ()) -> Verdict:
+    return Verdict((0.0, high), (0.0, high), guaranteed, 1e-6, 0.1, None, unusual)
+
+
+def test_words() -> None:
+    assert verdict(0.09).word == "within tolerance"
+    assert verdict(0.3).word == "indicative"
+    assert verdict(0.6).word == "do not use"
+    assert verdict(float("inf")).word == "do not use"
+    assert verdict(0.09, guaranteed=False).word == "indicative"
+    assert verdict(0.09, guaranteed=False, unusual=("volume",)).word == "do not use"
+    assert verdict(0.09, unusual=("volume",)).word == "within tolerance"
+    assert [verdict(x).exit_code for x in (0.09, 0.3, 0.6)] == [0, 0, 3]
+
+
+def test_a_verdict_is_plain_json() -> None:
+    plain = json.loads(json.dumps(verdict(float("inf")).to_json(), allow_nan=False))
+    assert plain["energy_error"] == [0.0, None]
+    assert plain["word"] == "do not use"
+    assert "do not use" in str(verdict(float("inf")))
+
+
+@pytest.mark.parametrize("tolerance", [0.0, -1.0, float("nan")])
+def test_a_tolerance_is_above_zero(tolerance: float) -> None:
+    with pytest.raises(TrustError, match="tolerance"):
+        replace(verdict(0.1), tolerance=tolerance)
+
+
+@pytest.mark.parametrize("seed", EVERY)
+def test_a_polished_field_is_within_its_tolerance(seed: int) -> None:
+    case = random_case(seed)
+    system = assemble(case)
+    exact = discrete_solution(system)
+    certificate = certify(case, system)
+    for tolerance in (1e-1, 1e-3, 1e-6):
+        done = polish(case.solution(random_field(case, exact, seed)), tolerance=tolerance)
+        assert true_error(system, done.values, exact) <= tolerance * certificate.energy_norm(exact) * (1 + 1e-9)
+        assert judge(done, tolerance=1.01 * tolerance, cycles=3).word == "within tolerance"
+
+
+@pytest.mark.parametrize("seed", EVERY)
+def test_the_start_is_never_worse_than_zero_or_the_prediction(seed: int) -> None:
+    case = random_case(seed)
+    system, certificate = assemble(case), certify(case)
+    exact = discrete_solution(system)
+    for number in range(4):
+        values = random_field(case, exact, 100 * seed + number)
+        found = true_error(system, best_start(certificate, system, values), exact)
+        others = [true_error(system, v, exact) for v in (values, np.zeros_like(values))]
+        assert found <= min(others) * (1 + 1e-9)
+
+
+def test_a_good_prediction_saves_iterations() -> None:
+    case = random_case(0)
+    exact = discrete_solution(assemble(case))
+    near = exact * (1 + 1e-3 * np.sin(case.mesh.points[:, 0]))
+    record = polish(case.solution(near), tolerance=1e-5, compare=True).made_by["polish"]
+    assert record["iterations"] < record["from_zero"]["iterations"]
+
+
+@pytest.mark.parametrize("seed", [0, 4])
+def test_an_operators_directions_never_hurt(seed: int) -> None:
+    """A perfect one ends at once; noise, NaN and zeros cost no error."""
+    case = random_case(seed)
+    system, certificate = assemble(case), certify(case)
+    exact, zero = discrete_solution(system), np.zeros(len(system.rhs))
+    plain = descend(certificate, system, zero, 1e-6)
+    rng = np.random.default_rng(0)
+    homogeneous = replace(system, fixed_value=zero)
+    perfect = descend(
+        certificate, system, zero, 1e-6, direction=lambda r: discrete_solution(replace(homogeneous, rhs=r))
+    )
+    assert perfect.iterations == 1
+    for useless in (lambda r: rng.standard_normal(len(r)), lambda r: np.full(len(r), np.nan), np.zeros_like):
+        done = descend(certificate, system, zero, 1e-6, direction=useless)
+        assert done.operator_steps <= plain.iterations
+        assert done.iterations <= plain.iterations + 1
+        assert true_error(system, done.values, exact) <= 1e-6 * certificate.energy_norm(exact) * (1 + 1e-6)
+
+
+def test_a_tolerance_out_of_reach_is_refused() -> None:
+    case = random_case(0)
+    with pytest.raises(TrustError, match="out of reach"):
+        polish(case.solution(np.zeros(case.mesh.num_points)), tolerance=1e-18)
+
+
+def test_what_is_not_symmetric_is_estimated() -> None:
+    """Advection: an estimate near the truth, and never called a bound."""
+    case = random_case(0)
+    system = assemble(case)
+    n = len(system.rhs)
+    step = np.arange(n - 1)
+    wind = csr_array((np.full(n - 1, 0.2 * system.matrix.diagonal().mean()), (step, step + 1)), shape=(n, n))
+    blown = replace(system, matrix=csr_array(system.matrix + wind - wind.T))
+    exact = discrete_solution(blown)
+    for size in (1e-1, 1e-3):
+        values = np.where(blown.fixed, exact, exact + size * np.random.default_rng(0).standard_normal(n))
+        error = exact - values
+        true = np.sqrt(error @ (blown.matrix @ error))
+        low, high = estimate(blown, values).error
+        assert 0.8 * low <= true <= 1.25 * high
+
+
+@pytest.mark.parametrize("seed", range(4 * len(SHAPES)))
+def test_the_quick_assembly_is_the_slow_one(seed: int) -> None:
+    case = random_case(seed)
+    slow, quick = assemble(case), system_of(case)
+    assert abs(slow.matrix - quick.matrix).max() <= 1e-12 * abs(slow.matrix).max()
+    assert np.abs(slow.rhs - quick.rhs).max() <= 1e-12 * (np.abs(slow.rhs).max() + abs(slow.matrix).max())
+    load = system_of(case, quick.matrix)
+    assert load.matrix is quick.matrix
+    assert np.array_equal(load.rhs, quick.rhs)
+
+
+@pytest.mark.parametrize(
+    ("conductivity", "loss", "conditions"),
+    [
+        ("1 + 0.1*u", 0.0, {"left": Dirichlet(0.0), "right": Dirichlet(3.0)}),
+        (1.0, 0.0, {"bottom": Periodic("top"), "left": Dirichlet("y"), "right": Robin(2.0, 1.0)}),
+    ],
+)
+def test_what_has_no_proof_is_estimated(conductivity, loss, conditions) -> None:
+    """Nonlinear at the field at hand, and with tied unknowns: near the truth, and not called proved."""
+    case = Case(
+        Grid(shape=(20, 20)).mesh(),
+        EQUATIONS["heat"],
+        conditions=conditions,
+        source=2.0,
+        coefficients={"conductivity": conductivity, "loss": loss},
+    )
+    exact = solve(case)
+    x, y = case.mesh.points.T
+    near = case.solution(exact.values + 0.01 * np.sin(np.pi * x) * np.sin(2 * np.pi * y))
+    found = judge(near, tolerance=0.1)
+    error = near.values - exact.values
+    system = assemble(case, exact.fields)
+    true = np.sqrt(error @ (system.matrix @ error))
+    assert not found.guaranteed
+    assert found.word in ("indicative", "do not use")
+    assert 0.8 * found.energy_error[0] <= true <= 1.25 * found.energy_error[1]
+
+
+@pytest.mark.parametrize(
+    "coefficients", [{"loss": 3.0}, {"conductivity": [[2.0, 0.5], [0.5, 1.0]]}, {"loss": "x", "conductivity": "1 + y"}]
+)
+def test_losses_and_tensors_have_bounds(coefficients) -> None:
+    case = Case(
+        Grid(shape=(20, 20)).mesh(),
+        EQUATIONS["heat"],
+        conditions={"left": (Neumann(1.0), Robin(2.0, 1.0)), "right": Dirichlet(3.0)},
+        coefficients=coefficients,
+    )
+    exact = solve(case)
+    values = exact.values + 0.01 * np.sin(4 * case.mesh.points[:, 0])
+    found = judge(case.solution(values), tolerance=0.1)
+    low, high = found.energy_error
+    assert found.guaranteed
+    assert low <= true_error(assemble(case), values, exact.values) <= high
+
+
+def test_several_conditions_on_one_side_add_up() -> None:
+    case = Case(
+        Grid(shape=(6, 5)).mesh(),
+        EQUATIONS["heat"],
+        conditions={"left": (Neumann("y"), Robin(2.0, 1.0)), "right": Dirichlet(3.0)},
+    )
+    slow, quick = assemble(case), system_of(case)
+    assert abs(slow.matrix - quick.matrix).max() < 1e-12
+    assert np.abs(slow.rhs - quick.rhs).max() < 1e-12
+    assert equilibrate(case, solve(case).values).guaranteed
+
+
+def test_judging_uses_the_shared_matrix() -> None:
+    case = random_case(0)
+    system = assemble(case)
+    values = discrete_solution(system) + 0.01
+    shared = judge(case.solution(values), tolerance=0.1)
+    given = bounds(certify(case), system, values)
+    assert shared.energy_error == pytest.approx((given.lower, given.upper))
