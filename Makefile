@@ -6,7 +6,7 @@ N ?= 2000
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: gallery help setup demo test test-all fuzz corpus verification lint clean
+.PHONY: gallery bench-operators help setup demo test test-all fuzz corpus verification lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,8 +40,12 @@ lint: setup ## check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-gallery: setup ## write docs/gallery.md from the examples
+gallery: setup ## write docs/gallery.md from the examples and docs/operators.md from the operators
 	$(BIN)/python docs/gallery.py
+	$(BIN)/python docs/operators.py
+
+bench-operators: setup ## measure time and memory of every operator; writes docs/operator_speed.md
+	$(BIN)/python docs/operator_speed.py
 
 clean: ## remove caches and build outputs (rm -r .venv undoes the set-up)
 	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info

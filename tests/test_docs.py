@@ -44,6 +44,10 @@ def test_the_gallery_is_that_of_the_examples() -> None:
     assert (ROOT / "docs/gallery.md").read_text() == loaded(ROOT / "docs/gallery.py").page(), "run: make gallery"
 
 
+def test_the_operators_page_is_that_of_the_docstrings() -> None:
+    assert (ROOT / "docs/operators.md").read_text() == loaded(ROOT / "docs/operators.py").page(), "run: make gallery"
+
+
 def test_the_readme_names_commands_and_files_that_exist() -> None:
     text = (ROOT / "README.md").read_text()
     known = {c.__name__ for c in COMMANDS}
