@@ -7,9 +7,11 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist workste
 
 .DEFAULT_GOAL := help
 .PHONY: gallery bench-operators help setup demo test test-all fuzz corpus verification lint clean
+.PHONY: bench-mesh gallery help setup demo test test-all fuzz corpus verification lint clean
+
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.installed ## make .venv and install everything, system libraries included where root
 	@sh .ci/setup system
@@ -34,6 +36,8 @@ corpus: setup ## read every CAD and mesh file in the installed wheels and in the
 
 verification: setup ## compare the reference solver with figures from elsewhere; writes docs/verification.md
 	MESHOPS_VERIFICATION=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or not slow" tests/verification
+bench-mesh: setup ## time what a mesh of a million tetrahedra derives, and its edges against torch_geometric's
+	OMP_NUM_THREADS=1 $(BIN)/python -m meshops.evaluation.benchmarks.mesh
 
 lint: setup ## check style and types
 	$(BIN)/ruff check .
@@ -46,6 +50,9 @@ gallery: setup ## write docs/gallery.md from the examples and docs/operators.md 
 
 bench-operators: setup ## measure time and memory of every operator; writes docs/operator_speed.md
 	$(BIN)/python docs/operator_speed.py
+gallery: setup ## write docs/gallery.md from the examples, and the picture of the families
+	$(BIN)/python docs/gallery.py
+	$(BIN)/python docs/families.py
 
 clean: ## remove caches and build outputs (rm -r .venv undoes the set-up)
 	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info

@@ -12,9 +12,13 @@ def error(cells: int, order: int) -> float:
     mesh, heat = family.sample(np.random.default_rng(0)), mo.Heat()
     exact = heat.manufactured(2)
     case = mo.Case(
-        mesh, heat, conditions={"*": mo.Dirichlet(exact.field)}, coefficients=exact.coefficients, source=exact.source
+        mesh,
+        heat,
+        conditions={"*": mo.Dirichlet(exact.fields["temperature"])},
+        coefficients=exact.coefficients,
+        source=exact.source,
     )
-    difference = mo.solve(case).values - mo.Expression(exact.field)(mesh.points)
+    difference = mo.solve(case).values - mo.Expression(exact.fields["temperature"])(mesh.points)
     return float(np.sqrt(mesh.mass @ difference**2))
 
 

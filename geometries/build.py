@@ -105,9 +105,9 @@ def mesh_from_blocks(
         cell_data=_cell_data(own),
     )
     left = defects(mesh)
-    mesh = replace(mesh, boundaries=_boundaries(mesh, lower, problems))
+    mesh = mesh.named(boundaries=_boundaries(mesh, lower, problems))
     further = {_clean(k): number[v] for k, v in node_sets.items() if _clean(k) not in mesh.boundaries}
-    mesh = replace(mesh, boundaries={**mesh.boundaries, **_on_nodes(mesh, further, problems)})
+    mesh = mesh.named(boundaries={**mesh.boundaries, **_on_nodes(mesh, further, problems)})
     problems += _left_out(given, dim, {*mesh.boundaries, *mesh.regions})
     return Reading(mesh=mesh, problems=(*problems, *left))
 

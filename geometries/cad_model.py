@@ -22,7 +22,7 @@ Entity: TypeAlias = tuple[int, int]
 Labels: TypeAlias = dict[Entity, list[str]]
 _WORDS = {3: "solid", 2: "face", 1: "edge"}
 _SLACK = 1e-6  # of the part's extent: closer points are one
-_GAPS = (1e-7, 1e-5, 1e-4, 1e-3)  # of the part's diagonal: the widest gaps that sewing closes, tried in turn
+_GAPS = (0.0, 1e-7, 1e-5, 1e-4, 1e-3)  # of the part's diagonal: the widest gaps that are closed, tried in turn
 # What kernels write where the user gave no name
 _NO_NAME = re.compile(r"(none|unnamed|solid|shell|face|compound|open cascade step translator.*|shapes)?", re.IGNORECASE)
 
@@ -192,12 +192,40 @@ def healed(gmsh: ModuleType, path: str, labels: Labels, problems: list[str]) -> 
 
 
 def _sewn(gmsh: ModuleType, path: str, gap: float) -> int:
-    """Import a file anew and heal it; return how many faces solids have."""
+    """Import a file anew and sew it, or make solids of what closes as it is; return how many faces solids have."""
     gmsh.clear()
     gmsh.model.occ.importShapes(str(_private(path)), highestDimOnly=False)
-    gmsh.model.occ.healShapes([], gap, sewFaces=True, makeSolids=True)
+    if gap:
+        gmsh.model.occ.healShapes([], gap, sewFaces=True, makeSolids=True)
+    else:
+        _made_solid(gmsh.model)
     gmsh.model.occ.synchronize()
     return len({tag for solid in gmsh.model.getEntities(3) for tag in gmsh.model.getAdjacencies(*solid)[1]})
+
+
+def _made_solid(model: ModuleType) -> None:
+    """Make solids of faces that close as they are, single ones too: sewing loses poles, edges of no length."""
+    model.occ.removeAllDuplicates()
+    model.occ.synchronize()
+    faces = model.getEntities(2)
+    for tags in _connected({tag: set(model.getAdjacencies(2, tag)[1].tolist()) for _, tag in faces}):
+        rim = model.getBoundary([(2, tag) for tag in tags], combined=True, oriented=False)
+        if all(_is_point(model, edge) for edge in rim):
+            model.occ.addVolume([model.occ.addSurfaceLoop(tags)])
+
+
+def _connected(edges: dict[int, set[int]]) -> list[list[int]]:
+    """Return the faces by the parts that they form, those that share edges in one."""
+    parts: list[tuple[list[int], set[int]]] = []
+    for face, own in edges.items():
+        near = [part for part in parts if part[1] & own]
+        parts = [part for part in parts if not part[1] & own]
+        parts.append(([face, *(f for part in near for f in part[0])], own.union(*(part[1] for part in near))))
+    return [sorted(faces) for faces, _ in parts]
+
+
+def _is_point(model: ModuleType, edge: Entity) -> bool:
+    return bool(model.occ.getMass(*edge) <= _SLACK * _diagonal(model))
 
 
 def _relabelled(gmsh: ModuleType, path: str, labels: Labels) -> Labels:
@@ -295,6 +323,8 @@ def _inner_point(model: ModuleType, dim: int, tag: int) -> Floats | None:
 
 
 def _lies_on(model: ModuleType, entity: Entity, point: Floats, slack: float) -> bool:
+    if entity[0] == 1 and _is_point(model, entity):
+        return False
     closest, parameters = model.getClosestPoint(*entity, point)
     if np.linalg.norm(closest - point) > slack:
         return False

@@ -68,7 +68,7 @@ def repair(mesh: Mesh, tolerance: float = TOLERANCE) -> tuple[Mesh, tuple[str, .
         "points that no cell uses dropped": mesh.num_points - int(used.sum()) - merged,
         "sides of boundaries dropped with their cells": lost,
     }
-    return replace(new, boundaries=boundaries), tuple(f"repaired: {n} {what}" for what, n in counts.items() if n > 0)
+    return new.named(boundaries=boundaries), tuple(f"repaired: {n} {what}" for what, n in counts.items() if n > 0)
 
 
 def _cells(mesh: Mesh, first: Ints) -> _Cells:

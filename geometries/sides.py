@@ -16,37 +16,84 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-_WIDTH = 4  # corners of the largest facet
+_LARGEST = 2**62  # of a number of 63 bits that columns are packed in
 
 
-def order_rows(rows: Ints) -> Ints:
-    """Return the permutation that sorts `rows` lexicographically."""
-    return np.lexsort(rows.T[::-1])
+def row_keys(rows: NDArray[np.generic]) -> Ints:
+    """Return (n,) integers that are equal where `rows` are, and in their lexicographic order: one sort, not a column's.
+
+    Columns are packed as the digits of one number; where it would not fit in 63 bits, or for floats, ranks stand in.
+    """
+    key, size = np.zeros(len(rows), np.int64), 1
+    for column in rows.T if len(rows) else ():
+        digit = column if column.dtype.kind in "iu" else np.unique(column, return_inverse=True)[1]
+        low, high = int(digit.min()), int(digit.max())
+        if high - low >= _LARGEST:
+            digit = np.unique(digit, return_inverse=True)[1]
+            low, high = 0, int(digit.max())
+        if size * (high - low + 1) > _LARGEST:
+            key = np.unique(key, return_inverse=True)[1]
+            size = int(key.max()) + 1
+        key = key * (high - low + 1) + (digit - low)
+        size *= high - low + 1
+    return key
+
+
+def order_rows(rows: NDArray[np.generic]) -> Ints:
+    """Return the permutation that sorts `rows` lexicographically; equal rows stay in their order."""
+    return np.argsort(row_keys(rows), kind="stable")
 
 
 def unique_rows(rows: Ints) -> Ints:
     """Return the distinct rows, sorted: `np.unique(rows, axis=0)`, faster."""
-    if not len(rows):
-        return rows
-    ordered = rows[order_rows(rows)]
-    return ordered[np.r_[True, (ordered[1:] != ordered[:-1]).any(1)]]
+    return rows[np.unique(row_keys(rows), return_index=True)[1]]
 
 
-def number_rows(rows: Ints) -> tuple[Ints, Ints]:
+def number_rows(rows: NDArray[np.generic]) -> tuple[Ints, Ints]:
     """Return (n,) the number of each row among the distinct rows in sorted order, and (m,) their counts."""
-    order = order_rows(rows)
-    ordered = rows[order]
-    new = np.r_[True, (ordered[1:] != ordered[:-1]).any(1)] if len(rows) else np.empty(0, bool)
-    number = np.empty(len(rows), np.int64)
+    key = row_keys(rows)
+    order = np.argsort(key)
+    ordered = key[order]
+    new = np.ones(len(key), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+    number = np.empty(len(key), np.int64)
     number[order] = np.cumsum(new) - 1
-    return number, np.bincount(number).astype(np.int64)
+    return number, np.diff(np.flatnonzero(new), append=len(key))
 
 
-def corner_keys(corners: Ints) -> Ints:
-    """Return (n, 4) sorted corners padded with -1: equal for equal facets, whatever their orientation."""
-    keys = np.full((len(corners), _WIDTH), -1, dtype=np.int64)
-    keys[:, : corners.shape[1]] = np.sort(corners, axis=1)
-    return keys
+def edges(mesh: Mesh) -> Ints:
+    """Return the distinct (lower, higher) pairs of points that edges join, sorted: by counting twice, O(n)."""
+    from scipy.sparse import coo_array
+
+    number = np.int32 if mesh.num_points < np.iinfo(np.int32).max else np.int64  # half the memory to move
+    total = sum(len(cells) * len(kind.edges) for kind, cells, _ in mesh.blocks())
+    low, high = np.empty((2, total), number)
+    at = 0
+    for kind, cells, _ in mesh.blocks():
+        columns = np.ascontiguousarray(cells.T, number)
+        for a, b in kind.edges:
+            to = slice(at, at := at + len(cells))
+            np.minimum(columns[a], columns[b], out=low[to])
+            np.maximum(columns[a], columns[b], out=high[to])
+    table = coo_array((np.ones(total, dtype=bool), (high, low)), shape=(mesh.num_points, mesh.num_points))
+    table.has_canonical_format = True  # not yet: the next line would sort, and the one after it does so by counting
+    table = table.tocsr().tocsc()
+    table.sum_duplicates()
+    out = np.empty((table.nnz, 2), np.int64)
+    out[:, 0] = np.repeat(np.arange(mesh.num_points, dtype=number), np.diff(table.indptr))
+    out[:, 1] = table.indices
+    return out
+
+
+def corner_keys(corners: Ints, width: int) -> Ints:
+    """Return (n, width) sorted corners padded with -1: equal for equal facets, whatever their orientation."""
+    return _padded(np.sort(corners, axis=1), width)
+
+
+def _padded(keys: Ints, width: int) -> Ints:
+    out = np.full((len(keys), width), -1, dtype=np.int64)
+    out[:, : keys.shape[1]] = keys
+    return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,18 +106,29 @@ class SideTable:
     keys: Ints
     start: Ints
 
+    def neighbors(self) -> Ints:
+        """Return (n, 2) pairs of cells that share a facet, of more than two cells each with the next."""
+        order = np.argsort(self.facet, kind="stable")
+        facet, cell = self.facet[order], self.sides[order, 0]
+        same = facet[1:] == facet[:-1]
+        return np.stack([cell[:-1][same], cell[1:][same]], axis=1)
+
     def ids(self, sides: Ints) -> Ints:
         """Return the facet number of each of `sides`."""
         return self.facet[self.start[sides[:, 0]] + sides[:, 1]]
 
     def find(self, corners: Ints) -> Ints:
         """Return one side for each row of facet corners (n, k), the lowest cell's; (-1, -1) where there is none."""
-        keys = corner_keys(corners)
-        number, _ = number_rows(np.concatenate([self.keys, keys]))
+        wanted = np.zeros(max(self.keys.max(), corners.max(initial=-1)) + 2, dtype=bool)
+        wanted[corners.ravel()] = True
+        wanted[-1] = True  # the -1 that pads keys
+        near = np.flatnonzero(wanted[self.keys].all(1))
+        width = max(self.keys.shape[1], corners.shape[1])
+        own, asked = _padded(self.keys[near], width), corner_keys(corners, width)
+        number, _ = number_rows(np.concatenate([own, asked]))
         first = np.full(number.max(initial=-1) + 1, -1, dtype=np.int64)
-        own = number[: len(self.keys)]
-        first[own[::-1]] = np.arange(len(own))[::-1]
-        at = first[number[len(self.keys) :]]
+        first[number[: len(own)][::-1]] = near[::-1]
+        at = first[number[len(own) :]]
         return np.where(at[:, None] < 0, -1, self.sides[at])
 
 
@@ -81,16 +139,17 @@ def facets_per_cell(mesh: Mesh) -> Ints:
 
 def table(mesh: Mesh) -> SideTable:
     """Number the facets of `mesh`."""
-    sides, keys = [], []
-    for kind, cells, start in mesh.blocks():
-        number = np.arange(start, start + len(cells))
-        local = [corner_keys(cells[:, list(nodes[: CELLS[f].corners])]) for f, nodes in kind.facets]
-        sides.append(np.stack(np.broadcast_arrays(number[:, None], np.arange(len(local))), axis=-1).reshape(-1, 2))
-        keys.append(np.stack(local, axis=1).reshape(-1, _WIDTH))
-    all_keys = np.concatenate(keys)
-    facet, count = number_rows(all_keys)
-    start = np.concatenate([[0], np.cumsum(facets_per_cell(mesh))[:-1]])
-    return SideTable(np.concatenate(sides), facet, count, all_keys, start)
+    width = max(CELLS[facet].corners for kind, _, _ in mesh.blocks() for facet, _ in kind.facets)
+    per_cell = facets_per_cell(mesh)
+    start = np.cumsum(per_cell) - per_cell
+    cell = np.repeat(np.arange(mesh.num_cells), per_cell)
+    keys = np.empty((len(cell), width), np.int64)
+    for kind, cells, first in mesh.blocks():
+        local = keys[start[first] :][: len(cells) * len(kind.facets)].reshape(len(cells), len(kind.facets), width)
+        for i, (facet, nodes) in enumerate(kind.facets):
+            local[:, i] = corner_keys(cells[:, list(nodes[: CELLS[facet].corners])], width)
+    facet, count = number_rows(keys)
+    return SideTable(np.stack([cell, np.arange(len(cell)) - start[cell]], axis=1), facet, count, keys, start)
 
 
 def facets(mesh: Mesh, sides: Ints) -> Iterator[tuple[CellType, Ints, Ints]]:

@@ -312,6 +312,7 @@ def _slot(kind: str, given: object, key: tuple[str | int, ...]) -> str | float |
 
 def _numbers(given: object, vector: bool, key: tuple[str | int, ...]) -> float | tuple[float, ...]:
     value = None if isinstance(given, str) else as_value(given, key)
+    value = None if isinstance(value, tuple) else value
     if value is None or np.ndim(value) != vector:
         raise SpecError(f"found {short(given)}; expected {'a list of numbers' if vector else 'a number'}.", key)
     return tuple(value.tolist()) if isinstance(value, np.ndarray) else value

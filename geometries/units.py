@@ -42,9 +42,12 @@ def factor(wanted: str, known: str | None) -> tuple[float, str]:
 
 
 def converted(reading: Reading, wanted: str) -> Reading:
-    """Return a reading in another unit of length; `wanted` as in `factor`."""
+    """Return a reading, with the conditions of its deck, in another unit of length; `wanted` as in `factor`."""
     scale, unit = factor(wanted, reading.unit)
-    return replace(reading, mesh=reading.mesh if scale == 1 else reading.mesh.scaled(scale), unit=unit)
+    if scale == 1:
+        return replace(reading, unit=unit)
+    loads = reading.loads.scaled(scale) if reading.loads else None
+    return replace(reading, mesh=reading.mesh.scaled(scale), unit=unit, loads=loads)
 
 
 def of_cad(file: Path) -> str | None:

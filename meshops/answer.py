@@ -12,6 +12,7 @@ from geometries.mesh import Mesh
 from meshops.equations import Case, Solution
 from meshops.equations import solve as solve_reference
 from meshops.evaluation import relative_l2
+from meshops.graph import targets
 from meshops.training import Surrogate
 from meshops.viz import Scene, show
 
@@ -46,32 +47,34 @@ def answer(path: Path, *, run: Path | None = None, compare: bool = False) -> Ans
 
 def compared(solution: Solution, seconds: Mapping[str, float] | None = None) -> Answer:
     """Solve the same case by the reference; add it and the error to the fields."""
-    case, name = solution.case, solution.case.equation.field
+    case = solution.case
     start = time.perf_counter()
     reference = solve_reference(case)
     seconds = {**(seconds or {}), "reference": time.perf_counter() - start}
-    scaling, mass = case.equation.scaling(case), case.mesh.mass
-    error = relative_l2(scaling.apply(name, solution.values), scaling.apply(name, reference.values), mass)
-    fields = {
-        **solution.fields,
-        name + REFERENCE: reference.fields[name],
-        name + ERROR: solution.fields[name] - reference.fields[name],
-    }
+    scaling = case.equation.scaling(case)
+    error = relative_l2(targets(solution, scaling), targets(reference, scaling), case.mesh.mass)
+    fields = dict(solution.fields)
+    for name, values in reference.fields.items():
+        fields |= {name + REFERENCE: values, name + ERROR: solution.fields[name] - values}
     return Answer(Solution(case, fields, solution.made_by), seconds, error)
 
 
 def report(found: Answer) -> dict[str, object]:
     """Return what `solve --json` prints."""
-    out: dict[str, object] = {"fields": found.solution.summary(), "seconds": dict(found.seconds)}
+    made_by = {k: v for k, v in found.solution.made_by.items() if k != "seconds"}
+    out: dict[str, object] = {"fields": found.solution.summary(), "seconds": dict(found.seconds), "made_by": made_by}
+    if found.solution.quantities:
+        out["quantities"] = found.solution.quantities
     return out if found.relative_l2 is None else out | {"relative_l2": found.relative_l2}
 
 
 def scene_of(mesh: Mesh, field: str | None, *, title: str) -> Scene:
     """Return the picture of a mesh: `field`, beside its reference where the file holds one; else the boundaries."""
-    fields = [name for name in mesh.point_data if not name.endswith((REFERENCE, ERROR))]
+    fields = [name for name in mesh.point_data if not name.partition("@")[0].endswith((REFERENCE, ERROR))]
     if field is None and len(fields) == 1:
         field = fields[0]
     if field is not None and field not in mesh.point_data and field not in mesh.cell_data:
         raise MeshopsError(f"the file has no field {field!r}; {nearest(field, [*mesh.point_data, *mesh.cell_data])}")
-    reference = f"{field}{REFERENCE}"
+    name, at, moment = (field or "").partition("@")
+    reference = f"{name}{REFERENCE}{at}{moment}"
     return show(mesh, field=field, compare=reference if reference in mesh.point_data else None, title=title)

@@ -10,6 +10,7 @@ import geometries
 from geometries.errors import MeshopsError
 from geometries.formats import Options
 from meshops import console
+from meshops.data_commands import check, export, import_
 
 
 def doctor() -> None:
@@ -115,6 +116,7 @@ def generate(
     workers: int | None = None,
     seed: int = 0,
     scheduler: str | None = None,
+    files: Path | None = None,
 ) -> None:
     """Generate a data set: shapes, conditions and reference solutions. Run it again to resume.
 
@@ -127,14 +129,18 @@ def generate(
         workers: Number of processes; one a core by default.
         seed: Every sample follows from it and its number, whatever the number of workers.
         scheduler: Address of a Dask scheduler; a local cluster by default.
+        files: Folder of parts, or file of a part, that shapes are taken from, for recipes that read some.
     """
     from meshops.data import Recipe
     from meshops.data import generate as run
+    from meshops.pictures import draw_card
 
-    chosen = Recipe.load(recipe)
+    chosen = Recipe.load(recipe, files=files)
     with console.progress("samples") as update:
         samples = run(chosen, output, count=count, seed=seed, workers=workers, scheduler=scheduler, progress=update)
-    console.say(f"wrote {output}: {len(samples)} samples of {count}")
+    with console.working("drawing a few samples"):
+        card = draw_card(samples)
+    console.say(f"wrote {output}: {len(samples)} samples, {len(samples.failed)} failed; look at {card}")
 
 
 def train(
@@ -225,12 +231,14 @@ def solve(
 
     with console.working(f"solving {case.name}"):
         found = answer(case, run=surrogate, compare=compare)
-    found.solution.save(output)
+    found.solution.with_derived().save(output)
     if json:
         console.print_json(report(found))
         return
     rows = [(n, *s.values()) for n, s in found.solution.summary().items()]
     console.table(f"{case.name} → {output.name}", ("field", "min", "max", "mean"), rows)
+    if found.solution.quantities:
+        console.table("", ("quantity", "value"), list(found.solution.quantities.items()))
     console.table("", ("stage", "seconds"), list(found.seconds.items()))
     if found.relative_l2 is not None:
         console.line(f"relative L2 against the reference: {found.relative_l2:.4g}")
@@ -309,7 +317,7 @@ def equations() -> None:
             e.name,
             e.title,
             ", ".join(f"{c.name} [{c.unit}]" for c in e.coefficients),
-            ", ".join(["dirichlet", *(c.key for c in e.terms)]),
+            ", ".join(c.key for c in e.terms),
         )
         for e in EQUATIONS.values()
     ]
@@ -377,6 +385,6 @@ def demo(*, output: Path = Path("demo"), json: bool = False) -> None:
 
 Command = Callable[..., None]
 COMMANDS: tuple[Command, ...] = (
-    doctor, inspect, mesh, convert, generate, train, evaluate, solve, view,
+    doctor, inspect, mesh, convert, generate, check, export, import_, train, evaluate, solve, view,
     operators, equations, families, formats, recipes, demo,
 )  # fmt: skip

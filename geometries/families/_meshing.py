@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import ModuleType
+from types import MappingProxyType, ModuleType
+from typing import NamedTuple
 
 from geometries.build import mesh_from_blocks
 from geometries.errors import MeshopsError
@@ -13,7 +14,15 @@ from geometries.gmsh_model import extract, session
 from geometries.mesh import Mesh
 from geometries.refine import second_order
 
-Build = Callable[[ModuleType], Mapping[str, Sequence[int]]]
+
+class Names(NamedTuple):
+    """The tags of the entities that form each boundary (dimension d - 1) and each region (dimension d)."""
+
+    boundaries: Mapping[str, Sequence[int]]
+    regions: Mapping[str, Sequence[int]] = MappingProxyType({})
+
+
+Build = Callable[[ModuleType], Names]
 # gmsh's algorithms to try in turn. HXT is quicker in these shapes, and leaves fewer slivers, than Delaunay.
 _ALGORITHMS = {2: ("Mesh.Algorithm", (6, 5)), 3: ("Mesh.Algorithm3D", (10, 1))}
 
@@ -33,9 +42,8 @@ def modelling() -> Iterator[ModuleType]:
 def mesh_shape(build: Build, *, dim: int, size: float, order: int = 1, around: int = 0) -> Mesh:
     """Mesh what `build` makes of gmsh's empty model, with simplices of edge about `size`.
 
-    `build` returns the tags of the entities of dimension `dim - 1` that form each boundary. Where surfaces are curved,
-    a full circle gets at least `around` edges. Cells of order 2 are straight, so that none can be inverted. Raises
-    `ShapeError` if every algorithm fails.
+    Where surfaces are curved, a full circle gets at least `around` edges. Cells of order 2 are straight, so that none
+    can be inverted. Raises `ShapeError` if every algorithm fails.
     """
     option, algorithms = _ALGORITHMS[dim]
     failures: list[MeshopsError] = []
@@ -52,7 +60,9 @@ def mesh_shape(build: Build, *, dim: int, size: float, order: int = 1, around: i
 
 def _attempt(build: Build, dim: int, options: Mapping[str, float]) -> Mesh:
     with modelling() as gmsh:
-        labels = {(dim - 1, tag): (name,) for name, tags in build(gmsh).items() for tag in tags}
+        parts = build(gmsh)
+        named = ((dim - 1, parts.boundaries), (dim, parts.regions))
+        labels = {(d, tag): (name,) for d, sets in named for name, tags in sets.items() for tag in tags}
         for option, value in options.items():
             gmsh.option.setNumber(option, value)
         gmsh.model.mesh.generate(dim)

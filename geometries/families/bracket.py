@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from geometries.families._meshing import mesh_shape, modelling
+from geometries.families._meshing import Names, mesh_shape, modelling
 from geometries.families.base import Family, Shape, ShapeError, until
 from geometries.files import atomic_write
 from geometries.mesh import Mesh
@@ -177,8 +177,8 @@ def _apart(circle: Circle, reach: float, band: tuple[float, float]) -> bool:
 
 
 # -- building ----------------------------------------------------------------------------------------------------------
-def build(shape: Shape, gmsh: ModuleType) -> dict[str, list[int]]:
-    """Build the solid in gmsh's current model; return the face tags of each boundary."""
+def build(shape: Shape, gmsh: ModuleType) -> Names:
+    """Build the solid in gmsh's current model; return its boundaries."""
     occ = gmsh.model.occ
     t, width = shape["thickness"], shape["width"]
     solid = _extrude(occ, _profile(occ, shape), width)
@@ -189,7 +189,7 @@ def build(shape: Shape, gmsh: ModuleType) -> dict[str, list[int]]:
     z, y, r = shape["bore"]
     occ.cut([(3, solid)], [*bolts, (3, occ.addCylinder(-t, y, z, 3 * t, 0, 0, r))])
     occ.synchronize()
-    return _name_faces(occ, shape)
+    return Names(_name_faces(occ, shape))
 
 
 def _profile(occ: ModuleType, shape: Shape) -> int:

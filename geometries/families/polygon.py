@@ -10,16 +10,8 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from geometries.families._outlines import (
-    Outline,
-    angles,
-    area,
-    crossings,
-    mesh_outlines,
-    narrowest,
-    places,
-    star,
-)
+from geometries.families._outlines import Outline, mesh_outlines, places, star
+from geometries.families._polylines import angles, area, crossings, narrowest
 from geometries.families.base import Family, Shape, until
 from geometries.mesh import Mesh
 

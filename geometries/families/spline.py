@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from geometries.families._outlines import Outline, angles, area, distances, mesh_outlines, places, star, trace
+from geometries.families._outlines import Outline, mesh_outlines, places, star, trace
+from geometries.families._polylines import angles, area, distances
 from geometries.families.base import Family, Shape, until
 from geometries.mesh import Mesh
 

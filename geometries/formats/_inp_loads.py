@@ -75,13 +75,13 @@ def read_loads(deck: Deck, model: Model, mesh: Mesh, numbering: Numbering) -> tu
             _take(found, card, rows)
     _tell_others(deck, found)
     conditions, boundaries, notes, missing = assigned(mesh, found.fixed, found.fluxes)
-    mesh = replace(mesh, boundaries={**mesh.boundaries, **boundaries})
+    mesh = mesh.named(boundaries={**mesh.boundaries, **boundaries})
     thermal = heat or bool(conditions)
     if not thermal:
         return None, mesh, found.notes + notes
     conductivity = _conductivity(found)
     source, regions = _source(found)
-    mesh = replace(mesh, regions={**mesh.regions, **regions})
+    mesh = mesh.named(regions={**mesh.regions, **regions})
     loads = Loads(
         equation="heat",
         conditions=conditions,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from geometries.child import call
 from geometries.errors import ReadError
 from geometries.formats import _text, _xml
+from geometries.formats._hdf5 import Node, opened
 
 Array = NDArray[np.generic]
 _KINDS = {"Float": "f", "Int": "i", "UInt": "u", "Char": "i", "UChar": "u"}
@@ -84,24 +84,17 @@ def _read(path: Path, file: str, places: list[str]) -> dict[str, Array]:
 
 # -- the child's side --------------------------------------------------------------------------------------------------
 def arrays(path: str, places: list[str]) -> dict[str, Any]:
-    """Return the arrays at `places` of an HDF5 file, which is copied alone into the current (private) folder."""
-    import h5py
-
-    alone = shutil.copyfile(path, Path("data.h5").absolute())
-    with h5py.File(alone, "r") as stream:
-        return {place: _one(stream, place, Path(path).name) for place in places}
+    """Return the arrays at `places` of an HDF5 file."""
+    with opened(path) as root:
+        return {place: _one(root, place) for place in places}
 
 
-def _one(stream: Any, place: str, name: str) -> Array:  # noqa: ANN401  h5py has no types
-    """Return one array; links and storage in other files are not followed."""
-    import h5py
-
-    at = stream
-    for word in place.strip("/").split("/"):
-        link = at.get(word, getlink=True) if isinstance(at, h5py.Group) else None
-        if not isinstance(link, h5py.HardLink):
-            raise ReadError(f"{name} has no array of its own at {place!r}; expected what the XDMF file names.")
-        at = at[word]
-    if not isinstance(at, h5py.Dataset) or at.external or at.is_virtual or at.dtype.kind not in "iuf":
-        raise ReadError(f"{name} holds no numbers of its own at {place!r}; expected an array in the file itself.")
-    return at[()].reshape(at.shape or (1,))
+def _one(root: Node, place: str) -> Array:
+    *groups, name = place.strip("/").split("/")
+    at: Node | None = root
+    for group in groups:
+        at = at.child(group) if at else None
+    found = at.array(name) if at else None
+    if found is None:
+        raise ReadError(f"{root.file} has no array of its own at {place!r}; expected what the XDMF file names.")
+    return found

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias, TypedDict, Unpack
 
 from geometries.build import Reading
-from geometries.errors import ReadError
+from geometries.errors import ReadError, nearest
 from geometries.mesh import Mesh
 
 # Reads a file that exists: called with its path, `size`, `dim`, `order`, and those of the format's `takes` that are
@@ -27,6 +27,8 @@ class Options(TypedDict, total=False):
         trust: Run the file, a program: .geo only. It can do whatever you can.
         repair: Merge points that coincide, and drop empty and duplicate cells.
         unit: Unit of the result, such as m, mm or in; or mm:m where the file does not tell its own.
+        zone: Which one of several that a file holds, by name or by number from 1: zones of SU2, meshes of MED, bases of
+            CGNS.
     """
 
     size: float | None
@@ -36,6 +38,7 @@ class Options(TypedDict, total=False):
     trust: bool
     repair: bool
     unit: str | None
+    zone: str | None
 
 
 class Writer(Protocol):
@@ -50,7 +53,7 @@ class Writer(Protocol):
 class Format:
     """A file format: its name, extensions in lower case with the dot, how to read and write it, what names it keeps.
 
-    `takes` are the options `heal` and `trust` where its reader has them; `unit` is the one that all its meshes have.
+    `takes` are those of the options `heal`, `trust` and `zone` that its reader has; `unit` is what all its meshes have.
     """
 
     name: str
@@ -63,29 +66,49 @@ class Format:
 
     def open(self, path: Path, **options: Unpack[Options]) -> Reading:
         """Read `path`, which exists, by the options that are for readers; raises `ReadError` for one not in `takes`."""
-        asked = [name for name in ("heal", "trust") if options.get(name)]
+        asked = {name: options[name] for name in ("heal", "trust", "zone") if options.get(name)}
         wrong = [name for name in asked if name not in self.takes]
         if wrong or self.read is None:
             raise ReadError(f"{path.name} is read as {self.name}: {wrong[0] if wrong else 'reading'} does not apply.")
         shape = {name: options.get(name) for name in ("size", "dim", "order")}
-        return self.read(path, **shape, **dict.fromkeys(asked, True))
+        return self.read(path, **shape, **asked)
 
 
 class MeshReader(Protocol):
     """Reads a file that holds a mesh already."""
 
-    def __call__(self, path: Path, *, dim: int | None) -> Reading:
-        """Return the mesh in `path`; raises `ReadError`."""
+    def __call__(self, path: Path, *, dim: int | None, **more: str) -> Reading:
+        """Return the mesh in `path`; raises `ReadError`. `more` is `zone` where the format takes it."""
         ...
 
 
 def mesh_file(reader: MeshReader) -> Reader:
     """Return the reader of a format that holds meshes: it refuses `size` and `order`, which are for CAD."""
 
-    def read(path: Path, *, size: float | None, dim: int | None, order: int | None) -> Reading:
+    def read(path: Path, *, size: float | None, dim: int | None, order: int | None, **more: str) -> Reading:
         given = [name for name, value in (("size", size), ("order", order)) if value is not None]
         if given:
             raise ReadError(f"{path.name} is a mesh: {' and '.join(given)} applies to CAD only; leave it out.")
-        return reader(path, dim=dim)
+        return reader(path, dim=dim, **more)
 
     return read
+
+
+def chosen(names: Sequence[str], wanted: str | None, *, file: str, what: str) -> int:
+    """Return the place in `names` of the part of a file that is `wanted`, by name or by number from 1; its only one.
+
+    Raises `ReadError` where there is none, or several and none is wanted.
+    """
+    if wanted in names:
+        return names.index(wanted)
+    if len(names) == 1 and wanted is None:
+        return 0
+    if wanted and wanted.isdecimal() and 1 <= int(wanted) <= len(names):
+        return int(wanted) - 1
+    if wanted or not names:
+        raise ReadError(f"{file} holds no {what}{f' {wanted!r}; {nearest(wanted, names)}' if wanted else '.'}")
+    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+    raise ReadError(
+        f"{file} holds more than one {what}: {shown}; choose one by name or number, such as zone={names[0]!r} "
+        f"(--zone {names[0]})."
+    )

@@ -13,11 +13,11 @@ from geometries.build import Reading, mesh_from_blocks
 from geometries.child import call
 from geometries.errors import ReadError
 from geometries.formats import _grids
+from geometries.formats._hdf5 import SIGNATURE
 from geometries.formats.base import Format, mesh_file
-from geometries.formats.med import HDF5
 from geometries.formats.vtk import text
 
-_STARTS = (HDF5, b"CDF\1", b"CDF\2", b"CDF\5")  # netCDF's
+_STARTS = (SIGNATURE, b"CDF\1", b"CDF\2", b"CDF\5")  # netCDF's
 _UNNAMED = re.compile(r"Unnamed \w+ ID: (\d+)")
 _WORDS = {"ELEM_BLOCK": "block", "SIDE_SET": "side set", "NODE_SET": "node set"}
 
@@ -28,7 +28,7 @@ def read(path: Path, *, dim: int | None = None) -> Reading:
     What has no name is called by its number: `block 1`, `side set 1`, `node set 1`. Results are not read.
     """
     with path.open("rb") as stream:
-        if not stream.read(len(HDF5)).startswith(_STARTS):
+        if not stream.read(len(SIGNATURE)).startswith(_STARTS):
             raise ReadError(f"{path.name} does not begin like netCDF; expected an Exodus file.")
     return mesh_from_blocks(**call("geometries.formats.exodus:model", {"path": str(path)}), dim=dim)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from geometries.errors import ReadError, WriteError
 from geometries.files import atomic_write
 from geometries.formats._sets import check_names
 from geometries.formats._text import Rows, integers, lines, rows
-from geometries.formats.base import Format, mesh_file
+from geometries.formats.base import Format, chosen, mesh_file
 from geometries.mesh import Mesh
 
 _KINDS = {1: "vertex", 3: "line", 5: "triangle", 9: "quad", 10: "tetra", 12: "hexahedron", 13: "wedge", 14: "pyramid"}
@@ -38,21 +39,23 @@ class _Section(NamedTuple):
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
-def read(path: Path, *, dim: int | None = None) -> Reading:
-    """Return the mesh in a .su2 file of one zone; its markers become boundaries, those of a partition are left out."""
-    found = call("geometries.formats.su2:model", {"path": str(path)})
+def read(path: Path, *, dim: int | None = None, zone: str | None = None) -> Reading:
+    """Return the mesh in a .su2 file, or that of `zone` where it holds several.
+
+    Its markers become boundaries, those of a partition are left out.
+    """
+    found = call("geometries.formats.su2:model", {"path": str(path), "zone": zone})
     problems = found.pop("problems")
     reading = mesh_from_blocks(**found, dim=dim)
     return Reading(mesh=reading.mesh, problems=(*problems, *reading.problems))
 
 
-def model(path: str) -> dict[str, Any]:
+def model(path: str, zone: str | None = None) -> dict[str, Any]:
     """Parse a .su2 file: the child's side of `read`."""
     sections = _sections(Path(path).read_bytes().replace(b"\r", b""))
     name = Path(path).name
-    zones = max([sum(s.key == "NDIME" for s in sections), *(_count(s) for s in sections if s.key == "NZONE")])
-    if zones > 1:
-        raise ReadError(f"{name} holds {zones} zones; expected one: write each zone to a file of its own.")
+    zones = _zones(sections, name)
+    sections = zones[chosen([str(i) for i in range(1, len(zones) + 1)], zone, file=name, what="zone")]
     one = {key: _only(sections, key, name) for key in ("NDIME", "NPOIN", "NELEM")}
     dim = _count(one["NDIME"])
     if dim not in (2, 3):
@@ -77,6 +80,18 @@ def _sections(text: bytes) -> list[_Section]:
         _Section(m[1].decode().upper(), m[2].decode(errors="replace").strip(), text[m.end() : end])
         for m, end in zip(found, ends, strict=True)
     ]
+
+
+def _zones(sections: list[_Section], name: str) -> list[list[_Section]]:
+    """Return the sections of each zone, which begins with its number or, in a file of one, anywhere."""
+    key = "IZONE" if any(s.key == "IZONE" for s in sections) else "NDIME"
+    starts = [i for i, s in enumerate(sections) if s.key == key]
+    told = [_count(s) for s in sections if s.key == "NZONE"] or [max(len(starts), 1)]
+    if told != [max(len(starts), 1)]:
+        raise ReadError(f"{name} says NZONE= {told[0]} and holds {len(starts)} zones; it is damaged.")
+    if len(starts) < 2:
+        return [sections]
+    return [sections[a:b] for a, b in pairwise([*starts, len(sections)])]
 
 
 def _only(sections: list[_Section], key: str, name: str) -> _Section:
@@ -157,4 +172,11 @@ def _elements(kind: str, nodes: NDArray[np.generic]) -> bytes:
     return lines(" ".join(["%d"] * (nodes.shape[1] + 1)), np.insert(nodes, 0, _NUMBERS[kind], axis=1))
 
 
-FORMAT = Format("su2", (".su2",), "boundaries, as markers; regions are not written", read=mesh_file(read), write=write)
+FORMAT = Format(
+    "su2",
+    (".su2",),
+    "boundaries, as markers; regions are not written",
+    read=mesh_file(read),
+    write=write,
+    takes=("zone",),
+)

@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 from torch.utils.data import Dataset
 
-from meshops.data.manifest import SPLITS, StoreError
+from geometries import write
+from meshops.data.manifest import StoreError
 from meshops.data.store import Store
 from meshops.equations import Case, Solution
 from meshops.graph import MeshGraph, Schema
@@ -47,6 +48,11 @@ class MeshDataset(Dataset[MeshGraph]):
         """The samples that could not be made, with the reason; those of the whole set, also in a split."""
         return {s.id: s.failed for s in self.store.manifest.samples if s.failed}
 
+    @property
+    def retried(self) -> dict[int, str]:
+        """The samples on a finer mesh than asked for, with what went wrong on that; as `failed`, of the whole set."""
+        return {s.id: s.retried for s in self.store.manifest.samples if s.retried}
+
     def __len__(self) -> int:
         """Return the number of samples."""
         return len(self.ids)
@@ -66,9 +72,9 @@ class MeshDataset(Dataset[MeshGraph]):
         return self.store.read_solution(self.ids[i])
 
     def split(self, name: str) -> MeshDataset:
-        """Return the samples of `train`, `validation` or `test`; no shape is in two of them."""
-        if name not in SPLITS:
-            raise StoreError(f"no split is called {name!r}; expected {', '.join(SPLITS)}.")
+        """Return the samples of `train`, `validation` or `test`, no shape in two of them, or of an own split."""
+        if name not in self.store.manifest.splits:
+            raise StoreError(f"no split is called {name!r}; expected {', '.join(self.store.manifest.splits)}.")
         return MeshDataset(self.store, tuple(i for i in self.ids if self.store.manifest.samples[i].split == name))
 
     def check(self) -> None:
@@ -76,5 +82,5 @@ class MeshDataset(Dataset[MeshGraph]):
         self.store.check()
 
     def export(self, i: int, path: str | Path) -> None:
-        """Write the i-th sample's mesh and solution to a mesh file, .vtu for choice."""
-        self.solution(i).save(path)
+        """Write the i-th sample's mesh and fields to a mesh file, .vtu for choice."""
+        write(self.store.read_mesh(self.ids[i]), path)

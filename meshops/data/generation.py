@@ -8,17 +8,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from geometries.files import atomic_write
+from meshops.data.card import write_card
 from meshops.data.cluster import GenerationError, available, client, interruptible, run
 from meshops.data.dataset import MeshDataset
 from meshops.data.make import Job, make_shard, make_shard_apart
-from meshops.data.manifest import NAME, Manifest, Record, StoreError, shard_name, splits
+from meshops.data.manifest import NAME, Manifest, Record, StoreError, shard_name, with_splits
 from meshops.data.recipe import Recipe
 from meshops.data.store import SHARDS, Shard, file_digest, open_shard
-from meshops.graph import Schema, schema_of
+from meshops.graph import Schema
 
 Progress = Callable[[int, int, int], None]
 _LARGEST = 16  # samples a shard
@@ -30,7 +32,7 @@ class GenerationStopped(GenerationError):
     """Generation was interrupted; whole shards are kept."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """What is to be made where."""
 
@@ -46,25 +48,59 @@ class Plan:
             if not isinstance(given, int) or isinstance(given, bool) or given < least:
                 raise GenerationError(f"{name} is {given!r}; expected a whole number from {least}.")
 
+    @cached_property
+    def parts(self) -> dict[str, Part]:
+        """The parts of the set: "" for what is split by shape, then the recipe's own splits."""
+        parts = {"": Part(0, self.count, _shard_size(self.count, self.recipe.per_shape))}
+        first = self.count
+        for name, variation in self.recipe.splits.items():
+            count = variation.samples(self.count)
+            parts[name] = Part(first, count, _shard_size(count, variation.recipe.per_shape))
+            first += count
+        return parts
+
     @property
-    def shard_size(self) -> int:
-        """Samples a shard; it depends on nothing but the count, so that shards do not depend on the workers."""
-        return min(_LARGEST, -(-self.count // _LEAST))
+    def total(self) -> int:
+        """Number of samples of all parts."""
+        return sum(part.count for part in self.parts.values())
 
     @property
     def jobs(self) -> list[Job]:
         """The shards in order."""
-        size, spec = self.shard_size, self.recipe.to_spec()
-        return [Job(spec, self.seed, i, min(size, self.count - i)) for i in range(0, self.count, size)]
+        spec = self.recipe.to_spec()
+        return [
+            Job(spec, self.seed, first, min(part.shard_size, part.count - first), name)
+            for name, part in self.parts.items()
+            for first in range(0, part.count, part.shard_size)
+        ]
 
     @property
     def schema(self) -> Schema:
         """What the graphs' columns are."""
-        return schema_of(self.recipe.equation, self.recipe.family.dim)
+        return self.recipe.schema
 
     def path(self, job: Job) -> Path:
         """Return the file of a shard."""
-        return self.folder / SHARDS / shard_name(job.first // self.shard_size)
+        return self.folder / SHARDS / shard_name(self.number(job), job.split)
+
+    def number(self, job: Job) -> int:
+        """Return the number of a shard in its part."""
+        return job.first // self.parts[job.split].shard_size
+
+
+@dataclass(frozen=True)
+class Part:
+    """Samples `first` to `first + count` of the set, `shard_size` a shard."""
+
+    first: int
+    count: int
+    shard_size: int
+
+
+def _shard_size(count: int, per_shape: int) -> int:
+    """Samples a shard: it depends on nothing else, so that shards do not depend on the workers; whole shapes."""
+    size = min(_LARGEST, -(-count // _LEAST))
+    return -(-size // per_shape) * per_shape
 
 
 def generate(
@@ -89,7 +125,7 @@ def generate(
     """
     plan = Plan(recipe, Path(folder).resolve(), count, seed)
     known = _prepare(plan)
-    with _locked(plan.folder):
+    with locked(plan.folder):
         state = _State(plan, progress)
         missing = [job for job in plan.jobs if not state.keep(job, known)]
         try:
@@ -98,7 +134,9 @@ def generate(
         except KeyboardInterrupt:
             raise GenerationStopped(f"stopped after {state.done} of {count} samples; run it again to go on.") from None
         state.finish()
-    return MeshDataset.open(plan.folder)
+    dataset = MeshDataset.open(plan.folder)
+    write_card(dataset)
+    return dataset
 
 
 class _State:
@@ -135,10 +173,10 @@ class _State:
 
     def add(self, job: Job, shard: Shard, digest: str) -> None:
         """Note a whole shard."""
-        number = job.first // self.plan.shard_size
+        number, first = self.plan.number(job), self.plan.parts[job.split].first
         self.digests[shard.path.name] = digest
         for i, entry in zip(job.numbers, shard.header["samples"], strict=True):
-            self.records[i] = Record(i, number, **entry)
+            self.records[first + i] = Record(first + i, number, split=job.split, **entry)
 
     def complete(self, missing: list[Job], workers: int | None, scheduler: str | None) -> None:
         """Make the missing shards; each is written when whole."""
@@ -156,7 +194,7 @@ class _State:
 
     def report(self) -> None:
         """Call the progress function; raise `GenerationError` where going on is of no use."""
-        reasons, total = self.reasons, self.plan.count
+        reasons, total = self.reasons, self.plan.total
         failed = reasons.total()
         self.progress(self.done, total, failed)
         if 2 * failed > total or failed == self.done >= _HOPELESS:
@@ -168,24 +206,20 @@ class _State:
     def finish(self) -> None:
         """Write the manifest and remove shards that are not of this set."""
         plan = self.plan
-        shapes = splits((r.geometry for r in self.records.values() if not r.failed), plan.seed)
+        own = with_splits([self.records[i] for i in range(plan.count)], plan.seed)
         Manifest(
             recipe=plan.recipe.to_spec(),
             seed=plan.seed,
             count=plan.count,
-            shard_size=plan.shard_size,
+            shard_size=plan.parts[""].shard_size,
             schema=plan.schema,
             shards=dict(sorted(self.digests.items())),
-            samples=tuple(_split(self.records[i], shapes) for i in range(plan.count)),
+            samples=(*own, *(self.records[i] for i in range(plan.count, plan.total))),
+            parts={name: part.first for name, part in plan.parts.items() if name},
         ).write(plan.folder)
         for path in (plan.folder / SHARDS).iterdir():
             if path.name not in self.digests:
                 path.unlink()
-
-
-def _split(record: Record, shapes: Mapping[str, str]) -> Record:
-    split = "" if record.failed else shapes[record.geometry]
-    return Record(record.id, record.shard, record.geometry, split, record.failed)
 
 
 def _prepare(plan: Plan) -> Mapping[str, str]:
@@ -225,7 +259,7 @@ def _check_same(plan: Plan, header: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Keep other runs out of the folder; the lock ends with the process, however that ends."""
     handle = os.open(folder / SHARDS, os.O_RDONLY)
     try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from geometries.files import atomic_write
 from meshops.graph import Schema
 
 FORMAT = "meshops-data"
-VERSION = (1, 0)  # a newer minor version may add keys, a newer major one may change any
+VERSION = (1, 1)  # a newer minor version may add keys, a newer major one may change any
 NAME = "manifest.json"
 SPLITS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 
@@ -26,18 +26,26 @@ class StoreError(MeshopsError):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One sample: its number, where it lies, its shape and split; or why it has failed."""
+    """One sample: its number, its shard within its part, its shape and split; or why it has failed.
+
+    `retried` says why its mesh is the finer one that is tried when the first fails.
+    """
 
     id: int
     shard: int
     geometry: str = ""
     split: str = ""
     failed: str = ""
+    retried: str = ""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Manifest:
-    """`manifest.json`: `shards` {file name: SHA-256}, `samples` by number, failed ones included."""
+    """`manifest.json`: `shards` {file name: SHA-256}, `samples` by number, failed ones included.
+
+    Samples 0 to `count` - 1 are split by shape; then follow those of the recipe's own splits, `parts` {split: number of
+    its first sample}.
+    """
 
     recipe: Mapping[str, object]
     seed: int
@@ -46,6 +54,18 @@ class Manifest:
     schema: Schema
     shards: Mapping[str, str]
     samples: tuple[Record, ...]
+    parts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The names of all splits."""
+        return (*SPLITS, *self.parts)
+
+    def locate(self, sample: int) -> tuple[str, int]:
+        """Return the file name of a sample's shard, and the sample's number in its part."""
+        record = self.samples[sample]
+        part = next((name for name, first in reversed(list(self.parts.items())) if sample >= first), "")
+        return shard_name(record.shard, part), sample - self.parts.get(part, 0)
 
     @classmethod
     def read(cls, folder: str | Path) -> Manifest:
@@ -63,12 +83,13 @@ class Manifest:
             plain = {k: given[k] for k in ("recipe", "seed", "count", "shard_size", "shards")}
         except (ValueError, TypeError, KeyError) as error:
             raise StoreError(f"{path} is damaged ({error}); run the generation again.") from None
-        return cls(schema=schema, samples=samples, **plain)
+        return cls(schema=schema, samples=samples, parts=given.get("parts", {}), **plain)
 
     def write(self, folder: str | Path) -> None:
         """Write the manifest, replacing one that is there when whole."""
         samples = [{k: v for k in Record.__slots__ if (v := getattr(s, k)) != ""} for s in self.samples]
         plain = {k: getattr(self, k) for k in ("recipe", "seed", "count", "shard_size", "shards")}
+        plain |= {"parts": dict(self.parts)} if self.parts else {}
         given = stamped(plain | {"schema": self.schema.to_json(), "samples": samples})
         with atomic_write(Path(folder) / NAME) as path:
             path.write_text(json.dumps(given, indent=1) + "\n", encoding="utf-8")
@@ -90,9 +111,9 @@ def check_version(given: Any, path: Path) -> None:  # noqa: ANN401
         )
 
 
-def shard_name(number: int) -> str:
+def shard_name(number: int, part: str = "") -> str:
     """Return the file name of a shard."""
-    return f"{number:05d}.safetensors"
+    return f"{part}{'-' if part else ''}{number:05d}.safetensors"
 
 
 def splits(geometries: Iterable[str], seed: int) -> dict[str, str]:
@@ -106,3 +127,12 @@ def splits(geometries: Iterable[str], seed: int) -> dict[str, str]:
     labels = [name for name, n in held.items() for _ in range(n)]
     labels += ["train"] * (len(names) - len(labels))
     return dict(zip(names[order].tolist(), labels, strict=True))
+
+
+def with_splits(records: Sequence[Record], seed: int) -> tuple[Record, ...]:
+    """Return the records with their splits, by shape; where there are fewer shapes than splits, by sample."""
+    made = [record for record in records if not record.failed]
+    by_shape = len({record.geometry for record in made}) >= len(SPLITS)
+    group = {record.id: record.geometry if by_shape else f"{record.id:09d}" for record in made}
+    found = splits(group.values(), seed)
+    return tuple(replace(r, split="" if r.failed else found[group[r.id]]) for r in records)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from geometries.conditions import Condition
 from geometries.mesh import Mesh
 from geometries.values import to_spec
+from meshops.data.manifest import StoreError
 from meshops.equations import Case, Solution, equation
 from meshops.equations.case_file import read_conditions
 from meshops.graph import MeshGraph
@@ -34,16 +35,26 @@ _ARRAY = "\0array"  # stands for no name
 
 def pack(solution: Solution, graph: MeshGraph) -> dict[str, NDArray[np.generic]]:
     """Return everything about a solved case. No times: the same case gives the same bytes."""
-    case = solution.case
     arrays: dict[str, NDArray[np.generic]] = {}
-    spec = _case_spec(case, arrays)
-    spec["mesh"] = {kind: list(getattr(case.mesh, kind)) for kind in _SETS}
-    spec["solution"] = list(solution.fields)
+    spec = _case_spec(solution.case, arrays)
     spec["made_by"] = {k: v for k, v in solution.made_by.items() if k != "seconds"}
-    arrays["mesh/points"] = case.mesh.points
+    return _packed(solution.case.mesh, solution.fields, graph, spec, arrays)
+
+
+def pack_fields(mesh: Mesh, values: Arrays, graph: MeshGraph) -> dict[str, NDArray[np.generic]]:
+    """Return everything about fields on a mesh that belong to no case: imported ones."""
+    return _packed(mesh, values, graph, {"made_by": {}}, {})
+
+
+def _packed(
+    mesh: Mesh, values: Arrays, graph: MeshGraph, spec: dict[str, Any], arrays: dict[str, NDArray[np.generic]]
+) -> dict[str, NDArray[np.generic]]:
+    spec["mesh"] = {kind: list(getattr(mesh, kind)) for kind in _SETS}
+    spec["solution"] = list(values)
+    arrays["mesh/points"] = mesh.points
     for kind in _SETS:
-        arrays |= {f"mesh/{kind}/{name}": values for name, values in getattr(case.mesh, kind).items()}
-    arrays |= {f"solution/{name}": values for name, values in solution.fields.items()}
+        arrays |= {f"mesh/{kind}/{name}": data for name, data in getattr(mesh, kind).items()}
+    arrays |= {f"solution/{name}": data for name, data in values.items()}
     arrays |= {f"graph/{name}": tensor.numpy() for name, tensor in graph.to_dict().items()}
     arrays["spec"] = np.frombuffer(json.dumps(spec, allow_nan=False).encode(), dtype=np.uint8)
     return arrays
@@ -52,6 +63,8 @@ def pack(solution: Solution, graph: MeshGraph) -> dict[str, NDArray[np.generic]]
 def unpack_case(arrays: Arrays) -> Case:
     """Return the case from its arrays; those of the graph and the solution may be missing."""
     spec = _spec(arrays)
+    if "equation" not in spec:
+        raise StoreError("an imported sample is of no equation, so it has no case; its graph and mesh can be read.")
     return Case(
         _mesh(arrays, spec["mesh"]),
         equation(spec["equation"]),
@@ -61,9 +74,19 @@ def unpack_case(arrays: Arrays) -> Case:
         },
         coefficients={name: _restored(given, arrays) for name, given in spec["coefficients"].items()},
         source=_restored(spec["source"], arrays),
-        initial={name: _restored(given, arrays) for name, given in spec["initial"].items()},
-        times=spec["times"],
+        initial={name: _restored(given, arrays) for name, given in spec.get("initial", {}).items()},
+        times=spec.get("times", ()),
     )
+
+
+def unpack_mesh(arrays: Arrays) -> Mesh:
+    """Return the mesh, the fields of the solution as its point data; a field at several times is its last."""
+    spec = _spec(arrays)
+    mesh = _mesh(arrays, spec["mesh"])
+    fields = {name: arrays[f"solution/{name}"] for name in spec["solution"]}
+    last = {name: values[-1] if values.ndim == 3 else values for name, values in fields.items()}
+    data = {name: values[:, 0] if values.shape[1] == 1 else values for name, values in last.items()}
+    return replace(mesh, point_data={**mesh.point_data, **data})
 
 
 def unpack_solution(arrays: Arrays) -> Solution:

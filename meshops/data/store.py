@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from meshops.data.manifest import Manifest, StoreError, check_version, shard_name, stamped
-from meshops.data.samples import unpack_case, unpack_solution
+from geometries.mesh import Mesh
+from meshops.data.manifest import Manifest, StoreError, check_version, stamped
+from meshops.data.samples import unpack_case, unpack_mesh, unpack_solution
 from meshops.equations import Case, Solution
 from meshops.graph import MeshGraph, to_graph
 
@@ -57,6 +58,10 @@ class Store:
         """Return the reference solution of a sample, with its case."""
         return unpack_solution(self._read(sample, ("spec", "mesh/", "case/", "solution/")))
 
+    def read_mesh(self, sample: int) -> Mesh:
+        """Return the mesh of a sample, its fields as point data; also of an imported one, which has no case."""
+        return unpack_mesh(self._read(sample, ("spec", "mesh/", "solution/")))
+
     def check(self) -> None:
         """Compare every shard with its checksum; raises `StoreError` naming those that differ or are missing."""
         bad = [name for name, digest in self.manifest.shards.items() if self._digest(name) != digest]
@@ -71,12 +76,15 @@ class Store:
         return file_digest(path) if path.is_file() else ""
 
     def _read(self, sample: int, prefixes: tuple[str, ...]) -> dict[str, NDArray[np.generic]]:
+        if not 0 <= sample < len(self.manifest.samples):
+            raise StoreError(f"no sample {sample}; this data set has 0 to {len(self.manifest.samples) - 1}.")
         record = self.manifest.samples[sample]
         if record.failed:
             raise StoreError(f"sample {sample} was not made ({record.failed}); choose another.")
-        shard = open_shard(self.folder / SHARDS / shard_name(record.shard))
+        name, number = self.manifest.locate(sample)
+        shard = open_shard(self.folder / SHARDS / name)
         try:
-            return shard.read(sample, prefixes)
+            return shard.read(number, prefixes)
         except (KeyError, SafetensorError) as error:
             raise StoreError(f"{shard.path} holds no sample {sample} ({error}); run the generation again.") from None
 
@@ -90,9 +98,9 @@ class Shard:
     names: Mapping[str, tuple[str, ...]]
     file: Any
 
-    def read(self, sample: int, prefixes: tuple[str, ...]) -> dict[str, NDArray[np.generic]]:
-        """Return copies of the sample's arrays whose names start with one of `prefixes`."""
-        local = str(sample - self.header["first"])
+    def read(self, number: int, prefixes: tuple[str, ...]) -> dict[str, NDArray[np.generic]]:
+        """Return copies of the arrays of a sample, by its number in its part, whose names start with a prefix."""
+        local = str(number - self.header["first"])
         return {
             name: self.file.get_tensor(f"{local}/{name}") for name in self.names[local] if name.startswith(prefixes)
         }

@@ -74,7 +74,6 @@ def read_case(path: str | Path) -> Case:
     with file.at():
         if "conditions" not in file.data:
             _check_whole(loads)
-            _check_unit(file, reading)
         return Case(
             reading.mesh,
             chosen,
@@ -95,13 +94,6 @@ def converts_case(source: Path, target: Path) -> bool:
         return False
     loads = inspect(source).loads
     return loads is not None and not loads.missing
-
-
-def _check_unit(file: YamlFile, reading: Reading) -> None:
-    if "unit" in file.data and reading.loads is not None:
-        raise SpecError(
-            "the deck's conditions hold in its own unit; leave `unit` out, or state `conditions`.", ("unit",)
-        )
 
 
 def _deck_case(path: str | Path) -> Case:

@@ -185,7 +185,7 @@ def factorised_with_pivots(matrix: csr_array) -> Callable[[Floats], Floats]:
 
 
 @contextmanager
-def _fixed_numpy_seed() -> Iterator[None]:
+def fixed_numpy_seed() -> Iterator[None]:
     """Make pyamg's spectral estimates, drawn from numpy's global generator, the same each time; restore it after."""
     state = np.random.get_state()  # noqa: NPY002
     np.random.seed(0)  # noqa: NPY002
@@ -203,7 +203,7 @@ def hierarchy(matrix: csr_array, near_null: Floats | None = None) -> Any:  # noq
     import pyamg
     from scipy.sparse import csr_matrix
 
-    with _fixed_numpy_seed():
+    with fixed_numpy_seed():
         return pyamg.smoothed_aggregation_solver(csr_matrix(matrix), B=near_null, max_coarse=200)
 
 

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from geometries.conditions import Dirichlet
-from geometries.errors import SpecError
-from meshops.equations import Case, solve
+from meshops.equations import Case, Heat, assemble
+from meshops.equations.solvers import solve_system
 from meshops.graph import MeshGraph
 
 Floats = NDArray[np.float64]
+_TINY = 1e-9  # makes the Laplacian regular where nothing is held, and changes nothing elsewhere
 
 
 class Baseline(ABC):
@@ -81,9 +81,9 @@ class NearestSample(Baseline):
 
 
 class HarmonicExtension(Baseline):
-    """The solution of Δu = 0 with the case's Dirichlet values, no flux elsewhere: a classical solve, not a network.
+    """The solution of Δu = 0 with the case's essential values, no flux elsewhere: a classical solve, not a network.
 
-    Where no Dirichlet condition holds a connected piece, the scaling's offset, which is 0.
+    Component by component of every field. A piece where nothing is held gets the scaling's offset, which is 0.
     """
 
     name = "harmonic extension"
@@ -93,13 +93,13 @@ class HarmonicExtension(Baseline):
 
     def field(self, case: Case, graph: MeshGraph) -> Floats:
         """Return the extension."""
-        parts = {f"part {i}": p for i, p in enumerate(case.parts) if isinstance(p.condition, Dirichlet)}
-        mesh = replace(case.mesh, boundaries={name: p.sides for name, p in parts.items()})
-        try:
-            plain = Case(mesh, case.equation, conditions={name: p.condition for name, p in parts.items()})
-        except SpecError:
-            return np.zeros((case.mesh.num_points, 1))
-        return case.equation.scaling(case).apply(case.equation.field, solve(plain).values)[:, None]
+        plain = assemble(Case(case.mesh, Heat(), coefficients={"loss": _TINY / case.mesh.length**2}))
+        fixed, given = graph.fixed.numpy(), graph.fixed_value.double().numpy()
+        columns = [
+            solve_system(replace(plain, fixed=held, fixed_value=value)).values
+            for held, value in zip(fixed.T, given.T, strict=True)
+        ]
+        return np.stack(columns, axis=1)
 
 
 BASELINES: dict[str, type[Baseline]] = {b.name: b for b in (MeanField, NearestSample, HarmonicExtension)}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from geometries.errors import SpecError
 from geometries.expressions import Expression
 from geometries.families import Grid
-from meshops.data.distributions import read_distribution
+from meshops.data.distributions import Place, read_distribution
 
 SQUARE = Grid(shape=(3, 3)).mesh()
 numbers = st.floats(-1e6, 1e6, allow_subnormal=False)
@@ -31,7 +31,7 @@ specs = st.one_of(
 
 def draws(spec, n=200, mesh=SQUARE, seed=0):
     rng, distribution = np.random.default_rng(seed), read_distribution(spec)
-    return [distribution.draw(rng, mesh) for _ in range(n)]
+    return [distribution.draw(rng, Place(mesh)) for _ in range(n)]
 
 
 @given(specs, seeds)
@@ -96,8 +96,10 @@ def test_text_without_coordinates_is_a_number():
         ({"waves": {"amplitud": 1}}, ("waves", "amplitud"), "'amplitude'"),
         ({"waves": {"frequency": 1}}, ("waves",), "'amplitude'"),
         ({"waves": {"amplitude": "x"}}, ("waves", "amplitude"), "is a field"),
+        ({"waves": {"amplitude": {"waves": 1}}}, ("waves", "amplitude"), "is a field"),
         ({"waves": {"amplitude": 1, "count": 0}}, ("waves", "count"), "1 to 64"),
-        ([1, 2], (), "expected a number"),
+        ([1], (), "expected a number"),
+        ([1, {"uniform": 2}], (1, "uniform"), "two numbers"),
         ("import os", (), "not an expression"),
         (None, (), "expected a number"),
         ({}, (), "one distribution"),

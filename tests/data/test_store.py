@@ -106,7 +106,7 @@ def test_the_dataset_gives_what_the_sample_was_made_of(dataset, tiny):
         assert_same_mesh(dataset.case(i).mesh, solution.case.mesh)
         graph = dataset[i]
         assert graph.pop("sample").tolist() == [dataset.ids[i]]
-        assert_same_graph(graph, build_graph(solution.case, solution))
+        assert_same_graph(graph, build_graph(solution.case, solution, schema=tiny.schema))
 
 
 def test_items_are_independent_of_each_other(dataset):

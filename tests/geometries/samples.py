@@ -10,6 +10,7 @@ from geometries.families.grid import Grid
 from geometries.formats import _by_gmsh, msh
 from geometries.gmsh_model import session
 from tests.geometries.exodus_file import write_exodus
+from tests.geometries.hdf5_files import write_cgns, write_med, zone
 
 DECK = """\
 *NODE, NSET=Nall
@@ -59,7 +60,8 @@ ASCII_VTU = """<VTKFile type="UnstructuredGrid" version="0.1" byte_order="Little
 
 OURS = ("vtu", "vtk", "obj", "off", "ply", "stl", "su2", "unv", "med", "bdf", "mesh", "xdmf", "inp")
 NAMES = [f"ours.{extension}" for extension in OURS] + [
-    "v4.1.msh", "v2.2.msh", "text.msh", "gmsh.cgns", "box.step", "box.iges", "box.brep", "binary.stl", "binary.meshb",
+    "v4.1.msh", "v2.2.msh", "text.msh", "gmsh.cgns", "mixed.cgns", "blocks.cgns",
+    "nodes.med", "box.step", "box.iges", "box.brep", "binary.stl", "binary.meshb",
     "ucd.inp", "zlib.vtu", "image.vti", "poly.vtp", "block.e", "deck.inp", "part.vtu", "parts.vtm", "script.geo",
 ]  # fmt: skip
 MORE = {"ours.xdmf": ["ours.xdmf.h5"], "parts.vtm": ["part.vtu"]}  # the files that one names
@@ -110,5 +112,12 @@ def _write_by_others(folder: Path) -> None:
     meshio.Mesh(solid.points, cells, cell_data=data).write(folder / "ucd.inp", file_format="avsucd")
     pyvista.ImageData(dimensions=(3, 2, 2)).save(folder / "image.vti")
     pyvista.Plane(i_resolution=2, j_resolution=2).strip().save(folder / "poly.vtp")
+    hexes = solid.cells["hexahedron"]
+    mixed = {"body": (20, [17, *(hexes[0] + 1)], 1), "side": (7, hexes[0][:4] + 1, 1)}
+    side = ("own", "PointList", [[2]], "FaceCenter")
+    low = {"low": ("own", "PointRange", [[1, 1, 1], [2, 2, 1]])}
+    write_cgns(folder / "mixed.cgns", {"z": zone(solid.points, mixed, {"side": side})})
+    write_cgns(folder / "blocks.cgns", {"a": zone(solid.points, {}, low, sizes=(2, 2, 2))}, unit="Meter")
+    write_med(folder / "nodes.med", solid.points, {"hexahedron": hexes}, {"low": {"node": [0, 1, 2, 3]}})
     block = {"solid": ("HEX8", solid.cells["hexahedron"] + 1)}
     write_exodus(folder / "block.e", solid.points, block, {"side": ([1], [1])}, {"nodes": [1, 2, 3, 4]})

@@ -35,7 +35,27 @@ def folder(tmp_path_factory):
         occ.addBox(0, 0, 0, 1, 1, 1)
         occ.addRectangle(3, 0, 0.5, 1, 1)
 
-    for name, build in {"plate": plate, "gaps": gaps, "open": open_box, "beside": beside}.items():
+    def bare(occ) -> None:
+        occ.synchronize()
+        occ.copy(occ.getEntities(2))
+        occ.remove(occ.getEntities(3), recursive=True)
+
+    def ball(occ) -> None:
+        occ.addSphere(0, 0, 0, 1)
+        bare(occ)
+
+    def cone(occ) -> None:
+        occ.addCone(0, 0, 0, 0, 0, 1, 1, 0)
+        bare(occ)
+
+    def ring(occ) -> None:
+        occ.addTorus(0, 0, 0, 2, 0.5)
+        occ.addBox(9, 0, 0, 1, 1, 1)
+        bare(occ)
+
+    parts = {"plate": plate, "gaps": gaps, "open": open_box, "beside": beside, "ball": ball}
+    parts |= {"cone": cone, "ring": ring}
+    for name, build in parts.items():
         with session() as gmsh:
             build(gmsh.model.occ)
             gmsh.model.occ.synchronize()
@@ -73,6 +93,18 @@ def test_gaps_are_closed_and_told(folder) -> None:
     reading = inspect(folder / "gaps.step", heal=True)
     assert reading.mesh.measure.sum() == pytest.approx(1, rel=1e-3)
     assert "gaps up to 0.00017" in reading.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "volumes"), [("ball", [4 / 3 * np.pi]), ("cone", [np.pi / 3]), ("ring", [np.pi**2, 1])]
+)
+def test_faces_that_close_by_themselves_become_solids(folder, name: str, volumes: list[float]) -> None:
+    reading = inspect(folder / f"{name}.step", heal=True, size=0.15)
+    mesh = reading.mesh
+    found = [mesh.measure[cells].sum() for cells in mesh.regions.values()]
+    assert sorted(found) == pytest.approx(sorted(volumes), rel=0.04)
+    assert f"sewn into {len(volumes)} solids" in reading.problems[0]
+    assert len(mesh.boundaries) == {"ball": 1, "cone": 2, "ring": 7}[name]
 
 
 def test_what_does_not_close_is_an_error(folder) -> None:

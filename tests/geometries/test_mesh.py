@@ -16,6 +16,7 @@ from geometries.errors import MeshError, SelectionError
 from geometries.families.grid import Grid
 from geometries.mesh import Mesh
 from geometries.refine import second_order
+from tests.geometries.meshes import meshes
 
 TRIANGLE = {"points": [[0, 0], [1, 0], [0, 1], [1, 1]], "cells": {"triangle": [[0, 1, 2], [1, 3, 2]]}}
 
@@ -143,6 +144,18 @@ def test_length_is_the_radius_of_gyration() -> None:
     fine = Grid(shape=(200,)).mesh()
     assert fine.length == pytest.approx(np.sqrt(1 / 12), rel=1e-3)
     np.testing.assert_allclose(MESHES["tetra-2"].centroid, MESHES["tetra-2"].points.mean(0), atol=0.2)
+
+
+@given(mesh=meshes())
+def test_new_names_share_what_was_derived_and_are_checked(mesh: Mesh) -> None:
+    outer = mesh.outer
+    new = mesh.named(boundaries={"skin": outer})
+    assert list(new.boundaries) == ["skin"] and new.regions is mesh.regions
+    assert new.outer is outer and new.points is mesh.points and "skin" not in mesh.boundaries
+    assert not new.named(regions={}, boundaries={}).boundaries
+    for wrong in ({"boundaries": {"skin": outer + mesh.num_cells}}, {"regions": {"*": [0]}}):
+        with pytest.raises(MeshError):
+            mesh.named(**wrong)
 
 
 def test_renaming_merges_and_keeps_the_old_mesh() -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from geometries.cells import CELLS
 from geometries.families.grid import Grid
 from geometries.mesh import Mesh
 from geometries.sides import number_rows, unique_rows
+from tests.geometries.meshes import meshes
 
 ROWS = arrays(np.int64, st.tuples(st.integers(0, 12), st.integers(1, 4)), elements=st.integers(-2, 3))
 
@@ -22,6 +26,30 @@ def test_rows_are_numbered_as_numpy_does(rows: np.ndarray) -> None:
     assert np.array_equal(ours, number.reshape(-1))
     assert np.array_equal(counts, count)
     assert np.array_equal(unique_rows(rows), distinct)
+
+
+@given(rows=ROWS, scale=st.sampled_from([2**40, 2**61]))
+def test_numbers_of_any_size_and_floats_are_numbered_alike(rows: np.ndarray, scale: int) -> None:
+    wide = rows * scale if abs(rows).max(initial=0) * scale < 2**63 else rows
+    for given_rows in (wide, wide / 3.0):
+        assert np.array_equal(number_rows(given_rows)[0], number_rows(rows)[0])
+
+
+@given(mesh=meshes())
+def test_edges_are_those_of_the_cells(mesh: Mesh) -> None:
+    slow = {tuple(sorted(cell[list(e)])) for kind, cells, _ in mesh.blocks() for cell in cells for e in kind.edges}
+    assert mesh.edges.tolist() == sorted(map(list, slow))
+
+
+@given(mesh=meshes())
+def test_neighbors_are_the_cells_that_share_a_facet(mesh: Mesh) -> None:
+    cells: dict[frozenset[int], list[int]] = {}
+    for kind, block, start in mesh.blocks():
+        for number, nodes in enumerate(block, start):
+            for facet, local in kind.facets:
+                cells.setdefault(frozenset(nodes[list(local[: CELLS[facet].corners])]), []).append(number)
+    slow = sorted(pair for found in cells.values() for pair in pairwise(sorted(found)))
+    assert sorted(map(tuple, mesh.neighbors.tolist())) == slow
 
 
 @pytest.mark.parametrize("cell", ["triangle", "quad", "tetra", "hexahedron"])

@@ -9,6 +9,7 @@ from geometries.errors import ReadError
 from geometries.families.grid import Grid
 from geometries.formats import inspect, medit, nastran, su2, unv
 from tests.geometries.exodus_file import write_exodus
+from tests.geometries.meshes import assert_same
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +69,27 @@ def test_su2_markers_and_hybrid_cells(folder):
     assert "1 SEND_RECEIVE markers left out" in reading.problems[0] and len(reading.problems) == 1
 
 
+def test_a_zone_of_several_is_chosen_by_its_number(folder):
+    second = SU2.replace("2 1.0e0 5", "4 1.0e0 5")
+    assert second != SU2
+    for text in (SU2 + second, f"NZONE= 2\nIZONE= 1\n{SU2}IZONE= 2\n{second}"):
+        with pytest.raises(ReadError, match=r"more than one zone: 1, 2; .*--zone 1"):
+            read_text(folder, "zones.su2", text)
+        for zone, one in (("1", SU2), ("2", second)):
+            found = inspect(folder / "zones.su2", zone=zone).mesh
+            assert_same(read_text(folder, "one.su2", one).mesh, found)
+        with pytest.raises(ReadError, match="no zone '3'"):
+            inspect(folder / "zones.su2", zone="3")
+    (folder / "x.unv").write_text("    -1\n")
+    with pytest.raises(ReadError, match="zone does not apply"):
+        inspect(folder / "x.unv", zone="1")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("NDIME= 2", "NZONE= 2\nNDIME= 2", "2 zones"),
-        (SU2, SU2 + SU2, "2 zones"),
+        ("NDIME= 2", "NZONE= 2\nNDIME= 2", "says NZONE= 2 and holds 1"),
+        (SU2, SU2 + SU2, "more than one zone"),
         ("NELEM= 3", "NELEM= 10000000000", "says NELEM= 10000000000 and holds 3"),
         ("NPOIN= 6 6", "NPOIN= 5", "says NPOIN= 5 and holds 6"),
         ("MARKER_ELEMS= 2", "MARKER_ELEMS= 4", "says MARKER_ELEMS= 4"),

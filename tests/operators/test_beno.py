@@ -36,8 +36,8 @@ def test_the_branches_share_neither_source_nor_values(beno: BENO, graph: MeshGra
     both, none = beno.predict(changed(graph, **source, **values)), beno.predict(graph)
     only_source, only_values = beno.predict(changed(graph, **source)), beno.predict(changed(graph, **values))
     assert torch.allclose(both - only_values, only_source - none, rtol=1e-10, atol=1e-12)
-    assert (only_source - none).abs().max() > 1e-4
-    assert (only_values - none).abs().max() > 1e-4
+    assert (only_source - none).abs().max() > 1e-6
+    assert (only_values - none).abs().max() > 1e-6
 
 
 def test_no_input_of_a_branch_holds_what_is_the_others(beno: BENO, graph: MeshGraph) -> None:
@@ -52,7 +52,9 @@ def test_no_input_of_a_branch_holds_what_is_the_others(beno: BENO, graph: MeshGr
 def test_the_columns_are_told_apart_by_name() -> None:
     operator = BENO(schema(2), width=8, steps=1)
     names = operator.schema.boundary_x
-    assert [names[i] for i in operator.values] == ["dirichlet.value", "neumann.value", "robin.ambient"]
+    assert [names[i] for i in operator.values] == [
+        "dirichlet.value", "neumann.value", "robin.ambient", "radiation.ambient",
+    ]  # fmt: skip
     assert [operator.schema.x[i] for i in operator.source] == ["source"]
 
 

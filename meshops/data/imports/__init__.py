@@ -1,0 +1,123 @@
+"""Data of other programs as data sets. A new source is one file and one entry in `IMPORTERS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from geometries.errors import MeshopsError, nearest
+from geometries.files import atomic_write
+from meshops.data.card import write_card
+from meshops.data.dataset import MeshDataset
+from meshops.data.generation import locked
+from meshops.data.imports import beno, npy, plaid, vtk
+from meshops.data.imports.base import PICKLE, Fields, Importer, ImportFailure, Made, Sample
+from meshops.data.manifest import Manifest, Record, StoreError, shard_name, with_splits
+from meshops.data.samples import Arrays, geometry_id, pack, pack_fields
+from meshops.data.store import SHARDS, file_digest, shard_bytes
+from meshops.equations import Solution
+from meshops.graph import Schema, build_graph, schema_of
+
+IMPORTERS: dict[str, Importer] = {i.IMPORTER.name: i.IMPORTER for i in (beno, npy, plaid, vtk)}
+Progress = Callable[[int, int, int], None]
+_SHARD = 16
+_PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib", ".dill")
+
+__all__ = ["IMPORTERS", "ImportFailure", "import_data"]
+
+
+def import_data(
+    source: str | Path, folder: str | Path, *, kind: str = "", progress: Progress | None = None
+) -> MeshDataset:
+    """Read all samples of `source` into a new data set; a sample that cannot be read is left out with its reason.
+
+    `kind` is a name in `IMPORTERS`, found out by default. All samples must have the same fields. Raises `ImportFailure`
+    where nothing is recognised, for pickles, and where the first sample cannot be read; `StoreError` where `folder` is
+    not empty.
+    """
+    source, folder = Path(source), Path(folder)
+    samples = list(importer_of(source, kind).samples(source))
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise StoreError(f"{str(folder)!r} is not empty; name a new folder.")
+    (folder / SHARDS).mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        _write(samples, folder, source.name, progress or (lambda done, total, failed: None))
+    dataset = MeshDataset.open(folder)
+    write_card(dataset)
+    return dataset
+
+
+def importer_of(source: Path, kind: str = "") -> Importer:
+    """Return the importer named `kind`, or the first that recognises `source`."""
+    if kind and kind not in IMPORTERS:
+        raise ImportFailure(f"no importer is called {kind!r}; {nearest(kind, IMPORTERS)}")
+    if not source.exists():
+        raise ImportFailure(f"no file or folder {str(source)!r}.")
+    found = [i for i in IMPORTERS.values() if (not kind or i.name == kind) and i.matches(source)]
+    if found:
+        return found[0]
+    files = [source] if source.is_file() else sorted(source.rglob("*"))
+    pickles = [f.name for f in files if f.suffix.lower() in _PICKLES]
+    if pickles:
+        raise ImportFailure(f"{pickles[0]} is a pickle: {PICKLE}")
+    known = "; ".join(f"{i.name} ({i.about})" for i in IMPORTERS.values())
+    raise ImportFailure(f"{str(source)!r} holds nothing that can be imported; known are {known}.")
+
+
+def _write(samples: list[Sample], folder: Path, name: str, progress: Progress) -> None:
+    schema: Schema | None = None
+    records: list[Record] = []
+    digests: dict[str, str] = {}
+    recipe = {"imported": name}
+    for number, chunk in enumerate(_chunks(samples)):
+        made = []
+        for sample in chunk:
+            entry, arrays, own = _made(sample, schema)
+            made.append((entry, arrays))
+            schema = schema or own
+        header = {"recipe": recipe, "seed": 0, "first": len(records), "count": len(chunk)}
+        entries = [entry for entry, _ in made]
+        path = folder / SHARDS / shard_name(number)
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(shard_bytes(header | {"samples": entries}, {i: a for i, (_, a) in enumerate(made)}))
+        digests[path.name] = file_digest(path)
+        records += [Record(len(records) + i, number, **entry) for i, entry in enumerate(entries)]
+        progress(len(records), len(samples), sum(bool(r.failed) for r in records))
+    if schema is None:
+        raise ImportFailure(f"none of {len(samples)} samples could be read; the first: {records[0].failed}")
+    Manifest(
+        recipe=recipe,
+        seed=0,
+        count=len(records),
+        shard_size=_SHARD,
+        schema=schema,
+        shards=digests,
+        samples=with_splits(records, 0),
+    ).write(folder)
+
+
+def _chunks(samples: list[Sample]) -> Iterator[list[Sample]]:
+    waiting = iter(samples)
+    while chunk := list(islice(waiting, _SHARD)):
+        yield chunk
+
+
+def _made(sample: Sample, schema: Schema | None) -> tuple[dict[str, str], Arrays, Schema | None]:
+    name, read = sample
+    try:
+        made = read()
+        own, arrays = _packed(made)
+    except MeshopsError as error:
+        return {"failed": f"{name}: {' '.join(str(error).split())}"[:300]}, {}, None
+    if schema is not None and own != schema:
+        return {"failed": f"{name}: fields {own.x}, {own.y} in {own.dim}-D; expected {schema.x}, {schema.y}."}, {}, None
+    mesh = made.mesh if isinstance(made, Fields) else made.case.mesh
+    return {"geometry": geometry_id(mesh)}, arrays, own
+
+
+def _packed(made: Made) -> tuple[Schema, Arrays]:
+    if isinstance(made, Solution):
+        case = made.case
+        return schema_of(case.equation, case.mesh.space_dim), pack(made, build_graph(case, made))
+    return made.schema, pack_fields(made.mesh, {**made.inputs, **made.outputs}, made.graph)

@@ -1,0 +1,136 @@
+"""`Certificate`: what every verdict on one matrix shares: matrix, V-cycle, and the proof of how well it contracts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from geometries.mesh import Mesh
+from geometries.values import to_spec
+from meshops.equations import Case, LinearSystem
+from meshops.trust.contraction import FAILURE, Contraction, measure
+from meshops.trust.diffusion import system_of
+from meshops.trust.hierarchy import Hierarchy
+
+Floats = NDArray[np.float64]
+KEPT = 8  # certificates that `certify` remembers
+
+
+@dataclass(frozen=True, eq=False)
+class Certificate:
+    """The natural matrix (n, n) of a problem, the hierarchy of its free part, and the contraction of the V-cycle."""
+
+    matrix: csr_array
+    hierarchy: Hierarchy
+    contraction: Contraction
+
+    @classmethod
+    def of(
+        cls,
+        system: LinearSystem,
+        *,
+        components: int = 1,
+        mesh: Mesh | None = None,
+        failure: float = FAILURE,
+        seed: int = 0,
+    ) -> Certificate:
+        """Build for a symmetric positive definite system; see `Hierarchy.build` and `contraction.measure`.
+
+        Raises `TrustError` for a matrix that is not symmetric or not positive.
+        """
+        hierarchy = Hierarchy.build(system, components=components, mesh=mesh)
+        return cls(csr_array(system.matrix), hierarchy, measure(hierarchy, failure=failure, seed=seed))
+
+    def imposed(self, values: Floats, system: LinearSystem) -> Floats:
+        """Return `values` (n,) with the fixed ones set."""
+        return np.where(system.fixed, system.fixed_value, values)
+
+    def residual(self, values: Floats, rhs: Floats) -> Floats:
+        """Return b - A u (n,), zero where u is fixed."""
+        return np.where(self.hierarchy.fixed, 0.0, rhs - self.matrix @ values)
+
+    def energy_norm(self, values: Floats) -> float:
+        """Return the least ‖u - z‖_A over the near-kernel z.
+
+        So neither an offset of all temperatures nor a rigid motion counts.
+        """
+        modes = self.hierarchy.modes
+        rest = values - modes @ np.linalg.lstsq(modes, values, rcond=None)[0]
+        stiff = modes.T @ (self.matrix @ modes)
+        size, axes = np.linalg.eigh(stiff)
+        scale = np.abs(modes).T @ (np.abs(self.matrix).diagonal()[:, None] * np.abs(modes))
+        kept = size > 1e-10 * np.trace(scale)
+        image = self.matrix @ rest
+        along = axes[:, kept].T @ (modes.T @ image)
+        return float(np.sqrt(max(rest @ image - (along**2 / size[kept]).sum(), 0.0)))
+
+
+_certificates: OrderedDict[str, Certificate] = OrderedDict()
+_meshes: WeakKeyDictionary[Mesh, str] = WeakKeyDictionary()
+
+
+def certify(case: Case, system: LinearSystem | None = None, *, failure: float = FAILURE) -> Certificate:
+    """Return the certificate of a case, the same object for all loads on one part.
+
+    It is remembered by what the matrix is made of: mesh, equation, coefficients, kinds of condition and where they
+    hold, and exchange coefficients; not sources, fluxes, ambients and Dirichlet values. `system` spares assembling.
+    """
+    key = f"{fingerprint(case)} {failure}"
+    if key not in _certificates:
+        system = system_of(case) if system is None else system
+        components = len(system.rhs) // case.mesh.num_points
+        _certificates[key] = Certificate.of(system, components=components, mesh=case.mesh, failure=failure)
+        while len(_certificates) > KEPT:
+            _certificates.popitem(last=False)
+    _certificates.move_to_end(key)
+    return _certificates[key]
+
+
+def fingerprint(case: Case) -> str:
+    """Return a digest of everything that the matrix of `case` is made of."""
+    if case.mesh not in _meshes:
+        _meshes[case.mesh] = _digest(_geometry(case.mesh))
+    return _digest([_meshes[case.mesh], *_ingredients(case)])
+
+
+def _digest(items: Iterable[object]) -> str:
+    digest = hashlib.blake2b()
+    for item in items:
+        data = np.ascontiguousarray(item).tobytes() if isinstance(item, np.ndarray) else repr(item).encode()
+        digest.update(len(data).to_bytes(8, "little") + data)
+    return digest.hexdigest()
+
+
+def _geometry(mesh: Mesh) -> Iterator[object]:
+    yield mesh.points
+    for kind, cells in mesh.cells.items():
+        yield from (kind, cells)
+
+
+def _ingredients(case: Case) -> Iterator[object]:
+    yield case.equation.name
+    for name, value in sorted(case.coefficients.items()):
+        yield name
+        yield from _plain(case, value)
+    for part in case.parts:
+        terms = case.equation.terms.get(type(part.condition))
+        yield from (part.condition.key, part.sides)
+        if terms is not None and terms.bilinear is not None:
+            for name, value in part.values.items():
+                if name != "ambient":
+                    yield from _plain(case, value)
+
+
+def _plain(case: Case, value: object) -> Iterator[object]:
+    if isinstance(value, Mapping):
+        for region, number in sorted(value.items()):
+            yield from (region, number, case.mesh.regions[region])
+    else:
+        yield value if isinstance(value, np.ndarray) else to_spec(value)

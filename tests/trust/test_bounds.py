@@ -1,0 +1,181 @@
+"""The error lies within its bounds, in every case; the contraction is what dense algebra says; the cache is right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from geometries.conditions import Dirichlet, Robin
+from meshops.equations import EQUATIONS, Case, LinearSystem, assemble
+from meshops.trust import Certificate, Hierarchy, TrustError, bounds, certify, measure
+from meshops.trust.contraction import bound
+from tests.trust.cases import SHAPES, discrete_solution, elasticity, random_case, random_field, true_error
+
+FIELDS = 3  # for each case
+
+
+def violations(seeds: range) -> list[str]:
+    """Which random fields have an error outside their bounds."""
+    found = []
+    for seed in seeds:
+        case = random_case(seed)
+        system = assemble(case)
+        certificate, exact = certify(case, system), discrete_solution(system)
+        size = certificate.energy_norm(exact)
+        for number in range(FIELDS):
+            values = random_field(case, exact, FIELDS * seed + number)
+            cycles = 1 + (seed + number) % 3
+            given = bounds(certificate, system, values, cycles=cycles)
+            true = true_error(system, values, exact)
+            inside = given.lower <= true <= given.upper and given.energy[0] <= size * (1 + 1e-9) + 1e-12
+            if not (inside and size <= given.energy[1] * (1 + 1e-9)):
+                found.append(f"seed {seed}, field {number}: {true} not in [{given.lower}, {given.upper}]")
+    return found
+
+
+def test_the_error_is_within_the_bounds() -> None:
+    assert violations(range(100)) == []
+
+
+@pytest.mark.slow
+def test_the_error_is_within_the_bounds_in_a_thousand_cases() -> None:
+    assert violations(range(1000, 2050)) == []
+
+
+@pytest.mark.parametrize("seed", range(len(SHAPES)))
+def test_one_cycle_is_sharp_and_more_are_sharper(seed: int) -> None:
+    case = random_case(seed)
+    system = assemble(case)
+    certificate, exact = certify(case, system), discrete_solution(system)
+    values = exact + 0.01 * np.sin(3 * case.mesh.points[:, 0])
+    ratios = []
+    for cycles in (1, 2, 4):
+        given = bounds(certificate, system, values, cycles=cycles)
+        ratios.append(given.upper / given.lower)
+    assert ratios[0] < 3
+    assert ratios[0] >= ratios[1] >= ratios[2] >= 1
+    assert ratios[2] < 1.2
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+@pytest.mark.parametrize("seed", range(3))
+def test_displacements_have_the_same_bounds(dim: int, seed: int) -> None:
+    rng = np.random.default_rng([dim, seed])
+    system, mesh = elasticity((14, 12) if dim == 2 else (5, 4, 5), rng)
+    certificate = Certificate.of(system, components=dim, mesh=mesh)
+    assert certificate.contraction.proved
+    exact = discrete_solution(system)
+    for scale in (1.0, 1e-4, 1e-8):
+        values = exact + scale * np.abs(exact).max() * rng.standard_normal(len(exact))
+        given = bounds(certificate, system, values)
+        assert given.lower <= true_error(system, values, exact) <= given.upper < 3 * given.lower
+
+
+def dense(hierarchy: Hierarchy) -> tuple[np.ndarray, np.ndarray]:
+    """A and B of the free unknowns."""
+    free = np.flatnonzero(~hierarchy.fixed)
+    unit = np.eye(len(hierarchy.fixed))
+    cycle = np.column_stack([hierarchy.cycle(unit[i]) for i in free])[free]
+    return hierarchy.matrix.toarray()[np.ix_(free, free)], cycle
+
+
+@pytest.mark.parametrize("seed", range(len(SHAPES)))
+def test_the_contraction_is_bounded_from_both_sides(seed: int) -> None:
+    case = random_case(seed)
+    hierarchy = Hierarchy.build(assemble(case), mesh=case.mesh)
+    matrix, cycle = dense(hierarchy)
+    assert np.abs(cycle - cycle.T).max() < 1e-10 * np.abs(cycle).max()
+    lower = np.linalg.cholesky(matrix)
+    eigenvalues = np.linalg.eigvalsh(lower.T @ (cycle + cycle.T) @ lower / 2)
+    assert eigenvalues[0] > 0
+    assert eigenvalues[-1] < 1 + 1e-9
+    found = measure(hierarchy)
+    assert found.found - 1e-9 <= 1 - eigenvalues[0] <= found.bound < 1
+
+
+@pytest.mark.parametrize("seed", range(len(SHAPES)))
+def test_the_random_start_is_rough_enough(seed: int) -> None:
+    """Its covariance M D⁻¹ Mᵀ is at least B⁻¹: no direction is left out."""
+    case = random_case(seed)
+    hierarchy = Hierarchy.build(assemble(case), mesh=case.mesh)
+    matrix, cycle = dense(hierarchy)
+    lower = np.tril(matrix)
+    covariance = lower @ np.diag(1 / matrix.diagonal()) @ lower.T
+    root = np.linalg.cholesky((cycle + cycle.T) / 2)
+    assert np.linalg.eigvalsh(root.T @ covariance @ root)[0] > 1 - 1e-8
+    draws = np.stack([hierarchy.rough(np.random.default_rng(i)) for i in range(50)])[:, ~hierarchy.fixed]
+    assert np.isclose((draws**2).sum() / 50, np.trace(covariance), rtol=0.2)
+
+
+def test_the_failure_probability_is_kept() -> None:
+    """With a failure of 1/4 asked for and few steps, fewer than 1 in 4 random starts give a bound below δ."""
+    hierarchy = Hierarchy.build(assemble(random_case(0)))
+    matrix, cycle = dense(hierarchy)
+    delta = 1 - np.linalg.eigvals(cycle @ matrix).real.min()
+    for steps in (1, 2, 3, 5):
+        tries = [measure(hierarchy, failure=0.25, seed=seed, most_steps=steps) for seed in range(40)]
+        assert sum(t.bound < delta for t in tries) <= 10
+        assert all(t.found <= delta + 1e-12 for t in tries)
+
+
+def test_the_bound_falls_with_steps_to_what_was_found() -> None:
+    values = [bound(0.4, steps, 1e5, 1e-6) for steps in (5, 10, 20, 40, 1000)]
+    assert values == sorted(values, reverse=True)
+    assert 0.4 < values[-1] < 0.4001
+
+
+def test_verdicts_do_not_depend_on_offset_or_units() -> None:
+    """All temperatures 273.15 higher, or lengths in millimetres: the same relative error."""
+    case = random_case(3)
+    warm = {
+        name: replace(c, ambient=c.ambient + 273.15) if isinstance(c, Robin) else c
+        for name, c in case.conditions.items()
+    }
+    warm = {n: Dirichlet("276.15 + y") if isinstance(c, Dirichlet) and n == "left" else c for n, c in warm.items()}
+    only = {n: c for n, c in case.conditions.items() if n == "left"}
+    base = Case(case.mesh, case.equation, conditions=only, source=2.0, coefficients=case.coefficients)
+    hot = replace(base, conditions={"left": warm["left"]})
+    noise = np.random.default_rng(0).standard_normal(case.mesh.num_points)
+    relative = []
+    for one in (base, hot):
+        system = assemble(one)
+        relative.append(bounds(certify(one, system), system, discrete_solution(system) + 0.01 * noise).relative)
+    assert np.allclose(relative[0], relative[1], rtol=1e-5)
+
+
+def test_a_certificate_is_shared_over_loads_and_not_over_matrices() -> None:
+    case = random_case(0)
+    base = Case(case.mesh, case.equation, conditions={"left": Dirichlet(1.0), "right": Robin(2.0, 3.0)})
+    first = certify(base)
+    assert certify(replace(base, source=4.0)) is first
+    assert certify(replace(base, conditions={"left": Dirichlet("y"), "right": Robin(2.0, 7.0)})) is first
+    assert certify(replace(base, conditions={"left": Dirichlet(1.0), "right": Robin(2.5, 3.0)})) is not first
+    assert certify(replace(base, coefficients={"conductivity": 2.0})) is not first
+    assert certify(replace(base, conditions={"left": Dirichlet(1.0)})) is not first
+    assert certify(replace(base, mesh=base.mesh.scaled(2.0))) is not first
+
+
+def test_what_is_not_symmetric_positive_definite_is_refused() -> None:
+    case = random_case(0)
+    system = assemble(case)
+    n = len(system.rhs)
+    skew = csr_array((np.ones(n - 1), (np.arange(n - 1), np.arange(1, n))), shape=(n, n))
+    with pytest.raises(TrustError, match="not symmetric"):
+        Certificate.of(replace(system, matrix=csr_array(system.matrix + skew)))
+    shift = csr_array((np.full(n, 0.3 * system.matrix.diagonal().max()), (np.arange(n), np.arange(n))), shape=(n, n))
+    with pytest.raises(TrustError, match=r"positive|above 0"):
+        Certificate.of(replace(system, matrix=csr_array(system.matrix - shift)))
+
+
+def test_a_point_of_no_cell_does_not_matter() -> None:
+    case = random_case(0)
+    points = np.vstack([case.mesh.points, [[7.0, 7.0]]])
+    mesh = replace(case.mesh, points=points)
+    lone = Case(mesh, EQUATIONS["heat"], conditions={"left": Dirichlet(1.0), "right": Dirichlet(2.0)})
+    system = assemble(lone)
+    assert isinstance(system, LinearSystem)
+    given = bounds(certify(lone, system), system, np.ones(mesh.num_points))
+    assert 0 < given.lower <= given.upper < np.inf
