@@ -7,6 +7,8 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist workste
 
 .DEFAULT_GOAL := help
 .PHONY: bench-solvers bench-mesh bench-data bench-recycling gallery help setup demo test test-all fuzz corpus verification lint clean
+.PHONY: gallery bench-operators help setup demo test test-all fuzz corpus verification lint clean
+.PHONY: bench-mesh gallery help setup demo test test-all fuzz corpus verification lint clean
 
 
 help: ## list the targets
@@ -53,6 +55,13 @@ lint: setup ## check style and types
 	$(BIN)/mypy
 
 gallery: setup ## write the pages and pictures of the examples, the families and the recipes
+gallery: setup ## write docs/gallery.md from the examples and docs/operators.md from the operators
+	$(BIN)/python docs/gallery.py
+	$(BIN)/python docs/operators.py
+
+bench-operators: setup ## measure time and memory of every operator; writes docs/operator_speed.md
+	$(BIN)/python docs/operator_speed.py
+gallery: setup ## write docs/gallery.md from the examples, and the picture of the families
 	$(BIN)/python docs/gallery.py
 	$(BIN)/python docs/families.py
 	$(BIN)/python docs/recipes.py all

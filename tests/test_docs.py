@@ -50,6 +50,10 @@ def test_the_page_of_recipes_is_that_of_the_files() -> None:
     assert {f"{name}.png" for name in recipes()} == {f.name for f in (ROOT / "docs/images/recipes").iterdir()}
 
 
+def test_the_operators_page_is_that_of_the_docstrings() -> None:
+    assert (ROOT / "docs/operators.md").read_text() == loaded(ROOT / "docs/operators.py").page(), "run: make gallery"
+
+
 def test_the_readme_names_commands_and_files_that_exist() -> None:
     text = (ROOT / "README.md").read_text()
     known = {c.__name__ for c in COMMANDS}
