@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -31,8 +32,11 @@ def elevated(case: Case) -> Case:
     for part in case.parts:
         conditions[part.name] = (*conditions.get(part.name, ()), _condition(bare, part, fine))
 
+    def moved(given: Value) -> Value:
+        return _moved(bare, given, every, np.arange(fine.num_points))
+
     def over_points(given: Given) -> Given:
-        return _moved(bare, given, every, np.arange(fine.num_points)) if not isinstance(given, dict) else given
+        return given if isinstance(given, Mapping) else moved(given)
 
     return replace(
         case,
@@ -40,7 +44,7 @@ def elevated(case: Case) -> Case:
         conditions=conditions,
         coefficients={name: over_points(given) for name, given in case.coefficients.items()},
         source=over_points(case.source),
-        initial={name: over_points(given) for name, given in case.initial.items()},
+        initial={name: moved(given) for name, given in case.initial.items()},
     )
 
 

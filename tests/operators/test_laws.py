@@ -13,7 +13,16 @@ from torch_geometric.data import Batch
 from meshops.graph import MeshGraph
 from meshops.nn import plain_forms
 from meshops.operators import OPERATORS, Operator
-from tests.operators.graphs import mixed_graph, moved, permuted, small, surface_graph, wide, wide_schema, with_edges_shuffled
+from tests.operators.graphs import (
+    mixed_graph,
+    moved,
+    permuted,
+    small,
+    surface_graph,
+    wide,
+    wide_schema,
+    with_edges_shuffled,
+)
 
 GRAPHS = {
     "1-D": {"shape": (150,)},
