@@ -6,10 +6,8 @@ N ?= 2000
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: bench-solvers bench-mesh bench-data bench-recycling gallery help setup demo test test-all fuzz corpus verification lint clean
-.PHONY: gallery bench-operators help setup demo test test-all fuzz corpus verification lint clean
-.PHONY: bench-mesh gallery help setup demo test test-all fuzz corpus verification lint clean
-
+.PHONY: help setup demo test test-all fuzz corpus verification bench-solvers bench-mesh bench-data bench-recycling \
+	bench-operators lint gallery clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +35,7 @@ corpus: setup ## read every CAD and mesh file in the installed wheels and in the
 
 verification: setup ## compare the reference solver with figures from elsewhere; writes docs/verification.md
 	MESHOPS_VERIFICATION=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or not slow" tests/verification
+
 bench-solvers: setup ## time and memory of heat in 3-D up to a million unknowns, and the exponents
 	OMP_NUM_THREADS=1 $(BIN)/python -m meshops.evaluation.benchmarks.solvers
 
@@ -49,22 +48,19 @@ bench-data: setup ## count the samples a second that one worker and two generate
 bench-recycling: setup ## compare recycled Krylov spaces with independent solves
 	OMP_NUM_THREADS=1 $(BIN)/python -m meshops.evaluation.benchmarks.recycling
 
+bench-operators: setup ## measure time and memory of every operator; writes docs/operator_speed.md
+	$(BIN)/python docs/operator_speed.py
+
 lint: setup ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-gallery: setup ## write the pages and pictures of the examples, the families and the recipes
-gallery: setup ## write docs/gallery.md from the examples and docs/operators.md from the operators
-	$(BIN)/python docs/gallery.py
-	$(BIN)/python docs/operators.py
-
-bench-operators: setup ## measure time and memory of every operator; writes docs/operator_speed.md
-	$(BIN)/python docs/operator_speed.py
-gallery: setup ## write docs/gallery.md from the examples, and the picture of the families
+gallery: setup ## write the pages and pictures of the examples, the families, the recipes and the operators
 	$(BIN)/python docs/gallery.py
 	$(BIN)/python docs/families.py
 	$(BIN)/python docs/recipes.py all
+	$(BIN)/python docs/operators.py
 
 clean: ## remove caches and build outputs (rm -r .venv undoes the set-up)
 	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
