@@ -129,7 +129,7 @@ def newton_on(linearised: Callable[[Floats], LinearSystem], state: Floats, *, de
         if not np.isfinite(residual):
             raise SolverError("Newton's first step leads out of what the equation can take; load in smaller steps.")
     for step in range(NEWTON_STEPS):
-        if residual <= TOLERANCE * max(first, np.finfo(float).tiny):
+        if residual <= max(TOLERANCE * first, _rounding(system, state)):
             return Solved(state, "newton", step)
         state, system, fell = _search(linearised, Prepared(system, definite=definite), state, residual)
         if not fell:
@@ -169,6 +169,12 @@ def _residual(system: LinearSystem, state: Floats) -> float:
     if system.ties is not None:
         return float(np.linalg.norm(system.ties.T @ gap))
     return float(np.linalg.norm(gap[system.free]))
+
+
+def _rounding(system: LinearSystem, state: Floats) -> float:
+    """The residual that rounding alone leaves: below it no step can tell better from worse."""
+    sums = abs(system.matrix) @ np.abs(state) + np.abs(system.rhs)
+    return 10 * float(np.finfo(float).eps * np.linalg.norm(sums[system.free])) + np.finfo(float).tiny
 
 
 def solve_system(system: LinearSystem, *, definite: bool = True) -> Solved:

@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 TOLERANCE = 1e-4  # local error of a step over the field's scale
 FINEST = 40  # halvings of an interval between output times
 KEPT = 8  # factorisations, of the latest step sizes
+_INSTANT = 1e-6  # of the first interval: a step that only makes the start consistent
 _EASY = 0.1  # of the tolerance: below it the next step is twice as long
 
 
@@ -154,8 +155,17 @@ class _FirstOrder(Scheme):
     order = 1
 
     def start(self) -> Moment:
-        """Return the start values."""
-        return Moment(self.case.start, self._first())
+        """Return the start values; of a flow the nearest velocity that conserves volume, with its pressure.
+
+        That is what an implicit step of almost no time does. Its own pressure is that of the impulse, and only a second
+        such step gives the pressure of the flow.
+        """
+        values = self._first()
+        if any(field.lower for field in self.case.equation.fields):
+            instant = _INSTANT * (self.case.times[1] - self.case.times[0])
+            for _ in range(2):
+                values = self._stage(1 / instant, values / instant, 1.0, 0.0, self.case.start, values)
+        return Moment(self.case.start, values)
 
     def _stage(self, a: float, b: Floats, theta: float, extra: Floats | float, time: float, guess: Floats) -> Floats:
         """Solve M (a u - b) + θ (A(u) - f)(time) = extra."""
