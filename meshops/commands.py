@@ -213,6 +213,47 @@ def evaluate(run: Path, data: Path, *, split: str = "test", json: bool = False) 
     console.table(f"relative L2 on {len(result.samples)} samples ({split})", ("", "mean"), rows)
 
 
+def bench(
+    recipe: str,
+    *,
+    output: Path = Path("bench"),
+    operators: str | None = None,
+    budget: float = 3.0,
+    seeds: int = 1,
+    count: int = 1125,
+    json: bool = False,
+) -> None:
+    """Train operators for the same time on the same data, and compare them with baselines and the reference solver.
+
+    Example: meshops bench corners --operators multigrid,beno --budget 20
+
+    Args:
+        recipe: A recipe file (YAML), or the name of a shipped one (see `meshops recipes`).
+        output: Folder; data, runs and rows lie in a folder of the recipe's name in it, and are used again.
+        operators: Names with commas between; all by default.
+        budget: Minutes of training for each operator and seed.
+        seeds: Number of runs of each operator.
+        count: Number of samples, four fifths of them to train.
+        json: Print one JSON object.
+    """
+    from meshops.evaluation.bench import Plan, markdown, summary
+    from meshops.evaluation.bench import bench as run
+    from meshops.operators import OPERATORS
+
+    names = tuple(operators.split(",")) if operators else tuple(OPERATORS)
+    plan = Plan(recipe, output / Path(recipe).stem, names, budget, seeds, count)
+    with console.progress("samples") as update:
+        rows = run(plan, note=console.say, progress=update)
+    page = plan.folder / "table.md"
+    page.write_text(markdown(plan, rows), encoding="utf-8")
+    if json:
+        console.print_json({"recipe": recipe, "minutes": budget, "rows": [row.to_json() for row in rows]})
+        return
+    columns, lines = summary(rows)
+    console.table(f"{Path(recipe).stem}, {budget:g} minutes of training each", columns, lines)
+    console.line(f"wrote {page}")
+
+
 def solve(
     case: Path, *, output: Path, surrogate: Path | None = None, compare: bool = False, json: bool = False
 ) -> None:
@@ -385,6 +426,6 @@ def demo(*, output: Path = Path("demo"), json: bool = False) -> None:
 
 Command = Callable[..., None]
 COMMANDS: tuple[Command, ...] = (
-    doctor, inspect, mesh, convert, generate, check, export, import_, train, evaluate, solve, view,
+    doctor, inspect, mesh, convert, generate, check, export, import_, train, evaluate, bench, solve, view,
     operators, equations, families, formats, recipes, demo,
 )  # fmt: skip

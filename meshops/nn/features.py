@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
+from geometries.conditions import CONDITIONS
 from meshops.graph import MeshGraph, Schema, gather
 
 
@@ -15,10 +18,74 @@ def node_width(schema: Schema) -> int:
 
 def node_features(graph: MeshGraph) -> Tensor:
     """Return (N, node_width): `x`, `boundary_x` and a flag on boundary nodes and 0 inside, log of mass, `theta`."""
-    boundary = graph.x.new_zeros(graph.x.shape[0], graph.boundary_x.shape[1] + 1)
     ones = graph.boundary_x.new_ones(graph.boundary_x.shape[0], 1)
-    boundary = boundary.index_copy(0, graph.boundary_index, torch.cat([graph.boundary_x, ones], dim=1))
+    boundary = _on_boundary(graph, torch.cat([graph.boundary_x, ones], dim=1))
     return torch.cat([graph.x, boundary, log_mass(graph.mass), parameters(graph)], dim=1)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of `x` and of `boundary_x` are a problem's data, and which say what the problem is.
+
+    Data: sources, starts, and the values of conditions but exchange coefficients. A linear problem's solution is linear
+    in them. `data` and `problem` count the columns of `data_features`, without the essential values, and of
+    `problem_features`.
+    """
+
+    x_data: tuple[int, ...]
+    x_problem: tuple[int, ...]
+    boundary_data: tuple[int, ...]
+    boundary_problem: tuple[int, ...]
+    others: int
+
+    @property
+    def data(self) -> int:
+        """Number of data columns."""
+        return len(self.x_data) + len(self.boundary_data)
+
+    @property
+    def problem(self) -> int:
+        """Number of columns of `problem_features`."""
+        return len(self.x_problem) + len(self.boundary_problem) + self.others
+
+
+def columns_of(schema: Schema) -> Columns:
+    """Return the columns of `schema`, sorted into data and problem."""
+    data = [name.split(".")[0] in ("source", "initial") for name in schema.x]
+    values = [
+        "." in name and name.split(".")[0] in CONDITIONS and not name.endswith(".coefficient")
+        for name in schema.boundary_x
+    ]
+    x_data, x_problem = (tuple(i for i, d in enumerate(data) if d is wanted) for wanted in (True, False))
+    b_data, b_problem = (tuple(i for i, d in enumerate(values) if d is wanted) for wanted in (True, False))
+    return Columns(x_data, x_problem, b_data, b_problem, 2 + len(schema.y) + len(schema.theta))
+
+
+def data_features(graph: MeshGraph, columns: Columns) -> Tensor:
+    """Return (N, data + C) the data columns, 0 where the boundary's are not, and the essential values."""
+    values = graph.boundary_x[:, list(columns.boundary_data)]
+    return torch.cat([graph.x[:, list(columns.x_data)], _on_boundary(graph, values), graph.fixed_value], dim=1)
+
+
+def problem_features(graph: MeshGraph, columns: Columns) -> Tensor:
+    """Return (N, problem) the other columns, a flag on boundary nodes, log of mass, where values are held, `theta`."""
+    ones = graph.boundary_x.new_ones(graph.boundary_x.shape[0], 1)
+    boundary = torch.cat([graph.boundary_x[:, list(columns.boundary_problem)], ones], dim=1)
+    return torch.cat(
+        [
+            graph.x[:, list(columns.x_problem)],
+            _on_boundary(graph, boundary),
+            log_mass(graph.mass),
+            graph.fixed.to(graph.x.dtype),
+            parameters(graph),
+        ],
+        dim=1,
+    )
+
+
+def _on_boundary(graph: MeshGraph, rows: Tensor) -> Tensor:
+    """Return (N, c) rows (M, c) at the boundary's nodes and 0 inside."""
+    return graph.x.new_zeros(graph.x.shape[0], rows.shape[1]).index_copy(0, graph.boundary_index, rows)
 
 
 def parameters(graph: MeshGraph) -> Tensor:
