@@ -404,18 +404,19 @@ def recipes() -> None:
     console.table("", ("recipe", "what"), [(name, Recipe.load(path).about) for name, path in shipped().items()])
 
 
-def demo(*, output: Path = Path("demo"), json: bool = False) -> None:
+def demo(*, output: Path = Path("demo"), pretrained: bool = False, json: bool = False) -> None:
     """Read the shipped bracket, train an operator on its siblings, solve the unseen bracket, compare, draw.
 
     Example: meshops demo
 
     Args:
         output: Folder for the data set, the run, fields and pictures.
+        pretrained: Take the operator that is shipped; nothing is generated or trained.
         json: Print one JSON object.
     """
-    from meshops.demo import run
+    from meshops.demo import run, run_pretrained
 
-    result = run(output)
+    result = run_pretrained(output) if pretrained else run(output)
     if json:
         console.print_json(result.to_json())
         return

@@ -100,15 +100,17 @@ class _Grid:
 
 
 def _grids(graph: MeshGraph) -> list[_Grid]:
+    """Return the mesh and its levels; the last one's nodes stand for themselves."""
     batches = [graph.graph_of_node, *coarse_batch(graph.graph_of_node, graph.levels)]
-    levels = [graph, *graph.levels]
+    finest = (graph.pos, graph.mass, graph.edge_index)
+    levels = [finest, *((level.pos, level.mass, level.edge_index) for level in graph.levels)]
+    own = torch.arange(len(levels[-1][0]), device=graph.pos.device)
+    clusters = [*(level.cluster for level in graph.levels), own]
+    centers = [*(level.pos for level in graph.levels), levels[-1][0]]
     grids = []
-    for i, (level, batch) in enumerate(zip(levels, batches, strict=True)):
-        below = levels[min(i + 1, len(levels) - 1)]
-        cluster = below.cluster if i + 1 < len(levels) else batch
-        center = below.pos.index_select(0, cluster) if i + 1 < len(levels) else level.pos
-        edge = edge_features(level.pos, level.edge_index)
-        grids.append(_Grid(level.pos, level.mass, level.edge_index, batch, edge, cluster, relative(level.pos - center)))
+    for (pos, mass, edge_index), batch, cluster, center in zip(levels, batches, clusters, centers, strict=True):
+        offset = relative(pos - center.index_select(0, cluster))
+        grids.append(_Grid(pos, mass, edge_index, batch, edge_features(pos, edge_index), cluster, offset))
     return grids
 
 
@@ -118,9 +120,8 @@ class _Context(nn.Module):
     def __init__(self, given: int, width: int, edges: int, *, levels: int = 3, layers: int = 2) -> None:
         super().__init__()
         self.encode = MLP(given, width, width)
-        self.around = nn.ModuleList(
-            nn.ModuleList(MessagePassing(width, edges) for _ in range(layers)) for _ in range(levels + 1)
-        )
+        self.layers = layers
+        self.around = nn.ModuleList(MessagePassing(width, edges) for _ in range(layers * (levels + 1)))
         self.down = nn.ModuleList(MLP(width + edges, width, width) for _ in range(levels))
         self.up = nn.ModuleList(MLP(width + edges, width, width) for _ in range(levels))
         self.attention = SliceAttention(width)
@@ -128,8 +129,8 @@ class _Context(nn.Module):
 
     def forward(self, features: Tensor, grids: Sequence[_Grid], graphs: int) -> list[Tensor]:
         contexts = [self.encode(features)]
-        for i, (grid, layers) in enumerate(zip(grids, self.around, strict=True)):
-            for layer in layers:
+        for i, grid in enumerate(grids):
+            for layer in self.around[self.layers * i : self.layers * (i + 1)]:
                 contexts[i] = layer(contexts[i], grid.edge_index, grid.edge)
             if i < len(self.down):
                 rows = self.down[i](torch.cat([contexts[i], grid.offset], dim=1))
