@@ -20,23 +20,32 @@ _TINY = 1e-9  # makes the Laplacian's case one with a solution, and changes noth
 
 @dataclass(frozen=True)
 class Errors:
-    """Of `count` samples: mean and median of the relative L2 error by mass, mean of the gradient's relative error."""
+    """Of `count` samples: mean and median of the relative L2 error by mass, mean of the gradient's relative error.
+
+    Of problems in time `over_time` has the mean relative L2 error at each time after the start, else nothing.
+    """
 
     mean: float
     median: float
     gradient: float
     count: int
+    over_time: Sequence[float] = ()
 
 
 def errors_of(predictions: Sequence[Floats], split: MeshDataset) -> Errors:
     """Return the errors of (N, C) dimensionless predictions, one for each sample of `split` in its order."""
-    fields, gradients = [], []
+    fields, gradients, moments = [], [], []
+    times = split.schema.times - 1
     for i, prediction in enumerate(predictions):
         graph = split[i]
         reference, mass = graph.y.double().numpy(), graph.mass.double().numpy()
         fields.append(relative_l2(prediction, reference, mass))
         gradients.append(relative_gradient(prediction, reference, laplacian(split.case(i).mesh)))
-    return Errors(float(np.mean(fields)), float(np.median(fields)), float(np.mean(gradients)), len(fields))
+        if times > 0:
+            parts = zip(np.split(prediction, times, axis=1), np.split(reference, times, axis=1), strict=True)
+            moments.append([relative_l2(found, expected, mass) for found, expected in parts])
+    over_time = np.mean(moments, axis=0).tolist() if moments else []
+    return Errors(float(np.mean(fields)), float(np.median(fields)), float(np.mean(gradients)), len(fields), over_time)
 
 
 def laplacian(mesh: Mesh) -> csr_array:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from geometries.conditions import CONDITIONS
 from meshops.graph import MeshGraph, Schema, gather
 
 
@@ -25,18 +24,24 @@ def node_features(graph: MeshGraph) -> Tensor:
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns of `x` and of `boundary_x` are a problem's data, and which say what the problem is.
+    """Places of the columns of `x` and `boundary_x` that are a problem's data, and of those that say what it is.
 
-    Data: sources, starts, and the values of conditions but exchange coefficients. A linear problem's solution is linear
-    in them. `data` and `problem` count the columns of `data_features`, without the essential values, and of
-    `problem_features`.
+    `data` and `problem` count the columns of `data_features` without the essential values, and of `problem_features`.
     """
 
-    x_data: tuple[int, ...]
-    x_problem: tuple[int, ...]
-    boundary_data: tuple[int, ...]
-    boundary_problem: tuple[int, ...]
+    x_data: list[int]
+    x_problem: list[int]
+    boundary_data: list[int]
+    boundary_problem: list[int]
     others: int
+
+    @classmethod
+    def of(cls, schema: Schema) -> Columns:
+        """Sort the columns of `schema`."""
+        x, boundary = ([name in schema.data for name in names] for names in (schema.x, schema.boundary_x))
+        places = ([i for i, is_data in enumerate(x) if is_data], [i for i, is_data in enumerate(x) if not is_data])
+        edge = ([i for i, d in enumerate(boundary) if d], [i for i, d in enumerate(boundary) if not d])
+        return cls(*places, *edge, 2 + len(schema.y) + len(schema.theta))
 
     @property
     def data(self) -> int:
@@ -49,31 +54,19 @@ class Columns:
         return len(self.x_problem) + len(self.boundary_problem) + self.others
 
 
-def columns_of(schema: Schema) -> Columns:
-    """Return the columns of `schema`, sorted into data and problem."""
-    data = [name.split(".")[0] in ("source", "initial") for name in schema.x]
-    values = [
-        "." in name and name.split(".")[0] in CONDITIONS and not name.endswith(".coefficient")
-        for name in schema.boundary_x
-    ]
-    x_data, x_problem = (tuple(i for i, d in enumerate(data) if d is wanted) for wanted in (True, False))
-    b_data, b_problem = (tuple(i for i, d in enumerate(values) if d is wanted) for wanted in (True, False))
-    return Columns(x_data, x_problem, b_data, b_problem, 2 + len(schema.y) + len(schema.theta))
-
-
 def data_features(graph: MeshGraph, columns: Columns) -> Tensor:
     """Return (N, data + C) the data columns, 0 where the boundary's are not, and the essential values."""
-    values = graph.boundary_x[:, list(columns.boundary_data)]
-    return torch.cat([graph.x[:, list(columns.x_data)], _on_boundary(graph, values), graph.fixed_value], dim=1)
+    values = graph.boundary_x[:, columns.boundary_data]
+    return torch.cat([graph.x[:, columns.x_data], _on_boundary(graph, values), graph.fixed_value], dim=1)
 
 
 def problem_features(graph: MeshGraph, columns: Columns) -> Tensor:
     """Return (N, problem) the other columns, a flag on boundary nodes, log of mass, where values are held, `theta`."""
     ones = graph.boundary_x.new_ones(graph.boundary_x.shape[0], 1)
-    boundary = torch.cat([graph.boundary_x[:, list(columns.boundary_problem)], ones], dim=1)
+    boundary = torch.cat([graph.boundary_x[:, columns.boundary_problem], ones], dim=1)
     return torch.cat(
         [
-            graph.x[:, list(columns.x_problem)],
+            graph.x[:, columns.x_problem],
             _on_boundary(graph, boundary),
             log_mass(graph.mass),
             graph.fixed.to(graph.x.dtype),

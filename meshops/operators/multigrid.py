@@ -10,10 +10,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from meshops.equations import EQUATIONS
 from meshops.graph import MeshGraph, Schema, coarse_batch, gather, segment_mean
 from meshops.nn import MLP, MessagePassing, SliceAttention, edge_features, edge_width, relative
-from meshops.nn.features import columns_of, data_features, problem_features
+from meshops.nn.features import Columns, data_features, problem_features
 from meshops.nn.gated import Gate, Gates, SliceMap, Slices, Smoother, halved
 from meshops.operators.base import Operator
 
@@ -51,8 +50,8 @@ class Multigrid(Operator):
     def __init__(self, schema: Schema, *, width: int = 64, context: int = 32, cycles: int = 4) -> None:
         """Build for the columns of `schema`."""
         super().__init__(schema)
-        self.columns = columns_of(schema)
-        self.linear, self.count = _linear(schema), cycles
+        self.columns = Columns.of(schema)
+        self.linear, self.count = schema.linear, cycles
         data = self.columns.data + len(schema.y)
         self.context = _Context(self.columns.problem + (0 if self.linear else data), context, edge_width(schema.dim))
         self.encode, self.entry = nn.Linear(data, width, bias=False), nn.Linear(context, width)
@@ -77,13 +76,6 @@ class Multigrid(Operator):
                 states[0] = states[0] + self.again(u) + first
             states = self.cycle(states, weights, grids, graph.size)
         return self.decode(leave * states[0]) + self.offset(contexts[0])
-
-
-def _linear(schema: Schema) -> bool:
-    """Whether problems of `schema` are linear in their data; coefficients that depend on the field are not seen."""
-    equation = EQUATIONS[schema.equation]
-    terms = [term for kind, term in equation.terms.items() if kind.key in schema.kinds]
-    return not (equation.nonlinear(None) or any(term.nonlinear for term in terms))
 
 
 @dataclass(eq=False)

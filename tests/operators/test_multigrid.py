@@ -9,7 +9,7 @@ from geometries.conditions import Dirichlet, Radiation, Robin
 from geometries.families.grid import Grid
 from meshops.equations import EQUATIONS, Case
 from meshops.graph import MeshGraph, Schema, build_graph, schema_of
-from meshops.nn.features import columns_of, data_features
+from meshops.nn.features import Columns, data_features
 from meshops.nn.gated import gated_sum, reference_gated_sum
 from meshops.operators import Operator, build
 
@@ -31,9 +31,9 @@ def operator_of(schema: Schema) -> Operator:
 
 def with_data(graph: MeshGraph, x: torch.Tensor, boundary_x: torch.Tensor, fixed_value: torch.Tensor) -> MeshGraph:
     """The graph with other values in the data's columns only."""
-    columns, out = columns_of(LINEAR), graph.clone()
-    out.x[:, list(columns.x_data)] = x[:, list(columns.x_data)]
-    out.boundary_x[:, list(columns.boundary_data)] = boundary_x[:, list(columns.boundary_data)]
+    columns, out = Columns.of(LINEAR), graph.clone()
+    out.x[:, columns.x_data] = x[:, columns.x_data]
+    out.boundary_x[:, columns.boundary_data] = boundary_x[:, columns.boundary_data]
     out.fixed_value = torch.where(graph.fixed, fixed_value, torch.zeros_like(fixed_value))
     return out
 
@@ -73,7 +73,7 @@ def test_it_knows_which_equations_are_linear(equation: str, linear: bool) -> Non
 
 
 def test_every_column_is_data_or_says_what_the_problem_is() -> None:
-    columns = columns_of(LINEAR)
+    columns = Columns.of(LINEAR)
     data = {LINEAR.x[i] for i in columns.x_data} | {LINEAR.boundary_x[i] for i in columns.boundary_data}
     assert data == {"source", "dirichlet.value", "robin.ambient"}
     assert sorted((*columns.x_data, *columns.x_problem)) == list(range(len(LINEAR.x)))
