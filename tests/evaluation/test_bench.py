@@ -17,7 +17,7 @@ from meshops.evaluation.coarser import carried, coarser
 from meshops.evaluation.errors import laplacian, relative_gradient, seminorm
 
 RECIPE = """
-family: {square: {size: 0.2}}
+family: {polygon: {size: 0.02, holes: [0, 1]}}
 equation: heat
 coefficients: {conductivity: 1}
 source: {trigonometric: {amplitude: 10}}
