@@ -11,6 +11,7 @@ from geometries.errors import MeshopsError
 from geometries.formats import Options
 from meshops import console
 from meshops.data_commands import check, export, import_
+from meshops.listing_commands import equations, families, formats, operators, recipes
 
 
 def doctor() -> None:
@@ -213,6 +214,47 @@ def evaluate(run: Path, data: Path, *, split: str = "test", json: bool = False) 
     console.table(f"relative L2 on {len(result.samples)} samples ({split})", ("", "mean"), rows)
 
 
+def bench(
+    recipe: str,
+    *,
+    output: Path = Path("bench"),
+    operators: str | None = None,
+    budget: float = 3.0,
+    seeds: int = 1,
+    count: int = 1125,
+    json: bool = False,
+) -> None:
+    """Train operators for the same time on the same data, and compare them with baselines and the reference solver.
+
+    Example: meshops bench corners --operators multigrid,beno --budget 20
+
+    Args:
+        recipe: A recipe file (YAML), or the name of a shipped one (see `meshops recipes`).
+        output: Folder; data, runs and rows lie in a folder of the recipe's name in it, and are used again.
+        operators: Names with commas between; all by default.
+        budget: Minutes of training for each operator and seed.
+        seeds: Number of runs of each operator.
+        count: Number of samples, four fifths of them to train.
+        json: Print one JSON object.
+    """
+    from meshops.evaluation.bench import Plan, markdown, summary
+    from meshops.evaluation.bench import bench as run
+    from meshops.operators import OPERATORS
+
+    names = tuple(operators.split(",")) if operators else tuple(OPERATORS)
+    plan = Plan(recipe, output / Path(recipe).stem, names, budget, seeds, count)
+    with console.progress("samples") as update:
+        rows = run(plan, note=console.say, progress=update)
+    page = plan.folder / "table.md"
+    page.write_text(markdown(plan, rows), encoding="utf-8")
+    if json:
+        console.print_json({"recipe": recipe, "minutes": budget, "rows": [row.to_json() for row in rows]})
+        return
+    columns, lines = summary(rows)
+    console.table(f"{Path(recipe).stem}, {budget:g} minutes of training each", columns, lines)
+    console.line(f"wrote {page}")
+
+
 def solve(
     case: Path, *, output: Path, surrogate: Path | None = None, compare: bool = False, json: bool = False
 ) -> None:
@@ -288,93 +330,19 @@ def view(
         interact(scene)
 
 
-def operators(*, json: bool = False) -> None:
-    """List the operators.
-
-    Example: meshops operators
-
-    Args:
-        json: Print one JSON object.
-    """
-    from meshops.operators import OPERATORS, describe
-
-    if json:
-        console.print_json({"operators": [describe(name) for name in OPERATORS]})
-        return
-    columns = ("name", "what", "cost", "reference")
-    console.table("", ("operator", *columns[1:]), [[describe(name)[c] for c in columns] for name in OPERATORS])
-
-
-def equations() -> None:
-    """List the equations, with their coefficients and conditions.
-
-    Example: meshops equations
-    """
-    from meshops.equations import EQUATIONS
-
-    rows = [
-        (
-            e.name,
-            e.title,
-            ", ".join(f"{c.name} [{c.unit}]" for c in e.coefficients),
-            ", ".join(c.key for c in e.terms),
-        )
-        for e in EQUATIONS.values()
-    ]
-    console.table("", ("equation", "", "coefficients", "conditions"), rows)
-
-
-def families() -> None:
-    """List the random families of shapes.
-
-    Example: meshops families
-    """
-    from geometries.families import FAMILIES
-
-    rows = [
-        (name, str(f.dim) if isinstance(f.dim, int) else "1 to 3", (f.__doc__ or "").strip().splitlines()[0])
-        for name, f in FAMILIES.items()
-    ]
-    console.table("", ("family", "dim", "what"), rows)
-
-
-def formats() -> None:
-    """List the file formats.
-
-    Example: meshops formats
-    """
-    from geometries.formats import FORMATS
-
-    rows = [
-        (f.name, " ".join(f.extensions), "yes" if f.read else "–", "yes" if f.write else "–", f.keeps)
-        for f in FORMATS.values()
-    ]
-    console.table("", ("format", "extensions", "read", "write", "kept"), rows)
-
-
-def recipes() -> None:
-    """List the shipped recipes for data sets.
-
-    Example: meshops recipes
-    """
-    from meshops.data import Recipe
-    from meshops.data import recipes as shipped
-
-    console.table("", ("recipe", "what"), [(name, Recipe.load(path).about) for name, path in shipped().items()])
-
-
-def demo(*, output: Path = Path("demo"), json: bool = False) -> None:
+def demo(*, output: Path = Path("demo"), pretrained: bool = False, json: bool = False) -> None:
     """Read the shipped bracket, train an operator on its siblings, solve the unseen bracket, compare, draw.
 
     Example: meshops demo
 
     Args:
         output: Folder for the data set, the run, fields and pictures.
+        pretrained: Take the operator that is shipped; nothing is generated or trained.
         json: Print one JSON object.
     """
-    from meshops.demo import run
+    from meshops.demo import run, run_pretrained
 
-    result = run(output)
+    result = run_pretrained(output) if pretrained else run(output)
     if json:
         console.print_json(result.to_json())
         return
@@ -385,6 +353,6 @@ def demo(*, output: Path = Path("demo"), json: bool = False) -> None:
 
 Command = Callable[..., None]
 COMMANDS: tuple[Command, ...] = (
-    doctor, inspect, mesh, convert, generate, check, export, import_, train, evaluate, solve, view,
+    doctor, inspect, mesh, convert, generate, check, export, import_, train, evaluate, bench, solve, view,
     operators, equations, families, formats, recipes, demo,
 )  # fmt: skip

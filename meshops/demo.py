@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
@@ -16,7 +16,7 @@ from meshops import console
 from meshops.answer import Answer, compared, scene_of
 from meshops.data import MeshDataset, Recipe, generate
 from meshops.equations import Case
-from meshops.evaluation import Evaluation, baseline_errors, error_of, evaluate, fit_baselines
+from meshops.evaluation import Baseline, Evaluation, baseline_errors, error_of, evaluate, fit_baselines
 from meshops.graph import MeshGraph, build_graph
 from meshops.training import Settings, Surrogate, train
 from meshops.viz import boundaries_scene, html, screenshot
@@ -27,7 +27,10 @@ MINUTES = 3.0
 
 @dataclass(frozen=True)
 class Demo:
-    """Relative L2 errors of the operator and of each baseline, the seconds of each stage, and the files written."""
+    """Relative L2 errors of the operator and of each baseline, the seconds of each stage, and the files written.
+
+    `unseen` is empty where nothing was generated.
+    """
 
     unseen: dict[str, float]
     part: dict[str, float]
@@ -43,22 +46,15 @@ class Demo:
             "files": [str(path) for path in self.files],
         }
 
-    def rows(self) -> list[tuple[str, float, float]]:
+    def rows(self) -> list[tuple[str, float | str, float]]:
         """Return the table: name, on unseen shapes, on the part."""
-        return [(name, error, self.part[name]) for name, error in self.unseen.items()]
+        return [(name, self.unseen.get(name, "–"), error) for name, error in self.part.items()]
 
 
 def run(folder: Path) -> Demo:
     """Run the demo into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
     seconds: dict[str, float] = {}
-    with _stage("read the STEP part", seconds):
-        with as_file(files("meshops") / "resources") as resources:
-            case = Case.read(resources / "bracket.yaml")
-        pictures = [folder / "boundaries.png", folder / "boundaries.html"]
-        scene = boundaries_scene(case.mesh, title="bracket.step")
-        screenshot(scene, pictures[0])
-        html(scene, pictures[1])
+    case, pictures = _read(folder, seconds)
     with _stage("generate siblings", seconds), console.progress("samples") as update:
         samples = generate(Recipe.load("bracket"), folder / "data", count=COUNT, progress=update)
     with _stage("train", seconds):
@@ -67,11 +63,38 @@ def run(folder: Path) -> Demo:
         unseen = evaluate(surrogate, samples.split("test"), samples.split("train"), progress=update)
     with _stage("solve the part", seconds):
         found = compared(surrogate.solve(case))
-        part = _part_errors(surrogate, found, samples.split("train"))
+        part = _part_errors(surrogate, found, fit_baselines(_graphs(samples.split("train"))))
     with _stage("write and draw", seconds):
         answers = _write(found, folder)
     seconds["reference solve of the part"] = found.seconds["reference"]
     return Demo(_means(unseen), part, seconds, (*pictures, *answers))
+
+
+def run_pretrained(folder: Path) -> Demo:
+    """Answer for the part by the operator that is shipped, trained beforehand on its siblings; nothing is generated."""
+    seconds: dict[str, float] = {}
+    case, pictures = _read(folder, seconds)
+    with _stage("solve the part", seconds):
+        surrogate = Surrogate.shipped("bracket")
+        found = compared(surrogate.solve(case))
+        part = _part_errors(surrogate, found, [])
+    with _stage("write and draw", seconds):
+        answers = _write(found, folder)
+    seconds["reference solve of the part"] = found.seconds["reference"]
+    return Demo({}, part, seconds, (*pictures, *answers))
+
+
+def _read(folder: Path, seconds: dict[str, float]) -> tuple[Case, list[Path]]:
+    """Read the part and draw its boundaries."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _stage("read the STEP part", seconds):
+        with as_file(files("meshops") / "resources") as resources:
+            case = Case.read(resources / "bracket.yaml")
+        pictures = [folder / "boundaries.png", folder / "boundaries.html"]
+        scene = boundaries_scene(case.mesh, title="bracket.step")
+        screenshot(scene, pictures[0])
+        html(scene, pictures[1])
+    return case, pictures
 
 
 def _train(samples: MeshDataset, folder: Path) -> Surrogate:
@@ -94,12 +117,11 @@ def _means(result: Evaluation) -> dict[str, float]:
     return {result.operator: result.relative_l2} | {n: float(np.mean(e)) for n, e in result.baselines.items()}
 
 
-def _part_errors(surrogate: Surrogate, found: Answer, train_set: MeshDataset) -> dict[str, float]:
+def _part_errors(surrogate: Surrogate, found: Answer, baselines: Sequence[Baseline]) -> dict[str, float]:
     case = found.solution.case
     name = case.equation.field
     reference = case.solution(found.solution.fields[f"{name}_reference"])
     graph = build_graph(case, reference, schema=surrogate.schema)
-    baselines = fit_baselines(_graphs(train_set))
     own = error_of(surrogate.predict(graph).double().numpy(), graph)
     errors = baseline_errors(baselines, case, graph)
     return {surrogate.name: own} | {b.name: e for b, e in zip(baselines, errors, strict=True)}

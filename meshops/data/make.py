@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import faulthandler
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 
 from geometries.child import Child
 from geometries.errors import MeshopsError, ReadError, SpecError
-from geometries.families import Shape
+from geometries.families import Family, Shape
 from geometries.mesh import Mesh
 from meshops.data.recipe import Recipe
 from meshops.data.samples import geometry_id, pack
 from meshops.data.shapes import finer
 from meshops.data.store import shard_bytes
+from meshops.equations import Case
 from meshops.equations.recycling import Repeated
 from meshops.graph import build_graph
 
@@ -104,13 +105,23 @@ class Maker:
 
     def _attempt(self, number: int, attempt: int) -> tuple[Entry, Arrays]:
         first = number - number % self.recipe.per_shape
+        case = self._case(number, lambda shape: self._mesh(first, attempt, shape))
+        solution = self.solver.solve(case)
+        made = self.meshes.get((first, 0), self.meshes[first, attempt])  # a finer mesh is of the same shape
+        return {"geometry": geometry_id(made)}, pack(solution, build_graph(case, solution, schema=self.schema))
+
+    def again(self, number: int, family: Family) -> Case:
+        """Return the case of a sample on the mesh that another family of the same shapes gives, such as a coarser one.
+
+        It is the same problem where what the recipe draws does not depend on the mesh.
+        """
+        return self._case(number, family.mesh)
+
+    def _case(self, number: int, mesh: Callable[[Shape], Mesh]) -> Case:
+        first = number - number % self.recipe.per_shape
         rng = self._generator(first)
         shape = self.recipe.family.draw(rng)
-        mesh = self._mesh(first, attempt, shape)
-        case = self.recipe.case(rng if number == first else self._generator(number), mesh)
-        solution = self.solver.solve(case)
-        made = self.meshes.get((first, 0), mesh)  # a finer mesh is of the same shape
-        return {"geometry": geometry_id(made)}, pack(solution, build_graph(case, solution, schema=self.schema))
+        return self.recipe.case(rng if number == first else self._generator(number), mesh(shape))
 
     def _mesh(self, first: int, attempt: int, shape: Shape) -> Mesh:
         if (first, attempt) not in self.meshes:

@@ -48,11 +48,16 @@ class OneOf(Family):
 
 def finer(family: Family) -> Family | None:
     """Return the family that meshes the same shapes with shorter edges; None where it has no `size`, or not below."""
+    return resized(family, _FINER)
+
+
+def resized(family: Family, factor: float) -> Family | None:
+    """Return the family that meshes the same shapes with edges `factor` times as long; None where it cannot."""
     try:
         if isinstance(family, OneOf):
-            options = [finer(option) or option for option in family.options]
+            options = [resized(option, factor) or option for option in family.options]
             return None if options == list(family.options) else replace(family, options=tuple(options))
-        changes: dict[str, Any] = {"size": _FINER * getattr(family, "size", 0.0)}
+        changes: dict[str, Any] = {"size": factor * getattr(family, "size", 0.0)}
         return replace(family, **changes) if changes["size"] else None
     except (SpecError, TypeError):
         return None

@@ -188,8 +188,8 @@ class Equation(ABC):
     def manufactured(self, dim: int) -> Manufactured | None:
         """Return a smooth exact solution in `dim` dimensions with variable coefficients; None if there is none."""
 
-    def nonlinear(self, case: Case) -> bool:
-        """Return whether the equation is nonlinear with the coefficients of `case`."""
+    def nonlinear(self, case: Case | None) -> bool:
+        """Return whether the equation is nonlinear with the coefficients of `case`, without one with constant ones."""
         return self.derivative is not None or self.residual is not None
 
     def source_shape(self, dim: int) -> tuple[int, ...]:

@@ -72,9 +72,9 @@ class Heat(Equation):
         """F v."""
         return w.source * v
 
-    def nonlinear(self, case: Case) -> bool:
+    def nonlinear(self, case: Case | None) -> bool:
         """Whether the conductivity depends on the temperature."""
-        return "conductivity" in case.varying
+        return case is not None and "conductivity" in case.varying
 
     def check(self, case: Case) -> None:
         """Each piece needs a level, unless it loses heat everywhere."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 
 from geometries.conditions import CONDITIONS, Condition, Dirichlet
 from geometries.errors import MeshopsError
-from meshops.equations import Equation
+from meshops.equations import EQUATIONS, Equation
 from meshops.equations.base import AXES, Coefficient
 
 
@@ -44,6 +44,23 @@ class Schema:
         """The names of the coefficients that it has columns for."""
         names = dict.fromkeys(name.split(".")[0] for name in self.x)
         return tuple(name for name in names if name not in ("source", "initial"))
+
+    @property
+    def data(self) -> frozenset[str]:
+        """The columns of `x` and `boundary_x` that a linear problem's solution is linear in.
+
+        Sources, starts, and the values of conditions but exchange coefficients; the others say what the problem is.
+        """
+        inside = [name for name in self.x if name.split(".")[0] in ("source", "initial")]
+        given = [name for name in self.boundary_x if "." in name and name.split(".")[0] in CONDITIONS]
+        return frozenset((*inside, *(name for name in given if not name.endswith(".coefficient"))))
+
+    @property
+    def linear(self) -> bool:
+        """Whether its problems are linear in their data; a coefficient that depends on the field is not seen here."""
+        equation = EQUATIONS[self.equation]
+        terms = [term for kind, term in equation.terms.items() if kind.key in self.kinds]
+        return not (equation.nonlinear(None) or any(term.nonlinear for term in terms))
 
     def to_json(self) -> dict[str, object]:
         """Return the plain form; `from_json` gives the schema back."""

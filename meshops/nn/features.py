@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -15,10 +17,68 @@ def node_width(schema: Schema) -> int:
 
 def node_features(graph: MeshGraph) -> Tensor:
     """Return (N, node_width): `x`, `boundary_x` and a flag on boundary nodes and 0 inside, log of mass, `theta`."""
-    boundary = graph.x.new_zeros(graph.x.shape[0], graph.boundary_x.shape[1] + 1)
     ones = graph.boundary_x.new_ones(graph.boundary_x.shape[0], 1)
-    boundary = boundary.index_copy(0, graph.boundary_index, torch.cat([graph.boundary_x, ones], dim=1))
+    boundary = _on_boundary(graph, torch.cat([graph.boundary_x, ones], dim=1))
     return torch.cat([graph.x, boundary, log_mass(graph.mass), parameters(graph)], dim=1)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Places of the columns of `x` and `boundary_x` that are a problem's data, and of those that say what it is.
+
+    `data` and `problem` count the columns of `data_features` without the essential values, and of `problem_features`.
+    """
+
+    x_data: list[int]
+    x_problem: list[int]
+    boundary_data: list[int]
+    boundary_problem: list[int]
+    others: int
+
+    @classmethod
+    def of(cls, schema: Schema) -> Columns:
+        """Sort the columns of `schema`."""
+        x, boundary = ([name in schema.data for name in names] for names in (schema.x, schema.boundary_x))
+        places = ([i for i, is_data in enumerate(x) if is_data], [i for i, is_data in enumerate(x) if not is_data])
+        edge = ([i for i, d in enumerate(boundary) if d], [i for i, d in enumerate(boundary) if not d])
+        return cls(*places, *edge, 2 + len(schema.y) + len(schema.theta))
+
+    @property
+    def data(self) -> int:
+        """Number of data columns."""
+        return len(self.x_data) + len(self.boundary_data)
+
+    @property
+    def problem(self) -> int:
+        """Number of columns of `problem_features`."""
+        return len(self.x_problem) + len(self.boundary_problem) + self.others
+
+
+def data_features(graph: MeshGraph, columns: Columns) -> Tensor:
+    """Return (N, data + C) the data columns, 0 where the boundary's are not, and the essential values."""
+    values = graph.boundary_x[:, columns.boundary_data]
+    return torch.cat([graph.x[:, columns.x_data], _on_boundary(graph, values), graph.fixed_value], dim=1)
+
+
+def problem_features(graph: MeshGraph, columns: Columns) -> Tensor:
+    """Return (N, problem) the other columns, a flag on boundary nodes, log of mass, where values are held, `theta`."""
+    ones = graph.boundary_x.new_ones(graph.boundary_x.shape[0], 1)
+    boundary = torch.cat([graph.boundary_x[:, columns.boundary_problem], ones], dim=1)
+    return torch.cat(
+        [
+            graph.x[:, columns.x_problem],
+            _on_boundary(graph, boundary),
+            log_mass(graph.mass),
+            graph.fixed.to(graph.x.dtype),
+            parameters(graph),
+        ],
+        dim=1,
+    )
+
+
+def _on_boundary(graph: MeshGraph, rows: Tensor) -> Tensor:
+    """Return (N, c) rows (M, c) at the boundary's nodes and 0 inside."""
+    return graph.x.new_zeros(graph.x.shape[0], rows.shape[1]).index_copy(0, graph.boundary_index, rows)
 
 
 def parameters(graph: MeshGraph) -> Tensor:

@@ -26,6 +26,7 @@ from meshops.operators.multipole_gno import MultipoleGNO
 from meshops.operators.omega import Omega
 from meshops.operators.pign import PIGN
 from meshops.operators.point_mlp import PointMLP
+from meshops.operators.rollout import Rollout
 from meshops.operators.transolver import Transolver
 
 _ALL: tuple[type[Operator], ...] = (
@@ -51,6 +52,7 @@ _ALL: tuple[type[Operator], ...] = (
     Transolver,
 )
 OPERATORS: dict[str, type[Operator]] = {o.name: o for o in _ALL}
+STEPPING: dict[str, object] = {"bundle": 1, "pushforward": True, "noise": 0.0}
 
 
 def options_of(name: str) -> dict[str, object]:
@@ -62,8 +64,13 @@ def options_of(name: str) -> dict[str, object]:
 
 
 def build(name: str, schema: Schema, options: Mapping[str, object]) -> Operator:
-    """Return the operator `name` for `schema`; raises `OperatorError` for an unknown name, option or type of value."""
+    """Return the operator `name` for `schema`; raises `OperatorError` for an unknown name, option or type of value.
+
+    On problems in time every operator also takes `STEPPING`'s options: with `bundle` it is the step of a `Rollout`.
+    """
     known = options_of(name)
+    if "bundle" in options:
+        known |= STEPPING
     for key, value in options.items():
         if key not in known:
             raise OperatorError(f"{name} has no option {key!r}; {nearest(key, known)}")
@@ -71,6 +78,8 @@ def build(name: str, schema: Schema, options: Mapping[str, object]) -> Operator:
         if type(value) is not type(default) or (type(value) is int and value < 1):
             kind = "a whole number above 0" if type(default) is int else f"of type {type(default).__name__}"
             raise OperatorError(f"{key} of {name} is {value!r}; expected {kind}, such as {default!r}.")
+    if "bundle" in options:
+        return Rollout(schema, OPERATORS[name], **{**STEPPING, **options})  # type: ignore[arg-type]
     return OPERATORS[name](schema, **options)
 
 
@@ -88,4 +97,4 @@ def describe(name: str) -> dict[str, object]:
     }
 
 
-__all__ = ["OPERATORS", "Operator", "OperatorError", "build", "describe", "options_of"]
+__all__ = ["OPERATORS", "STEPPING", "Operator", "OperatorError", "Rollout", "build", "describe", "options_of"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,15 @@ def require_heads(width: int, heads: int) -> None:
     """Raise `OperatorError` unless `heads` divides `width`."""
     if width % heads:
         raise OperatorError(f"width is {width} with {heads} heads; expected a multiple of the heads.")
+
+
+class Normal(Protocol):
+    """What an operator is told of a normalization: value -> (value - mean)/scale of each column of `x` and `y`."""
+
+    x_mean: Tensor
+    x_scale: Tensor
+    y_mean: Tensor
+    y_scale: Tensor
 
 
 class Operator(nn.Module, ABC):
@@ -40,6 +49,9 @@ class Operator(nn.Module, ABC):
         """`schema` says what the columns of the graphs are."""
         super().__init__()
         self.schema = schema
+
+    def prepare(self, normal: Normal) -> None:
+        """Take from the normalization of the training data what is needed; called once, before training."""
 
     @abstractmethod
     def predict(self, graph: MeshGraph) -> Tensor:

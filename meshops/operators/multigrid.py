@@ -1,39 +1,44 @@
-"""Learned V-cycles on the levels of a mesh."""
+"""Learned V-cycles that are linear in the data of a problem, on the levels of its mesh."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema, coarse_batch, gather, segment_mean
-from meshops.nn import (
-    MLP,
-    MessagePassing,
-    SliceAttention,
-    edge_features,
-    edge_width,
-    node_features,
-    node_width,
-    relative,
-)
+from meshops.nn import MLP, MessagePassing, SliceAttention, edge_features, edge_width, relative
+from meshops.nn.features import Columns, data_features, problem_features
+from meshops.nn.gated import Gate, Gates, SliceMap, Slices, Smoother, halved
 from meshops.operators.base import Operator
 
 
 class Multigrid(Operator):
-    """Learned V-cycles: message passing on every level of `graph.levels`, attention on the coarsest.
+    """Learned V-cycles that solve: linear in the data, with weights that the geometry gives.
 
-    A cycle, with h_0 on the mesh and h_l on level l:
+    Of a linear problem A(geometry, coefficients) u = (sources, values on the boundary) the network learns the inverse
+    of A as a function of A, not u as a function of everything: whatever its weights, the output is affine in the data.
+    Two streams go over the mesh and `graph.levels`:
 
-        down:   h_l ← MP(h_l);  h_{l+1} ← h_{l+1} + R mean_{i in cluster} (h_l, x_i - x_cluster), mean by mass
-        bottom: h_L ← attention(h_L), then an MLP
-        up:     h_l ← h_l + P(h_{l+1} of the cluster, x_i - x_cluster);  h_l ← MP(h_l)
+        context  c: geometry, kinds of condition, coefficients; message passing down and up, attention on the coarsest
+        state    h: h_0 = (E data) ⊙ (F c), then V-cycles with gates g, d, r, p that the context gives, all with the
+                 same weights, as an iteration:
+            down:   h_l ← S(h_l);  h_{l+1} ← h_{l+1} + R mean_{i in cluster} r_i ⊙ h_i, mean by mass
+            bottom: h_L ← S(h_L), global attention with the context's weights, S(h_L)
+            up:     h_l ← h_l + p ⊙ P h_{l+1} of the cluster;  h_l ← S(h_l)
+            S(h)_i = h_i + V Σ_j g_ij ⊙ (A h_j) + U (d_i ⊙ B h_i)
+        before the next cycle u = D(f ⊙ h_0) with its essential values imposed, and the data, are added to h_0
+        output:  u = D(f ⊙ h_0) + b(c)
 
-    Cycles have their own weights; the coarse states persist from one cycle to the next. It sees positions only as
-    differences. Cost O(N width²). Idea: multigrid (Brandt 1977, doi:10.1090/S0025-5718-1977-0431719-X) with its
-    smoothers and transfers learned, as MgNO (arXiv 2310.19809) does on regular grids; here the transfers follow
-    aggregation on any mesh.
+    Of a nonlinear problem, as its equation and the schema's conditions say, the context sees the data too. It sees
+    positions only as differences. Cost O(N width²). Ideas: multigrid (Brandt 1977,
+    doi:10.1090/S0025-5718-1977-0431719-X) with its smoothers and transfers learned, as MgNO (arXiv 2310.19809) on
+    regular grids, and linear as the iterators of arXiv 1906.01200; here on any mesh, without its matrix: nothing is
+    assembled or solved.
     """
 
     name: ClassVar[str] = "multigrid"
@@ -42,71 +47,148 @@ class Multigrid(Operator):
     invariances: ClassVar[tuple[str, ...]] = ("translation",)
     leading: ClassVar[bool] = True
 
-    def __init__(self, schema: Schema, *, width: int = 64, cycles: int = 2) -> None:
+    def __init__(self, schema: Schema, *, width: int = 64, context: int = 32, cycles: int = 4) -> None:
         """Build for the columns of `schema`."""
         super().__init__(schema)
-        edges = edge_width(schema.dim)
-        self.encode = MLP(node_width(schema), width, width)
-        self.cycles = nn.ModuleList(_Cycle(width, edges) for _ in range(cycles))
-        self.decode = MLP(width, width, len(schema.y))
+        self.columns = Columns.of(schema)
+        self.linear, self.count = schema.linear, cycles
+        data = self.columns.data + len(schema.y)
+        self.context = _Context(self.columns.problem + (0 if self.linear else data), context, edge_width(schema.dim))
+        self.encode, self.entry = nn.Linear(data, width, bias=False), nn.Linear(context, width)
+        self.cycle = _Cycle(context, edge_width(schema.dim), width)
+        self.again = nn.Linear(len(schema.y), width, bias=False)
+        self.decode, self.exit = nn.Linear(width, len(schema.y), bias=False), nn.Linear(context, width)
+        self.offset = MLP(context, context, len(schema.y))
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
-        grids = _grids(graph)
-        states = [self.encode(node_features(graph))]
-        for level in graph.levels:
-            states.append(segment_mean(states[-1], level.cluster, level.num_nodes))
-        for cycle in self.cycles:
-            states = cycle(states, grids, graph.size)
-        return self.decode(states[0])
+        grids, data = _grids(graph), data_features(graph, self.columns)
+        problem = problem_features(graph, self.columns)
+        contexts = self.context(problem if self.linear else torch.cat([problem, data], 1), grids, graph.size)
+        weights = self.cycle.weights(contexts, grids, graph.size)
+        first, leave = self.encode(data) * self.entry(contexts[0]), self.exit(contexts[0])
+        states = [first]
+        for grid, below in pairwise(grids):
+            states.append(segment_mean(states[-1], grid.cluster, len(below.pos), grid.mass))
+        for number in range(self.count):
+            if number:
+                u = torch.where(graph.fixed, graph.fixed_value, self.decode(leave * states[0]))
+                states[0] = states[0] + self.again(u) + first
+            states = self.cycle(states, weights, grids, graph.size)
+        return self.decode(leave * states[0]) + self.offset(contexts[0])
 
 
+@dataclass(eq=False)
 class _Grid:
     """What a cycle needs of one level: its edges with features, and its place in the level below."""
 
-    def __init__(self, pos: Tensor, mass: Tensor, edge_index: Tensor, batch: Tensor) -> None:
-        self.pos, self.mass, self.edge_index, self.batch = pos, mass, edge_index, batch
-        self.edge = edge_features(pos, edge_index)
-        self.cluster: Tensor | None = None
-        self.offset: Tensor | None = None
-
-    def rest_on(self, cluster: Tensor, pos: Tensor) -> None:
-        self.cluster, self.offset = cluster, relative(self.pos - pos.index_select(0, cluster))
+    pos: Tensor
+    mass: Tensor
+    edge_index: Tensor
+    batch: Tensor
+    edge: Tensor
+    cluster: Tensor
+    offset: Tensor
 
 
 def _grids(graph: MeshGraph) -> list[_Grid]:
+    """Return the mesh and its levels; the last one's nodes stand for themselves."""
     batches = [graph.graph_of_node, *coarse_batch(graph.graph_of_node, graph.levels)]
     finest = (graph.pos, graph.mass, graph.edge_index)
-    tensors = [finest, *((level.pos, level.mass, level.edge_index) for level in graph.levels)]
-    grids = [_Grid(*t, batch) for t, batch in zip(tensors, batches, strict=True)]
-    for grid, level in zip(grids[:-1], graph.levels, strict=True):
-        grid.rest_on(level.cluster, level.pos)
+    levels = [finest, *((level.pos, level.mass, level.edge_index) for level in graph.levels)]
+    own = torch.arange(len(levels[-1][0]), device=graph.pos.device)
+    clusters = [*(level.cluster for level in graph.levels), own]
+    centers = [*(level.pos for level in graph.levels), levels[-1][0]]
+    grids = []
+    for (pos, mass, edge_index), batch, cluster, center in zip(levels, batches, clusters, centers, strict=True):
+        offset = relative(pos - center.index_select(0, cluster))
+        grids.append(_Grid(pos, mass, edge_index, batch, edge_features(pos, edge_index), cluster, offset))
     return grids
 
 
-class _Cycle(nn.Module):
-    def __init__(self, width: int, edges: int, levels: int = 3) -> None:
-        super().__init__()
-        self.before = nn.ModuleList(MessagePassing(width, edges) for _ in range(levels))
-        self.after = nn.ModuleList(MessagePassing(width, edges) for _ in range(levels))
-        self.restrict = nn.ModuleList(MLP(width + edges, width, width) for _ in range(levels))
-        self.prolong = nn.ModuleList(MLP(width + edges, width, width) for _ in range(levels))
-        self.bottom = nn.ModuleList([MessagePassing(width, edges), MessagePassing(width, edges)])
-        self.attention = SliceAttention(width)
+class _Context(nn.Module):
+    """Contexts of every level: message passing on the way down, attention at the bottom, and back up."""
 
-    def forward(self, states: list[Tensor], grids: list[_Grid], graphs: int) -> list[Tensor]:
-        states = list(states)
-        for i, (smooth, restrict) in enumerate(zip(self.before, self.restrict, strict=True)):
-            grid, below = grids[i], grids[i + 1]
-            states[i] = smooth(states[i], grid.edge_index, grid.edge)
-            rows = restrict(torch.cat([states[i], grid.offset], dim=1))
-            states[i + 1] = states[i + 1] + segment_mean(rows, grid.cluster, len(below.pos), grid.mass)
+    def __init__(self, given: int, width: int, edges: int, *, levels: int = 3, layers: int = 2) -> None:
+        super().__init__()
+        self.encode = MLP(given, width, width)
+        self.layers = layers
+        self.around = nn.ModuleList(MessagePassing(width, edges) for _ in range(layers * (levels + 1)))
+        self.down = nn.ModuleList(MLP(width + edges, width, width) for _ in range(levels))
+        self.up = nn.ModuleList(MLP(width + edges, width, width) for _ in range(levels))
+        self.attention = SliceAttention(width)
+        self.norm = nn.ModuleList(nn.LayerNorm(width) for _ in range(levels + 1))
+
+    def forward(self, features: Tensor, grids: Sequence[_Grid], graphs: int) -> list[Tensor]:
+        contexts = [self.encode(features)]
+        for i, grid in enumerate(grids):
+            for layer in self.around[self.layers * i : self.layers * (i + 1)]:
+                contexts[i] = layer(contexts[i], grid.edge_index, grid.edge)
+            if i < len(self.down):
+                rows = self.down[i](torch.cat([contexts[i], grid.offset], dim=1))
+                contexts.append(segment_mean(rows, grid.cluster, len(grids[i + 1].pos), grid.mass))
+        contexts[-1] = self.attention(contexts[-1], grids[-1].mass, grids[-1].batch, graphs)
+        for i in reversed(range(len(self.up))):
+            coarse = torch.cat([gather(contexts[i + 1], grids[i].cluster), grids[i].offset], dim=1)
+            contexts[i] = contexts[i] + self.up[i](coarse)
+        return [norm(rows) for norm, rows in zip(self.norm, contexts, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Weights:
+    """What the context gives a cycle: gates before and after on each level, of transfers, and the bottom's slices."""
+
+    before: list[Gate]
+    after: list[Gate]
+    down: list[Tensor]
+    up: list[Tensor]
+    slices: Slices
+
+
+class _Cycle(nn.Module):
+    def __init__(self, context: int, edges: int, width: int, *, levels: int = 3) -> None:
+        super().__init__()
+        every = range(levels + 1)
+        self.gates_before, self.gates_after = (
+            nn.ModuleList(Gates(context, edges, width) for _ in every) for _ in range(2)
+        )
+        self.before, self.after = (nn.ModuleList(Smoother(width) for _ in every) for _ in range(2))
+        self.gate_down, self.gate_up = (
+            nn.ModuleList(_transfer(context + edges, width) for _ in range(levels)) for _ in range(2)
+        )
+        self.restrict, self.prolong = (nn.ModuleList(halved(width) for _ in range(levels)) for _ in range(2))
+        self.bottom = SliceMap(context, width)
+
+    def weights(self, contexts: Sequence[Tensor], grids: Sequence[_Grid], graphs: int) -> _Weights:
+        placed = [torch.cat([c, grid.offset], dim=1) for c, grid in zip(contexts, grids, strict=True)]
         last = grids[-1]
-        states[-1] = self.bottom[0](states[-1], last.edge_index, last.edge)
-        states[-1] = self.attention(states[-1], last.mass, last.batch, graphs)
-        states[-1] = self.bottom[1](states[-1], last.edge_index, last.edge)
-        for i in reversed(range(len(self.after))):
-            grid = grids[i]
-            rows = torch.cat([gather(states[i + 1], grid.cluster), grid.offset], dim=1)
-            states[i] = self.after[i](states[i] + self.prolong[i](rows), grid.edge_index, grid.edge)
-        return states
+        return _Weights(
+            [g(c, grid.edge_index, grid.edge) for g, c, grid in zip(self.gates_before, contexts, grids, strict=True)],
+            [g(c, grid.edge_index, grid.edge) for g, c, grid in zip(self.gates_after, contexts, grids, strict=True)],
+            [gate(rows) for gate, rows in zip(self.gate_down, placed, strict=False)],
+            [gate(rows) for gate, rows in zip(self.gate_up, placed, strict=False)],
+            self.bottom.weights(contexts[-1], last.mass, last.batch, graphs),
+        )
+
+    def forward(self, states: list[Tensor], weights: _Weights, grids: Sequence[_Grid], graphs: int) -> list[Tensor]:
+        h, bottom = list(states), len(grids) - 1
+        for i, grid in enumerate(grids):
+            h[i] = self.before[i](h[i], weights.before[i], grid.edge_index)
+            if i < bottom:
+                mean = segment_mean(weights.down[i] * h[i], grid.cluster, len(grids[i + 1].pos), grid.mass)
+                h[i + 1] = h[i + 1] + self.restrict[i](mean)
+        h[-1] = self.bottom(h[-1], weights.slices, grids[-1].batch, graphs)
+        for i in reversed(range(len(grids))):
+            if i < bottom:
+                h[i] = h[i] + weights.up[i] * gather(self.prolong[i](h[i + 1]), grids[i].cluster)
+            h[i] = self.after[i](h[i], weights.after[i], grids[i].edge_index)
+        return h
+
+
+def _transfer(given: int, width: int) -> nn.Linear:
+    """Return a linear map whose outputs begin about 1: a gate that lets pass."""
+    layer = nn.Linear(given, width)
+    with torch.no_grad():
+        layer.weight.mul_(0.5)
+        layer.bias.fill_(1.0)
+    return layer

@@ -35,7 +35,9 @@ class Run:
     def operator(self) -> Operator:
         """Return the operator as it is before training, a pure function of the seed."""
         with seeded(self.settings.seed):
-            return build(self.name, self.schema, dict(self.options))
+            operator = build(self.name, self.schema, dict(self.options))
+        operator.prepare(self.normalization)
+        return operator
 
     def identity(self) -> dict[str, Any]:
         """Return what two runs that may go on with each other have in common, as plain values."""

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from meshops.graph import (
     Schema,
     Solution,
     build_graph,
+    nearest,
     schema_of,
     untargeted,
     with_essential,
@@ -124,6 +126,15 @@ class Surrogate:
             reason = str(error).splitlines()[0]
             raise SurrogateError(f"{str(folder)!r} does not fit this version of meshops: {reason}") from error
         return cls(operator.eval(), normalization, given["operator"], given["options"], training)
+
+    @classmethod
+    def shipped(cls, name: str) -> Surrogate:
+        """Return one that comes with the package: `bracket` or `corners`, trained on the recipe of that name."""
+        with as_file(files("meshops") / "resources" / "surrogates") as folder:
+            names = sorted(path.name for path in folder.iterdir())
+            if name not in names:
+                raise SurrogateError(f"no surrogate {name!r} comes with meshops; {nearest(name, names)}")
+            return cls.load(folder / name)
 
     def _description(self) -> dict[str, Any]:
         return {

@@ -15,7 +15,7 @@ from meshops.graph import MeshGraph, Schema, build_graph, schema_of
 from meshops.operators import Operator, build, options_of
 
 SMALL = {  # what an operator takes of these
-    "width": 16, "steps": 2, "cycles": 1, "layers": 1, "heads": 2, "experts": 2, "slices": 8, "basis": 16, "rank": 8,
+    "width": 16, "steps": 2, "cycles": 2, "layers": 1, "heads": 2, "experts": 2, "slices": 8, "basis": 16, "rank": 8,
     "kernel": 8, "resolution": 8, "modes": 3, "code": 8, "depth": 3,
 }  # fmt: skip
 

@@ -1,0 +1,272 @@
+"""Operators side by side: the same data, the same minutes, the same settings; each run in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import platform
+import resource
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from geometries.errors import MeshopsError
+from geometries.files import atomic_write
+from meshops.data import MeshDataset, Recipe, generate
+from meshops.data.cluster import available
+from meshops.evaluation.baselines import fit_baselines
+from meshops.evaluation.coarser import coarser
+from meshops.evaluation.errors import Errors, errors_of
+from meshops.graph import MeshGraph
+from meshops.operators import OPERATORS, build, options_of
+from meshops.training import Settings, Surrogate, TrainingError, train
+
+COUNT = 1125  # samples: 900 to train, 112 to validate, 113 to test, about, where no shape is in two
+BATCH = 4  # graphs a step, for all
+Progress = Callable[[int, int], None]
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is compared: a recipe's data set of `count` samples, `minutes` of training each, seeds 0 to `seeds` - 1.
+
+    Everything lies in `folder`: the data, a folder for each run, and a row for each run that is done, so that the same
+    plan goes on where it was stopped. Raises `MeshopsError` for unknown operators and numbers below their least.
+    """
+
+    recipe: str
+    folder: Path
+    operators: tuple[str, ...] = tuple(OPERATORS)
+    minutes: float = 3.0
+    seeds: int = 1
+    count: int = COUNT
+
+    def __post_init__(self) -> None:
+        """Check the names and the ranges."""
+        for name in self.operators:
+            options_of(name)
+        if not (self.minutes > 0 and self.seeds >= 1 and self.count >= 30):
+            found = f"{self.minutes} minutes, {self.seeds} seeds and {self.count} samples"
+            raise MeshopsError(f"found {found}; expected more than 0, at least 1 and at least 30.")
+
+    @property
+    def data(self) -> Path:
+        """Where the data set lies."""
+        return self.folder / "data"
+
+    def row(self, operator: str, seed: int) -> Path:
+        """Where the row of a run lies. Another budget is another row."""
+        return self.folder / "rows" / f"{operator}-{self.minutes:g}min-{seed}.json"
+
+    def run(self, operator: str, seed: int) -> Path:
+        """Where a run lies."""
+        return self.folder / "runs" / f"{operator}-{self.minutes:g}min-{seed}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a run gave. Errors by split: those of the test split are never used to choose anything."""
+
+    operator: str
+    seed: int
+    parameters: int
+    steps: int
+    train_seconds: float
+    samples_per_second: float
+    infer_seconds: float
+    peak_memory: int
+    validation: float
+    splits: dict[str, Errors]
+
+    @property
+    def relative_l2(self) -> float:
+        """The mean on the test split."""
+        return self.splits["test"].mean
+
+    def to_json(self) -> dict[str, object]:
+        """Return the plain form, with the test split's mean as `relative_l2`."""
+        return {**asdict(self), "relative_l2": self.relative_l2}
+
+    @classmethod
+    def from_json(cls, given: dict) -> Row:
+        """Read the plain form."""
+        splits = {name: Errors(**errors) for name, errors in given["splits"].items()}
+        return cls(**{k: v for k, v in given.items() if k not in ("splits", "relative_l2")}, splits=splits)
+
+
+def bench(plan: Plan, *, note: Note = lambda _: None, progress: Progress | None = None) -> list[Row]:
+    """Return a row for each operator and seed, made now or before; then those of the baselines.
+
+    A run that fails raises what it raised; the rows made until then are kept.
+    """
+    samples = generate(Recipe.load(plan.recipe), plan.data, count=plan.count, progress=progress)
+    rows = []
+    for operator in plan.operators:
+        for seed in range(plan.seeds):
+            path = plan.row(operator, seed)
+            if not path.exists():
+                note(f"{operator}, seed {seed}: {plan.minutes:g} minutes ...")
+                _make(plan, operator, seed, path)
+            rows.append(Row.from_json(json.loads(path.read_text(encoding="utf-8"))))
+    note("baselines and the reference ...")
+    return [*rows, *_baselines(samples), *_references(samples)]
+
+
+def _make(plan: Plan, operator: str, seed: int, path: Path) -> None:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:  # its memory, and no other's
+        row = pool.submit(measure, plan, operator, seed).result()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as beside:
+        beside.write_text(json.dumps(row.to_json(), indent=2) + "\n", encoding="utf-8")
+
+
+def measure(plan: Plan, operator: str, seed: int) -> Row:
+    """Train one operator in this process, unless its run is done, and return its row."""
+    samples = MeshDataset.open(plan.data)
+    sets = [_graphs(samples.split(name)) for name in ("train", "validation")]
+    settings = Settings(minutes=plan.minutes, batch_size=BATCH, seed=seed)
+    folder = plan.run(operator, seed)
+    resume = (folder / "last.ckpt").exists()
+    try:
+        surrogate = train(
+            *sets, folder=folder, schema=samples.schema, settings=settings, operator=operator, resume=resume
+        )
+    except TrainingError as error:
+        raise TrainingError(f"{operator}, seed {seed}: {error}") from error
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    splits, seconds = {}, []
+    for name in shifted(samples):
+        split = samples.split(name)
+        splits[name], taken = _errors(surrogate, split)
+        seconds += taken if name == "test" else []
+    done = _last(folder)
+    return Row(
+        operator=operator,
+        seed=seed,
+        parameters=sum(p.numel() for p in build(operator, samples.schema, {}).parameters()),
+        steps=done["step"],
+        train_seconds=done["seconds"],
+        samples_per_second=done["step"] * BATCH / done["seconds"],
+        infer_seconds=float(np.median(seconds)),
+        peak_memory=peak,
+        validation=surrogate.training["val_relative_l2"],
+        splits=splits,
+    )
+
+
+def shifted(samples: MeshDataset) -> list[str]:
+    """Return the names of the splits that are tested on: `test`, then those of the recipe, none of them trained on."""
+    return [name for name in samples.store.manifest.splits if name not in ("train", "validation")]
+
+
+def _errors(surrogate: Surrogate, split: MeshDataset) -> tuple[Errors, list[float]]:
+    found, seconds = [], []
+    for i in range(len(split)):
+        graph = split[i]
+        begun = time.perf_counter()
+        prediction = surrogate.predict(graph).double().numpy()
+        seconds.append(time.perf_counter() - begun)
+        found.append(prediction)
+    return errors_of(found, split), seconds
+
+
+def _baselines(samples: MeshDataset) -> list[Row]:
+    """Rows of predictions without training, timed as they are: from a case, graph and all."""
+    baselines = fit_baselines(_graphs(samples.split("train")))
+    rows = []
+    for baseline in baselines:
+        splits, seconds = {}, []
+        for name in shifted(samples):
+            split, found = samples.split(name), []
+            for i in range(len(split)):
+                case, graph = split.case(i), split[i]
+                begun = time.perf_counter()
+                found.append(baseline.predict(case, graph))
+                seconds.append(time.perf_counter() - begun)
+            splits[name] = errors_of(found, split)
+        rows.append(_untrained(baseline.name, splits, float(np.median(seconds))))
+    return rows
+
+
+def _references(samples: MeshDataset) -> list[Row]:
+    """Rows of the reference solver, on the data's meshes and on coarser ones."""
+    by_factor: dict[float, dict[str, tuple[Errors, float]]] = {}
+    for name in shifted(samples):
+        for factor, errors, seconds in coarser(samples.split(name), name):
+            by_factor.setdefault(factor, {})[name] = errors, seconds
+    return [
+        _untrained(f"reference, edges x {factor:g}", {n: e for n, (e, _) in found.items()}, found["test"][1])
+        for factor, found in by_factor.items()
+    ]
+
+
+def _untrained(name: str, splits: dict[str, Errors], seconds: float) -> Row:
+    return Row(name, 0, 0, 0, 0.0, 0.0, seconds, 0, 0.0, splits)
+
+
+def summary(rows: Sequence[Row]) -> tuple[list[str], list[list[object]]]:
+    """Return the table's columns, and a line for each operator: means over seeds, half their range after ±."""
+    splits = list(rows[0].splits)
+    columns = ["", "parameters", *(f"L2 {name}" for name in splits), "median", "gradient", "samples/s", "ms", "MB"]
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.operator, []).append(row)
+    return columns, [_line(name, group, splits) for name, group in groups.items()]
+
+
+def _line(name: str, group: Sequence[Row], splits: Sequence[str]) -> list[object]:
+    errors = [_spread([row.splits[split].mean for row in group]) for split in splits]
+    test = [row.splits["test"] for row in group]
+    trained = group[0].parameters > 0
+    return [
+        name,
+        f"{group[0].parameters:,}" if trained else "–",
+        *errors,
+        _spread([e.median for e in test]),
+        _spread([e.gradient for e in test]),
+        f"{np.mean([row.samples_per_second for row in group]):.0f}" if trained else "–",
+        f"{1e3 * np.mean([row.infer_seconds for row in group]):.2g}",
+        f"{max(row.peak_memory for row in group) / 1e6:.0f}" if trained else "–",
+    ]
+
+
+def _spread(values: Sequence[float]) -> str:
+    half = (max(values) - min(values)) / 2
+    return f"{np.mean(values):.3g}" + (f" ± {half:.1g}" if len(values) > 1 else "")
+
+
+def markdown(plan: Plan, rows: Sequence[Row]) -> str:
+    """Return the table as a page, with the command that makes it."""
+    columns, lines = summary(rows)
+    sizes = {name: errors.count for name, errors in rows[0].splits.items()}
+    table: list[Sequence[object]] = [columns, ["---", *["---:"] * (len(columns) - 1)], *lines]
+    names = ",".join(plan.operators)
+    return (
+        f"# {Path(plan.recipe).stem}\n\n"
+        f"`meshops bench {plan.recipe} --operators {names} --budget {plan.minutes:g} --seeds {plan.seeds} "
+        f"--count {plan.count}` on {_machine()}. {plan.minutes:g} minutes of training each, batches of {BATCH}, every "
+        f"operator at its default size; validation picks the weights. Relative L2 by mass, of the dimensionless "
+        f"field, means over the samples of a split ({', '.join(f'{n}: {c}' for n, c in sizes.items())}); median and "
+        "gradient are of the test split. ms are the median of one answer, the graph given; of the reference, of "
+        "assembly and solution, the mesh given. MB are the process's most.\n\n"
+        + "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in table)
+    )
+
+
+def _machine() -> str:
+    return f"{available()} cores of {platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+
+def _graphs(samples: MeshDataset) -> list[MeshGraph]:
+    return [samples[i] for i in range(len(samples))]
+
+
+def _last(folder: Path) -> dict:
+    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return json.loads(lines[-1])

@@ -1,0 +1,87 @@
+"""Any operator as a time stepper: it maps a state to the next few, again and again."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import replace
+from math import log
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from meshops.graph import MeshGraph, Schema
+from meshops.operators.base import Normal, Operator, OperatorError
+
+
+class Rollout(Operator):
+    """u_{k+1}, ..., u_{k+b} = u_k + step(u_k, problem), from the start to the last time, by one operator `step`.
+
+    Temporal bundling, pushforward and noise after Brandstetter et al. (arXiv 2202.03376): `bundle` = b times a step;
+    with `pushforward` no gradient flows from a step into those before it, so that each learns from the states that the
+    operator itself leads to; `noise` is the standard deviation of what is added to a step's state in training, over the
+    start's own. Differs from the paper: all steps of a trajectory enter the loss, not the last alone.
+
+    States are in the start's normalization, which `prepare` relates to that of the targets. For problems of first order
+    in time, with output times in equal steps. Raises `OperatorError` for others.
+    """
+
+    name: ClassVar[str] = "rollout"
+    reference: ClassVar[str] = "arXiv 2202.03376"
+    cost: ClassVar[str] = "steps times the operator's"
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(
+        self, schema: Schema, step: type[Operator], *, bundle: int, pushforward: bool, noise: float, **options: object
+    ) -> None:
+        """Build around an operator `step` with its own options."""
+        super().__init__(schema)
+        moments = schema.times - 1
+        if moments < 1 or any(name.endswith(".rate") for name in schema.x):
+            raise OperatorError(f"{schema.equation!r} is here no problem of first order in time; leave out bundle.")
+        if moments % bundle:
+            raise OperatorError(f"bundle is {bundle} with {moments} times after the start; expected a divisor.")
+        self.bundle, self.pushforward, self.noise = bundle, pushforward, noise
+        self.count, self.width = moments // bundle, len(schema.y) // moments
+        inner = replace(schema, y=schema.y[: bundle * self.width], times=bundle + 1)
+        self.step = step(inner, **options)
+        names = [f"initial.{name.split('@')[0]}" for name in schema.y[: self.width]]
+        self.columns = [schema.x.index(name) for name in names]
+        self.register_buffer("scale", torch.ones(len(schema.y)))
+        self.register_buffer("shift", torch.zeros(len(schema.y)))
+
+    def prepare(self, normal: Normal) -> None:
+        """Take the maps from the start's normalization to that of each target."""
+        mean, scale = (getattr(normal, f"x_{what}")[self.columns].repeat(self.count * self.bundle) for what in _PARTS)
+        self.scale.copy_(scale / normal.y_scale)
+        self.shift.copy_((mean - normal.y_mean) / normal.y_scale)
+        self.step.prepare(normal)
+
+    def predict(self, graph: MeshGraph) -> Tensor:
+        """Return (N, C_out), all times after the start."""
+        state = graph.x[:, self.columns]
+        given = (graph.fixed_value - self.shift) / self.scale
+        found, size = [], self.bundle * self.width
+        for k in range(self.count):
+            own = slice(k * size, (k + 1) * size)
+            part = self._part(graph, state, graph.fixed[:, own], given[:, own])
+            moments = state.repeat(1, self.bundle) + self.step.predict(part)
+            found.append(torch.where(part.fixed, part.fixed_value, moments))
+            state = found[-1][:, -self.width :]
+            state = state.detach() if self.pushforward else state
+        return torch.cat(found, dim=1) * self.scale + self.shift
+
+    def _part(self, graph: MeshGraph, state: Tensor, fixed: Tensor, given: Tensor) -> MeshGraph:
+        """Return the graph of one step from `state`."""
+        part, noise = copy(graph), self.noise * torch.randn_like(state) if self.training and self.noise else 0.0
+        part.x = graph.x.clone()
+        part.x[:, self.columns] = state + noise
+        part.fixed, part.fixed_value = fixed, torch.where(fixed, given, torch.zeros_like(given))
+        part.theta = graph.theta.clone()
+        part.theta[:, self.schema.theta.index("duration")] -= log(self.count)
+        return part
+
+
+_PARTS = ("mean", "scale")

@@ -1,0 +1,106 @@
+"""Operators side by side: rows that are kept, and errors that mean what they say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from geometries.errors import MeshopsError
+from geometries.families import FAMILIES
+from meshops.cli import main
+from meshops.data import MeshDataset, Recipe, generate
+from meshops.evaluation.bench import Plan, bench, markdown, shifted
+from meshops.evaluation.coarser import carried, coarser
+from meshops.evaluation.errors import laplacian, relative_gradient, seminorm
+
+RECIPE = """
+family: {polygon: {size: 0.02, holes: [0, 1]}}
+equation: heat
+coefficients: {conductivity: 1}
+source: {trigonometric: {amplitude: 10}}
+conditions: {"*": {dirichlet: 1}}
+splits:
+  strong: {count: 0.2, source: {trigonometric: {amplitude: 30}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recipe") / "plain.yaml"
+    path.write_text(RECIPE, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def samples(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> MeshDataset:
+    return generate(Recipe.load(recipe), tmp_path_factory.mktemp("data") / "set", count=30, workers=1)
+
+
+def test_the_seminorm_of_a_linear_field_is_its_slope() -> None:
+    mesh = FAMILIES["grid"](shape=(5, 4), cell="triangle").sample(np.random.default_rng(0))
+    x, y = mesh.points.T
+    slope = np.hypot(3, 2) * np.sqrt(mesh.mass.sum())
+    assert seminorm((3 * x - 2 * y + 7)[:, None], laplacian(mesh)) == pytest.approx(slope, rel=1e-6)
+
+
+def test_the_gradient_s_error_ignores_a_shift_and_scales() -> None:
+    mesh = FAMILIES["grid"](shape=(5, 4), cell="triangle").sample(np.random.default_rng(0))
+    field = (mesh.points[:, :1]) ** 2
+    assert relative_gradient(field + 1, field, laplacian(mesh)) < 1e-4
+    assert relative_gradient(1.5 * field, field, laplacian(mesh)) == pytest.approx(0.5)
+
+
+def test_linear_fields_are_carried_over_exactly() -> None:
+    coarse, fine = (FAMILIES["grid"](shape=(n, n), cell="triangle").sample(np.random.default_rng(0)) for n in (3, 7))
+    linear = [2 * m.points[:, :1] - m.points[:, 1:] for m in (coarse, fine)]
+    np.testing.assert_allclose(carried(linear[0], coarse, fine), linear[1], atol=1e-12)
+
+
+def test_the_reference_on_coarser_meshes_is_the_same_problem_solved_worse(samples: MeshDataset) -> None:
+    found = {factor: errors.mean for factor, errors, _ in coarser(samples.split("test"), "test")}
+    assert found[1.0] < 1e-6 < found[2.0] < 0.3
+    assert found[2.0] < found[4.0]
+    own = {factor: errors.mean for factor, errors, _ in coarser(samples.split("strong"), "strong")}
+    assert own[1.0] < 1e-6 < own[2.0] < 0.3
+
+
+@pytest.fixture(scope="module")
+def plan(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    return Plan(str(recipe), tmp_path_factory.mktemp("bench"), ("point_mlp",), 0.01, 2, 30)
+
+
+def test_rows_of_operators_baselines_and_the_reference(plan: Plan) -> None:
+    rows = bench(plan)
+    assert [row.operator for row in rows[:2]] == ["point_mlp", "point_mlp"]
+    assert {row.operator for row in rows[2:]} >= {"mean field", "nearest sample", "reference, edges x 1"}
+    assert all(list(row.splits) == ["test", "strong"] for row in rows)
+    assert rows[0].splits["test"] != rows[1].splits["test"]  # of two seeds
+    assert all(row.parameters > 0 and row.steps > 0 and row.peak_memory > 1e8 for row in rows[:2])
+    page = markdown(plan, rows)
+    assert page.count("\n| ") == 2 + len(rows) - 1  # head, rule, and one line for both seeds
+    before = plan.row("point_mlp", 0).read_bytes()
+    assert bench(plan)[:2] == rows[:2]  # nothing is trained again
+    assert plan.row("point_mlp", 0).read_bytes() == before
+
+
+def test_only_splits_that_nothing_was_chosen_by_are_tested_on(samples: MeshDataset) -> None:
+    assert shifted(samples) == ["test", "strong"]
+
+
+@pytest.mark.parametrize("given", [{"minutes": 0.0}, {"seeds": 0}, {"count": 10}, {"operators": ("multigird",)}])
+def test_what_cannot_be_compared_is_refused(given: dict, tmp_path: Path) -> None:
+    with pytest.raises(MeshopsError, match=r"expected|called"):
+        Plan("corners", tmp_path, **given)
+
+
+def test_the_command_prints_rows(plan: Plan, capsys: pytest.CaptureFixture[str]) -> None:
+    bench(plan)
+    folder = plan.folder.parent / plan.folder.name
+    again = [plan.recipe, "-o", str(folder), "--operators", "point_mlp", "--budget", "0.01", "--count", "30", "--json"]
+    assert main(["bench", *again]) == 0
+    given = json.loads(capsys.readouterr().out)
+    assert given["rows"][0]["operator"] == "point_mlp"
+    assert given["rows"][0]["relative_l2"] > 0

@@ -1,0 +1,118 @@
+"""Any operator as a time stepper: exact where its step is, for every bundle, and refused where it makes no sense."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import Tensor
+
+from geometries.conditions import Dirichlet
+from geometries.families.grid import Grid
+from meshops.equations import EQUATIONS, Case, solve
+from meshops.graph import MeshGraph, build_graph, schema_of
+from meshops.operators import Operator, OperatorError, Rollout, build
+
+TIMES = (0.0, 0.1, 0.2, 0.3, 0.4)
+SCHEMA = schema_of(EQUATIONS["heat"], 2, times=len(TIMES))
+
+
+class Halving(Operator):
+    """u_{k+j} - u_k = (2^-j - 1) u_k: the state halves at each time."""
+
+    def predict(self, graph: MeshGraph) -> Tensor:
+        state = graph.x[:, [self.schema.x.index("initial.temperature")]]
+        powers = torch.arange(1, len(self.schema.y) + 1).to(state)
+        return (0.5**powers - 1) * state
+
+
+def graph_of(schema=SCHEMA) -> MeshGraph:
+    case = Case(
+        Grid(shape=(6, 5)).mesh(), EQUATIONS["heat"], conditions={"left": Dirichlet("1 + y")}, source="x",
+        initial={"temperature": "1 + x*y"}, times=TIMES,
+    )  # fmt: skip
+    return build_graph(case, solve(case), dtype=torch.float64, schema=schema)
+
+
+def normal(graph: MeshGraph, *, seed: int) -> SimpleNamespace:
+    """Means and scales as if drawn; what the operator computes must not depend on them but through its inputs."""
+    draw = torch.Generator().manual_seed(seed)
+    sizes = {"x": graph.x.shape[1], "y": graph.y.shape[1]}
+    mean = {f"{k}_mean": torch.randn(n, generator=draw, dtype=torch.float64) for k, n in sizes.items()}
+    return SimpleNamespace(
+        **mean, **{f"{k}_scale": 0.5 + torch.rand(n, generator=draw, dtype=torch.float64) for k, n in sizes.items()}
+    )
+
+
+@pytest.mark.parametrize("bundle", [1, 2, 4])
+def test_a_step_that_is_exact_gives_the_trajectory(bundle: int) -> None:
+    graph = graph_of()
+    operator = Rollout(SCHEMA, Halving, bundle=bundle, pushforward=False, noise=0.0).double()
+    start = graph.x[:, [SCHEMA.x.index("initial.temperature")]]
+    free = ~graph.fixed
+    free[:, 1:] &= ~graph.fixed[:, :-1].any(1, keepdim=True)
+    expected = torch.cat([start * 0.5**k for k in range(1, 5)], dim=1)
+    torch.testing.assert_close(operator(graph)[free], expected[free])
+
+
+def test_states_go_through_the_normalization() -> None:
+    graph = graph_of()
+    graph.fixed = torch.zeros_like(graph.fixed)
+    own = normal(graph, seed=0)
+    operator = Rollout(SCHEMA, Halving, bundle=2, pushforward=False, noise=0.0).double()
+    operator.prepare(own)
+    column = SCHEMA.x.index("initial.temperature")
+    raw = graph.x.clone()
+    graph.x = (raw - own.x_mean) / own.x_scale
+    state = graph.x[:, [column]]
+    in_units = torch.cat([state * 0.5**k for k in range(1, 5)], 1) * own.x_scale[column] + own.x_mean[column]
+    torch.testing.assert_close(operator(graph) * own.y_scale + own.y_mean, in_units)
+
+
+def test_essential_values_are_exact_at_every_time() -> None:
+    graph = graph_of()
+    operator = build("multigrid", SCHEMA, {"width": 16, "bundle": 2}).double()
+    operator.prepare(normal(graph, seed=1))
+    torch.testing.assert_close(operator(graph)[graph.fixed], graph.fixed_value[graph.fixed])
+
+
+def test_pushforward_lets_no_gradient_back_to_earlier_steps() -> None:
+    graph = graph_of()
+    for pushforward in (False, True):
+        operator = build("point_mlp", SCHEMA, {"width": 8, "bundle": 2, "pushforward": pushforward}).double()
+        graph.x.requires_grad_()
+        late = operator(graph)[:, 2:].square().sum()
+        (found,) = torch.autograd.grad(late, graph.x)
+        reaches = bool(found[:, SCHEMA.x.index("initial.temperature")].any())
+        assert reaches is not pushforward
+
+
+def test_noise_is_for_training_only() -> None:
+    graph = graph_of()
+    operator = build("point_mlp", SCHEMA, {"width": 8, "bundle": 1, "noise": 0.1}).double()
+    assert not torch.equal(operator(graph), operator(graph))
+    operator.eval()
+    assert torch.equal(operator(graph), operator(graph))
+
+
+@pytest.mark.parametrize(
+    ("schema", "options"),
+    [
+        (schema_of(EQUATIONS["heat"], 2), {"bundle": 1}),
+        (schema_of(EQUATIONS["wave"], 2, times=5), {"bundle": 1}),
+        (SCHEMA, {"bundle": 3}),
+        (SCHEMA, {"noise": 0.1}),
+        (SCHEMA, {"bundle": 2.0}),
+    ],
+)
+def test_what_cannot_be_stepped_is_refused(schema, options: dict) -> None:
+    with pytest.raises(OperatorError):
+        build("point_mlp", schema, options)
+
+
+def test_the_step_is_built_for_its_own_columns() -> None:
+    operator = build("point_mlp", SCHEMA, {"bundle": 2})
+    assert isinstance(operator, Rollout)
+    assert operator.step.schema == replace(SCHEMA, y=SCHEMA.y[:2], times=3)
