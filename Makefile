@@ -6,7 +6,7 @@ N ?= 2000
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: bench-mesh gallery help setup demo test test-all fuzz corpus verification lint clean
+.PHONY: bench-mesh bench-trust gallery help setup demo test test-all fuzz corpus verification lint clean
 
 
 help: ## list the targets
@@ -42,6 +42,10 @@ lint: setup ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench-trust: setup ## time verdicts at 100,000 unknowns beside a solve, and draw docs/images/effectivity.png
+	OMP_NUM_THREADS=1 $(BIN)/python -m meshops.evaluation.benchmarks.trust
+	OMP_NUM_THREADS=1 $(BIN)/python -m meshops.evaluation.benchmarks.effectivity docs/images/effectivity.png
 
 gallery: setup ## write docs/gallery.md from the examples, and the picture of the families
 	$(BIN)/python docs/gallery.py

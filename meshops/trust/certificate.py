@@ -86,7 +86,7 @@ def certify(case: Case, system: LinearSystem | None = None, *, failure: float = 
     Raises `TrustError` where the problem is not linear, steady and symmetric positive definite.
     """
     _require_definite(case)
-    key = f"{fingerprint(case)} {failure}"
+    key = _key(case, failure)
     if key not in _certificates:
         system = system_of(case) if system is None else system
         components = len(case.equation.fields[0].parts(case.mesh.space_dim))
@@ -95,6 +95,20 @@ def certify(case: Case, system: LinearSystem | None = None, *, failure: float = 
             _certificates.popitem(last=False)
     _certificates.move_to_end(key)
     return _certificates[key]
+
+
+def _key(case: Case, failure: float) -> str:
+    return f"{fingerprint(case)} {failure}"
+
+
+def remembered(case: Case, *, failure: float = FAILURE) -> Certificate | None:
+    """Return the certificate of a case if `certify` need not make it."""
+    return _certificates.get(_key(case, failure))
+
+
+def forget() -> None:
+    """Drop all certificates that `certify` remembers."""
+    _certificates.clear()
 
 
 def _require_definite(case: Case) -> None:

@@ -8,7 +8,7 @@ from math import hypot, isfinite
 from meshops.equations import LinearSystem, Solution, assemble
 from meshops.graph import MeshGraph
 from meshops.trust.bounds import bounds
-from meshops.trust.certificate import Certificate, certify
+from meshops.trust.certificate import Certificate, certify, remembered
 from meshops.trust.diffusion import system_of
 from meshops.trust.discretisation import Discretisation
 from meshops.trust.equilibrated import equilibrate
@@ -119,13 +119,16 @@ def judge(
     bound, others an estimate.
     """
     unusual = guard.unusual(graph) if guard is not None and graph is not None else ()
+    case = solution.case
     try:
-        certificate = certify(solution.case, system) if certificate is None else certificate
+        known = remembered(case) if certificate is None else certificate
+        if system is None and case.linear:
+            system = system_of(case, known.matrix if known else None)
+        certificate = certify(case, system) if known is None else known
     except TrustError:
-        system = assemble(solution.case, solution.fields) if system is None else system
+        system = assemble(case, solution.fields) if system is None else system
         rough = estimate(system, unknowns(solution))
         return Verdict(rough.error, rough.relative, False, 1.0, tolerance, discretisation, unusual)
-    system = system_of(solution.case, certificate.matrix) if system is None else system
     found = bounds(certificate, system, unknowns(solution), cycles=cycles)
     proved = certificate.contraction.proved
     return Verdict(
