@@ -6,11 +6,11 @@ N ?= 2000
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: bench-mesh bench-trust gallery help setup demo test test-all fuzz corpus verification lint clean
-
+.PHONY: help setup demo test test-all fuzz corpus verification bench-solvers bench-mesh bench-data bench-recycling \
+	bench-operators bench-trust lint gallery clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.installed ## make .venv and install everything, system libraries included where root
 	@sh .ci/setup system
@@ -35,21 +35,36 @@ corpus: setup ## read every CAD and mesh file in the installed wheels and in the
 
 verification: setup ## compare the reference solver with figures from elsewhere; writes docs/verification.md
 	MESHOPS_VERIFICATION=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or not slow" tests/verification
+
+bench-solvers: setup ## time and memory of heat in 3-D up to a million unknowns, and the exponents
+	OMP_NUM_THREADS=1 $(BIN)/python -m meshops.evaluation.benchmarks.solvers
+
 bench-mesh: setup ## time what a mesh of a million tetrahedra derives, and its edges against torch_geometric's
 	OMP_NUM_THREADS=1 $(BIN)/python -m meshops.evaluation.benchmarks.mesh
+
+bench-data: setup ## count the samples a second that one worker and two generate
+	$(BIN)/python -m meshops.evaluation.benchmarks.generation
+
+bench-recycling: setup ## compare recycled Krylov spaces with independent solves
+	OMP_NUM_THREADS=1 $(BIN)/python -m meshops.evaluation.benchmarks.recycling
+
+bench-operators: setup ## measure time and memory of every operator; writes docs/operator_speed.md
+	$(BIN)/python docs/operator_speed.py
+
+bench-trust: setup ## time verdicts at 100,000 unknowns beside a solve, and draw docs/images/effectivity.png
+	OMP_NUM_THREADS=1 $(BIN)/python -m meshops.evaluation.benchmarks.trust
+	OMP_NUM_THREADS=1 $(BIN)/python -m meshops.evaluation.benchmarks.effectivity docs/images/effectivity.png
 
 lint: setup ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench-trust: setup ## time verdicts at 100,000 unknowns beside a solve, and draw docs/images/effectivity.png
-	OMP_NUM_THREADS=1 $(BIN)/python -m meshops.evaluation.benchmarks.trust
-	OMP_NUM_THREADS=1 $(BIN)/python -m meshops.evaluation.benchmarks.effectivity docs/images/effectivity.png
-
-gallery: setup ## write docs/gallery.md from the examples, and the picture of the families
+gallery: setup ## write the pages and pictures of the examples, the families, the recipes and the operators
 	$(BIN)/python docs/gallery.py
 	$(BIN)/python docs/families.py
+	$(BIN)/python docs/recipes.py all
+	$(BIN)/python docs/operators.py
 
 clean: ## remove caches and build outputs (rm -r .venv undoes the set-up)
 	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info

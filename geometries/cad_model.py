@@ -32,8 +32,12 @@ def imported(path: str) -> Iterator[ModuleType]:
     """Yield gmsh with the shapes of a CAD file, in millimetres where the format has units."""
     alone = private_copy(path)
     with session() as gmsh:
-        gmsh.model.occ.importShapes(str(alone), highestDimOnly=False)
-        gmsh.model.occ.synchronize()
+        try:
+            gmsh.model.occ.importShapes(str(alone), highestDimOnly=False)
+            gmsh.model.occ.synchronize()
+        except Exception as error:  # noqa: BLE001  gmsh raises plain exceptions
+            reason = str(error) or "without a reason"
+            raise CadError(f"{Path(path).name}: OpenCASCADE refuses its shapes ({reason}); export it again.") from None
         yield gmsh
 
 
@@ -179,9 +183,8 @@ def healed(gmsh: ModuleType, path: str, labels: Labels, problems: list[str]) -> 
             f"{Path(path).name}: healing sews its {total} faces into no solid; the gaps are wider than "
             f"{gap * diagonal:.3g} or faces are missing: close them in CAD, or mesh the faces with dim=2 (--dim 2)."
         )
-    problems.append(
-        f"healed: {used[best]} faces sewn into {len(solids)} solids across gaps up to {best * diagonal:.2g}"
-    )
+    how = f"across gaps up to {best * diagonal:.2g}" if best else "as they are"
+    problems.append(f"healed: {used[best]} faces sewn into {len(solids)} solids {how}")
     loose = [e for e in model.getEntities(2) if not len(model.getAdjacencies(*e)[0])]
     lost = max(total - used[best], len(loose))
     if lost:

@@ -95,7 +95,7 @@ _SECOND: dict[str, tuple[str, tuple[Nodes, ...]]] = {
     "hexahedron27": ("hexahedron", (*_HEX_QUADS, tuple(range(8)))),
 }
 # Shares of corners and edge nodes where a plain equal share would be poor: those of the once refined linear cell
-# (simplices), of Simpson's rule (line3, quad9), and of a mass matrix's scaled diagonal (quad8).
+# (simplices), of Simpson's rule (line3, quad9, hexahedron27), and of a mass matrix's scaled diagonal (quad8).
 _SHARES = {
     "pyramid": (3 / 16, 3 / 16, 3 / 16, 3 / 16, 1 / 4),
     "line3": (1 / 6, 1 / 6, 2 / 3),
@@ -103,6 +103,7 @@ _SHARES = {
     "tetra10": (1 / 32,) * 4 + (7 / 48,) * 6,
     "quad8": (3 / 76,) * 4 + (16 / 76,) * 4,
     "quad9": (1 / 36,) * 4 + (4 / 36,) * 4 + (16 / 36,),
+    "hexahedron27": (1 / 216,) * 8 + (4 / 216,) * 12 + (16 / 216,) * 6 + (64 / 216,),
 }
 _SECOND_FACET = {(2, 3): "line3", (3, 6): "triangle6", (4, 8): "quad8", (4, 9): "quad9", (1, 1): "vertex"}
 

@@ -8,28 +8,44 @@ from types import MappingProxyType
 
 from geometries.conditions import Condition
 from geometries.errors import ReadError
-from geometries.expressions import Expression
-from geometries.values import Value
+from geometries.values import Value, multiplied, names_in, to_spec
 
-# The power of the length that each quantity of heat is given for, that of watts being one: W/m², W/(m K), W/m³, ...
-_COEFFICIENTS = {"conductivity": 1}
-_CONDITIONS: dict[str, dict[str, int]] = {"dirichlet": {}, "neumann": {"value": 2}, "robin": {"coefficient": 2}}
-_SOURCE = 3
+# The power of the length that each quantity is given for, that of watts, or of newtons, being one: W/(m K), N/m², ...
+_HEAT = {
+    "conductivity": 1,
+    "source": 3,
+    "dirichlet.value": 0,
+    "neumann.value": 2,
+    "robin.coefficient": 2,
+    "robin.ambient": 0,
+}
+_SOLID = {
+    "young": 2,
+    "poisson": 0,
+    "expansion": 0,
+    "temperature_rise": 0,
+    "source": 3,
+    "dirichlet.value": -1,
+    "neumann.value": 2,
+    "pressure.value": 2,
+}
+_POWERS = {"heat": _HEAT, "elasticity": _SOLID, "plane_stress": _SOLID}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Loads:
     """The problem that a deck states, on the boundaries and regions of the mesh that was read with it.
 
-    `equation` is its name (`heat`); `conditions` {boundary: condition}, `coefficients` {name: value or {region:
-    number}} and `source`, a value or {region: number}, are as a case takes them. `missing` tells what the deck states
-    and none of these can hold: where it is not empty, they are another problem than the deck's.
+    `equation` is its name (`heat`, `elasticity`, `plane_stress`); `conditions` {boundary: condition or several},
+    `coefficients` {name: value or {region: number}} and `source`, a value or {region: value}, are as a case takes them.
+    `missing` tells what the deck states and none of these can hold: where it is not empty, they are another problem
+    than the deck's.
     """
 
     equation: str
-    conditions: Mapping[str, Condition] = field(default_factory=dict)
-    coefficients: Mapping[str, Value | Mapping[str, float]] = field(default_factory=dict)
-    source: Value | Mapping[str, float] = 0.0
+    conditions: Mapping[str, Condition | tuple[Condition, ...]] = field(default_factory=dict)
+    coefficients: Mapping[str, Value | Mapping[str, Value]] = field(default_factory=dict)
+    source: Value | Mapping[str, Value] = 0.0
     missing: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -40,31 +56,43 @@ class Loads:
     def scaled(self, factor: float) -> Loads:
         """Return the same problem where lengths are `factor` times as large: in another unit of length.
 
-        Temperatures stay, and so does the unit of power: what is per length, area or volume is divided by `factor`, its
-        square or its cube. Raises `ReadError` for anything else than heat in numbers.
+        Temperatures stay, and so does the unit of power, or of force: what is per length, area or volume is divided by
+        `factor`, its square or its cube, and displacements grow. Raises `ReadError` for what is not known so.
         """
-        known = {c.key for c in self.conditions.values()} <= {*_CONDITIONS} and {*self.coefficients} <= {*_COEFFICIENTS}
-        if self.equation != "heat" or not known:
-            raise ReadError(
-                f"the deck's {self.equation} problem cannot change its unit; leave it in its own, or state all of it "
-                "in a case file."
-            )
+        change = _Change(_POWERS.get(self.equation, {}), factor)
         return replace(
             self,
-            conditions={name: _condition(c, factor) for name, c in self.conditions.items()},
-            coefficients={k: _divided(v, factor ** _COEFFICIENTS[k]) for k, v in self.coefficients.items()},
-            source=_divided(self.source, factor**_SOURCE),
+            conditions={name: change.conditions(given) for name, given in self.conditions.items()},
+            coefficients={name: change.value(name, given) for name, given in self.coefficients.items()},
+            source=change.value("source", self.source),
         )
 
 
-def _condition(condition: Condition, factor: float) -> Condition:
-    powers = _CONDITIONS[condition.key].items()
-    return replace(condition, **{k: _divided(getattr(condition, k), factor**power) for k, power in powers})
+@dataclass(frozen=True)
+class _Change:
+    """A change of the unit of length."""
 
+    powers: Mapping[str, int]
+    factor: float
 
-def _divided(value: Value | Mapping[str, float], by: float) -> Value | Mapping[str, float]:
-    if isinstance(value, Expression):
-        raise ReadError(f"the unit of {value.text!r} cannot change with the length's; state it in a case file.")
-    if isinstance(value, tuple):
-        raise ReadError("the unit of a value with components cannot change with the length's; state it in a case file.")
-    return {k: v / by for k, v in value.items()} if isinstance(value, Mapping) else value / by
+    def conditions(self, given: Condition | tuple[Condition, ...]) -> Condition | tuple[Condition, ...]:
+        if isinstance(given, tuple):
+            return tuple(self.condition(condition) for condition in given)
+        return self.condition(given)
+
+    def condition(self, given: Condition) -> Condition:
+        values = {name: self.value(f"{given.key}.{name}", value) for name, value in given.values.items()}
+        return replace(given, **values)  # type: ignore[arg-type]
+
+    def value(self, name: str, given: Value | Mapping[str, Value]) -> Value | Mapping[str, Value]:
+        if isinstance(given, Mapping):
+            return {region: self.number(name, value) for region, value in given.items()}
+        return self.number(name, given)
+
+    def number(self, name: str, given: Value) -> Value:
+        if name not in self.powers or names_in(given):
+            raise ReadError(
+                f"the deck's {name}, {to_spec(given)}, cannot change its unit with the length's; leave the deck in its "
+                "own, or state all of the problem in a case file."
+            )
+        return multiplied(given, self.factor ** -self.powers[name]) if self.powers[name] else given

@@ -7,10 +7,12 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geometries.dual import Dual
 from geometries.errors import ExpressionError, nearest, short
 
 Floats = NDArray[np.float64]
@@ -81,19 +83,29 @@ class Expression:
 
     def __call__(self, points: Floats, time: float = 0.0, u: Floats | None = None) -> Floats:
         """Return the (...) values at `points` (..., d), where the field is `u` (...)."""
+        return _spread(self._found(points, time, {} if u is None else {"u": u}), points)
+
+    def slope(self, points: Floats, time: float, u: Floats) -> Floats:
+        """Return the (...) derivatives by u at `points` (..., d), exact to rounding."""
+        found = self._found(points, time, {"u": Dual(u, np.ones_like(u))})
+        return _spread(found.slope if isinstance(found, Dual) else 0.0, points)
+
+    def _found(self, points: Floats, time: float, field: Mapping[str, Any]) -> Any:  # noqa: ANN401  (values, or a Dual)
         scope = {name: points[..., i] for i, name in enumerate(NAMES[: points.shape[-1]])}
-        scope["t"] = np.asarray(time, dtype=np.float64)
-        if u is not None:
-            scope["u"] = u
+        scope |= {"t": np.asarray(time, dtype=np.float64), **field}
         missing = sorted(self.names - set(scope))
         if missing:
             raise ExpressionError(f"{short(self.text)} uses {missing[0]!r}, but the points have {sorted(scope)} only.")
         with np.errstate(all="ignore"):
-            return np.broadcast_to(np.asarray(self._term(scope), dtype=np.float64), points.shape[:-1]).copy()
+            return self._term(scope)
 
     def __str__(self) -> str:
         """Return the text."""
         return self.text
+
+
+def _spread(found: Any, points: Floats) -> Floats:  # noqa: ANN401
+    return np.broadcast_to(np.asarray(found, dtype=np.float64), points.shape[:-1]).copy()
 
 
 @dataclass(frozen=True)

@@ -74,14 +74,31 @@ def names_in(value: Value) -> frozenset[str]:
     return frozenset()
 
 
+def multiplied(value: Value, by: float) -> Value:
+    """Return a value times a number; open components stay open."""
+    if isinstance(value, tuple):
+        return tuple(None if item is None else multiplied(item, by) for item in value)
+    return Expression(f"{by!r}*({value.text})") if isinstance(value, Expression) else value * by
+
+
+def slope_by_field(value: Value, points: Floats, *, time: float, u: Floats) -> Value:
+    """Return the derivative of a value by the field u (*n) at `points` (*n, d), for `evaluate` at the same points."""
+    if isinstance(value, tuple):
+        return tuple(None if item is None else slope_by_field(item, points, time=time, u=u) for item in value)
+    if isinstance(value, Expression):
+        return value.slope(points, time, u)
+    return np.zeros_like(value) if isinstance(value, np.ndarray) else 0.0
+
+
 def evaluate(
     value: Value, points: Floats, what: str, *, shape: Shape = (), time: float = 0.0, u: Floats | None = None
 ) -> Floats:
     """Return (*n, *shape) values at `points` (*n, d), where the unknown field is `u` (*n).
 
     `shape` is () for a scalar, (c,) for a vector, (d, d) for a tensor. An array has that shape, for a constant, or
-    (*n, *shape). One number stands for a tensor's isotropic part, a list of d for its diagonal, and 0 for a vector of
-    zeros. Open components are NaN. Raises `SpecError` naming `what` for another shape and for values not finite.
+    (*n, *shape). One number stands for a tensor's isotropic part, a list of d for its diagonal, 0 for a vector of
+    zeros, any number for a vector of one component. Open components are NaN. Raises `SpecError` naming `what` for
+    another shape and for values not finite.
     """
     if isinstance(value, tuple):
         return _components(value, points, what, shape, time, u)
@@ -94,7 +111,7 @@ def evaluate(
         raise SpecError(f"{what} is not finite at {len(bad)} of {out.size} points (first: {where}).")
     if len(shape) == 2:
         return out[..., None, None] * np.eye(shape[0])
-    if shape and np.any(out):
+    if shape not in ((), (1,)) and np.any(out):
         raise SpecError(f"{what} is one value, {value}; expected {shape[0]}, one a component.")
     return np.broadcast_to(out.reshape(*out.shape, *(1 for _ in shape)), (*out.shape, *shape))
 

@@ -288,15 +288,21 @@ def view(
         interact(scene)
 
 
-def operators() -> None:
+def operators(*, json: bool = False) -> None:
     """List the operators.
 
     Example: meshops operators
-    """
-    from meshops.operators import OPERATORS
 
-    rows = [(name, (o.__doc__ or "").strip().splitlines()[0], o.reference) for name, o in OPERATORS.items()]
-    console.table("", ("operator", "what", "reference"), rows)
+    Args:
+        json: Print one JSON object.
+    """
+    from meshops.operators import OPERATORS, describe
+
+    if json:
+        console.print_json({"operators": [describe(name) for name in OPERATORS]})
+        return
+    columns = ("name", "what", "cost", "reference")
+    console.table("", ("operator", *columns[1:]), [[describe(name)[c] for c in columns] for name in OPERATORS])
 
 
 def equations() -> None:

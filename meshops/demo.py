@@ -98,7 +98,7 @@ def _part_errors(surrogate: Surrogate, found: Answer, train_set: MeshDataset) ->
     case = found.solution.case
     name = case.equation.field
     reference = case.solution(found.solution.fields[f"{name}_reference"])
-    graph = build_graph(case, reference)
+    graph = build_graph(case, reference, schema=surrogate.schema)
     baselines = fit_baselines(_graphs(train_set))
     own = error_of(surrogate.predict(graph).double().numpy(), graph)
     errors = baseline_errors(baselines, case, graph)

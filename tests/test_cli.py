@@ -168,3 +168,22 @@ def test_a_case_and_a_deck_become_each_other(folder: Path, capsys: pytest.Captur
         for name in ("case.yaml", "deck.inp", "again.inp", "back.yaml")
     ]
     assert all(f == pytest.approx(fields[0]) for f in fields)
+
+
+def test_a_data_set_is_generated_checked_and_exported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("tiny.yaml").write_text(
+        "family: {corners: {cells: 6, sides: [1, 2]}}\nequation: heat\nconditions: {outer: {dirichlet: {waves: 1}}}\n"
+    )
+    assert main(["generate", "tiny.yaml", "-o", "data", "--count", "8", "--workers", "1"]) == 0
+    assert Path("data/samples.png").stat().st_size > 1000
+    assert "8 solved cases of the equation `heat`" in Path("data/README.md").read_text()
+    assert main(["check", "data"]) == 0
+    assert "whole" in capsys.readouterr().out
+    assert main(["export", "data", "3", "-o", "three.vtu"]) == 0
+    assert "temperature" in geometries.read("three.vtu").point_data
+    assert main(["export", "data", "8", "-o", "more.vtu"]) == 2
+    assert "no sample 8" in capsys.readouterr().err
+    assert main(["import", "three.vtu", "-o", "imported"]) == 0
+    assert main(["export", "imported", "0", "-o", "again.vtu"]) == 0
+    assert main(["generate", "corners", "-o", "other", "--files", "."]) == 2
+    assert "reads no files" in capsys.readouterr().err

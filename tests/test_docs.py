@@ -12,6 +12,7 @@ import torch
 from geometries.conditions import Dirichlet
 from geometries.families.grid import Grid
 from meshops.commands import COMMANDS
+from meshops.data import recipes
 from meshops.equations import Case, Heat
 from meshops.graph import build_graph, schema_of
 from meshops.operators import Operator
@@ -42,6 +43,15 @@ def test_the_operator_in_extending_works(tmp_path: Path) -> None:
 
 def test_the_gallery_is_that_of_the_examples() -> None:
     assert (ROOT / "docs/gallery.md").read_text() == loaded(ROOT / "docs/gallery.py").page(), "run: make gallery"
+
+
+def test_the_page_of_recipes_is_that_of_the_files() -> None:
+    assert (ROOT / "docs/recipes.md").read_text() == loaded(ROOT / "docs/recipes.py").page(), "run: make gallery"
+    assert {f"{name}.png" for name in recipes()} == {f.name for f in (ROOT / "docs/images/recipes").iterdir()}
+
+
+def test_the_operators_page_is_that_of_the_docstrings() -> None:
+    assert (ROOT / "docs/operators.md").read_text() == loaded(ROOT / "docs/operators.py").page(), "run: make gallery"
 
 
 def test_the_readme_names_commands_and_files_that_exist() -> None:

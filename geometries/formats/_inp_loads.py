@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -24,9 +24,9 @@ __all__ = ["Numbering", "read_loads"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _TEMPERATURE = 11  # the degree of freedom; CalculiX takes 0 for it too where there is heat transfer
-_HEAT_STEPS = ("HEATTRANSFER", "COUPLEDTEMPERATURE-DISPLACEMENT", "UNCOUPLEDTEMPERATURE-DISPLACEMENT")
+HEAT_STEPS = ("HEATTRANSFER", "COUPLEDTEMPERATURE-DISPLACEMENT", "UNCOUPLEDTEMPERATURE-DISPLACEMENT")
 _MOST_SOURCES = 100  # regions
-_SECTIONS = ("SOLIDSECTION", "SHELLSECTION", "MEMBRANESECTION")
+SECTIONS = ("SOLIDSECTION", "SHELLSECTION", "MEMBRANESECTION")
 _STRUCTURAL = {
     "BOUNDARY": "displacements",
     "CLOAD": "point loads",
@@ -40,7 +40,7 @@ _STRUCTURAL = {
 
 
 @dataclass(eq=False)
-class _Found:
+class Found:
     """What the cards give, in the mesh's own numbers, as they are gone through."""
 
     model: Model
@@ -65,9 +65,9 @@ def read_loads(deck: Deck, model: Model, mesh: Mesh, numbering: Numbering) -> tu
 
     A deck without anything thermal has no loads: its sets are kept, and the notes say so.
     """
-    heat = any(card.keyword in _HEAT_STEPS for card in deck.cards)
-    found = _Found(model, mesh, numbering, model.bodies[0], heat, source=np.zeros(mesh.num_cells))
-    for card in _cards_of_step(deck, found):
+    heat = any(card.keyword in HEAT_STEPS for card in deck.cards)
+    found = Found(model, mesh, numbering, model.bodies[0], heat, source=np.zeros(mesh.num_cells))
+    for card in cards_of_step(deck, found):
         if heat and "AMPLITUDE" in card.options and card.keyword in LOAD_KEYWORDS:
             found.lose(f"*{card.keyword} changes in time (AMPLITUDE)")
         rows = fields(card) if card.keyword in LOAD_KEYWORDS else np.empty((0, 0), "U1")
@@ -92,24 +92,24 @@ def read_loads(deck: Deck, model: Model, mesh: Mesh, numbering: Numbering) -> tu
     return loads, mesh, [*found.notes, *notes, *(f"not carried: {what}" for what in loads.missing)]
 
 
-def _cards_of_step(deck: Deck, found: _Found) -> Iterator[Card]:
+def cards_of_step(deck: Deck, found: Found) -> Iterator[Card]:
     """Yield the cards before the steps and those of the first heat step, else of the first."""
     step, steps = 0, []
     for card in deck.cards:
         step += card.keyword == "STEP"
         steps.append(step)
-    heat = [n for n, card in zip(steps, deck.cards, strict=True) if card.keyword in _HEAT_STEPS]
+    heat = [n for n, card in zip(steps, deck.cards, strict=True) if card.keyword in HEAT_STEPS]
     chosen = heat[0] if heat else 1
     if step > 1:
         found.notes.append(f"the deck has {step} steps: the loads of step {chosen} are taken")
     for n, card in zip(steps, deck.cards, strict=True):
         if n in (0, chosen):
-            if card.keyword in _HEAT_STEPS and "STEADYSTATE" not in card.options:
+            if card.keyword in HEAT_STEPS and "STEADYSTATE" not in card.options:
                 found.lose(f"*{card.keyword} in time; expected STEADY STATE")
             yield card
 
 
-def _take(found: _Found, card: Card, rows: Texts) -> None:
+def _take(found: Found, card: Card, rows: Texts) -> None:
     if card.keyword == "BOUNDARY":
         _boundary(found, card, rows)
     elif card.keyword in ("DFLUX", "DSFLUX"):
@@ -121,7 +121,7 @@ def _take(found: _Found, card: Card, rows: Texts) -> None:
 
 
 # -- nodes -------------------------------------------------------------------------------------------------------------
-def _boundary(found: _Found, card: Card, rows: Texts) -> None:
+def _boundary(found: Found, card: Card, rows: Texts) -> None:
     rows = np.pad(rows, ((0, 0), (0, max(0, 4 - rows.shape[1]))))
     numeric = np.char.isdecimal(rows[:, 1]) & (np.char.str_len(rows[:, 1]) < 9)
     first = np.where(numeric, rows[:, 1], "0").astype(np.int64)
@@ -131,12 +131,12 @@ def _boundary(found: _Found, card: Card, rows: Texts) -> None:
     heat &= "MASSFLOW" not in card.options
     if not heat.all():
         _structural(found, card, rows[~heat])
-    for name, points, at in _node_groups(found, card, rows[heat]):
+    for name, points, at in node_groups(found, card, rows[heat]):
         values = floats(rows[heat][at, 3], card)
         found.fixed.append(Fixed(name, points, values if len(values) == len(points) else values[:1]))
 
 
-def _node_groups(found: _Found, card: Card, rows: Texts) -> Iterator[tuple[str | None, Ints, Ints]]:
+def node_groups(found: Found, card: Card, rows: Texts) -> Iterator[tuple[str | None, Ints, Ints]]:
     """Yield (name, points, rows) for each set, and once, without a name, for all rows that name single nodes."""
     numeric = np.char.isdecimal(rows[:, 0]) & (np.char.str_len(rows[:, 0]) < 18)
     for at in np.flatnonzero(~numeric).tolist():
@@ -155,42 +155,43 @@ def _node_groups(found: _Found, card: Card, rows: Texts) -> Iterator[tuple[str |
 
 
 # -- faces -------------------------------------------------------------------------------------------------------------
-def _flux(found: _Found, card: Card, rows: Texts) -> None:
+def _flux(found: Found, card: Card, rows: Texts) -> None:
     rows = np.pad(rows, ((0, 0), (0, max(0, 3 - rows.shape[1]))))
     body = np.char.startswith(np.char.upper(rows[:, 1]), "BF")
-    for elements, values in _element_values(found, card, rows[body]):
-        cells = found.numbering.cells[elements]
+    for elements, given in element_groups(found, card, rows[body]):
+        cells, values = found.numbering.cells[elements], floats(given[:, 2], card)
         if (cells < 0).any():
             found.lose(f"*{card.keyword} BF on {int((cells < 0).sum())} elements that are no cells of the mesh")
         found.source[cells[cells >= 0]] = values[cells >= 0]
-    for name, sides, given in _face_groups(found, card, rows[~body]):
+    for name, sides, given in face_groups(found, card, rows[~body]):
         found.fluxes.append(Flux("neumann", "dflux", name, sides, {"value": floats(given[:, 2], card)}))
 
 
-def _film(found: _Found, card: Card, rows: Texts) -> None:
+def _film(found: Found, card: Card, rows: Texts) -> None:
     rows = np.pad(rows, ((0, 0), (0, max(0, 4 - rows.shape[1]))))
     plain = np.array([re.fullmatch(r"F(\d?|S?POS|S?NEG)", x.upper()) is not None for x in np.unique(rows[:, 1])])
     mask = plain[np.unique(rows[:, 1], return_inverse=True)[1]]
     if not mask.all():
         found.lose(f"*{card.keyword} {rows[~mask][0, 1]} (by a network or a subroutine)")
-    for name, sides, given in _face_groups(found, card, rows[mask]):
+    for name, sides, given in face_groups(found, card, rows[mask]):
         values = {"coefficient": floats(given[:, 3], card), "ambient": floats(given[:, 2], card)}
         found.fluxes.append(Flux("robin", "film", name, sides, values))
 
 
-def _element_values(found: _Found, card: Card, rows: Texts) -> Iterator[tuple[Ints, Floats]]:
+def element_groups(found: Found, card: Card, rows: Texts) -> Iterator[tuple[Ints, Texts]]:
+    """Yield (elements, the row of each): once for rows of single elements, and for each set."""
     numeric = np.char.isdecimal(rows[:, 0]) & (np.char.str_len(rows[:, 0]) < 18)
     elements = found.body.elements.find(rows[numeric, 0].astype(np.int64))
-    yield elements[elements >= 0], floats(rows[numeric, 2], card)[elements >= 0]
+    yield elements[elements >= 0], rows[numeric][elements >= 0]
     for row in rows[~numeric]:
         items = found.model.resolve(found.model.elsets, str(row[0]), found.body)
         if items is None:
             found.lose(f"*{card.keyword} on {short(str(row[0]))}, which is nowhere")
         else:
-            yield items, np.repeat(floats(row[2:3], card), len(items))
+            yield items, np.repeat(row[None], len(items), axis=0)
 
 
-def _face_groups(found: _Found, card: Card, rows: Texts) -> Iterator[tuple[str | None, Ints, Texts]]:
+def face_groups(found: Found, card: Card, rows: Texts) -> Iterator[tuple[str | None, Ints, Texts]]:
     """Yield (name, sides, the row of each side): for each set or surface, and once for rows of single elements."""
     numeric = np.char.isdecimal(rows[:, 0]) & (np.char.str_len(rows[:, 0]) < 18)
     singles = rows[numeric]
@@ -216,13 +217,13 @@ def _face_groups(found: _Found, card: Card, rows: Texts) -> Iterator[tuple[str |
             yield None, *_told(found, card, on, np.repeat(row[None], len(on), axis=0), len(elements))
 
 
-def _told(found: _Found, card: Card, sides: Ints, rows: Texts, expected: int) -> tuple[Ints, Texts]:
+def _told(found: Found, card: Card, sides: Ints, rows: Texts, expected: int) -> tuple[Ints, Texts]:
     if len(sides) < expected:
         found.lose(f"*{card.keyword} on {expected - len(sides)} faces that are no sides of the mesh")
     return sides, rows
 
 
-def _sides(found: _Found, elements: Ints, label: str) -> tuple[Ints, Ints]:
+def _sides(found: Found, elements: Ints, label: str) -> tuple[Ints, Ints]:
     """Return the positions in `elements` whose face is a side of the mesh, and the sides."""
     positions, sides = [np.empty(0, np.int64)], [np.empty((0, 2), np.int64)]
     for _, at, corners, _ in found.model.facets(elements, label.upper()):
@@ -232,33 +233,33 @@ def _sides(found: _Found, elements: Ints, label: str) -> tuple[Ints, Ints]:
     return np.concatenate(positions), np.concatenate(sides)
 
 
-# -- what no equation takes yet ----------------------------------------------------------------------------------------
-def _structural(found: _Found, card: Card, rows: Texts) -> None:
-    """Keep the sets of loads that no equation takes, and say so."""
+# -- what belongs to another problem -----------------------------------------------------------------------------------
+def _structural(found: Found, card: Card, rows: Texts) -> None:
+    """Keep the sets of loads that are no part of the problem, and say so."""
     what = _STRUCTURAL[card.keyword]
     of_faces = card.keyword in ("DLOAD", "DSLOAD", "RADIATE", "SRADIATE")
     names = np.unique(rows[:, 0])
     sets = [str(n) for n in names if not str(n).isdecimal()]
     for name in sets:
-        found.notes.append(f"*{card.keyword} on {name!r} is kept as a set only: no equation takes {what} yet")
+        found.notes.append(f"*{card.keyword} on {name!r} is kept as a set only: {what} belong to no problem read here")
     single = len(names) - len(sets)
     if single:
         where = "elements" if of_faces else "nodes"
         found.notes.append(
-            f"*{card.keyword} on {single} {where}: whole sides are kept as a set; no equation takes {what} yet"
+            f"*{card.keyword} on {single} {where}: whole sides are kept as a set; {what} belong to no problem read here"
         )
     if of_faces and rows.shape[1] > 1:
         quiet = replace(found, missing=[], notes=[])
         pressed = rows[[re.fullmatch(r"[PR]\d.*", x.upper()) is not None for x in rows[:, 1].tolist()]]
-        for name, sides, _ in _face_groups(quiet, card, pressed):
+        for name, sides, _ in face_groups(quiet, card, pressed):
             found.fluxes.append(Flux("", card.keyword.lower(), name, sides, {}))
     elif not of_faces:
-        found.fixed += [Fixed(n, p, None, card.keyword.lower()) for n, p, _ in _node_groups(found, card, rows)
+        found.fixed += [Fixed(n, p, None, card.keyword.lower()) for n, p, _ in node_groups(found, card, rows)
                         if n is None]  # fmt: skip
 
 
-def _tell_others(deck: Deck, found: _Found) -> None:
-    known = MESH_KEYWORDS | LOAD_KEYWORDS | SILENT | set(_HEAT_STEPS)
+def _tell_others(deck: Deck, found: Found) -> None:
+    known = MESH_KEYWORDS | LOAD_KEYWORDS | SILENT | set(HEAT_STEPS)
     count = Counter(card.keyword for card in deck.cards if card.keyword not in known)
     if count:
         found.notes.append("keywords that are not carried: " + ", ".join(f"*{k} ({n})" for k, n in count.items()))
@@ -271,14 +272,22 @@ def _tell_others(deck: Deck, found: _Found) -> None:
 
 
 # -- coefficients and source -------------------------------------------------------------------------------------------
-def _conductivity(found: _Found) -> Value | dict[str, float] | None:
+def _conductivity(found: Found) -> Value | dict[str, float] | None:
     """Return one number, or one for each section's set; None where cells are left without."""
-    given = _conductivities(found)
+    per_cell, out = by_section(found, _conductivities(found))
+    if np.isnan(per_cell).any():
+        found.lose(f"{int(np.isnan(per_cell).sum())} cells have no section with an isotropic *CONDUCTIVITY")
+        return None
+    return float(per_cell[0]) if (per_cell == per_cell[0]).all() else out
+
+
+def by_section(found: Found, given: Mapping[str, float]) -> tuple[Floats, dict[str, float]]:
+    """Return (C,) and {region: number} the values that materials have, NaN where no section tells one."""
     per_cell = np.full(found.mesh.num_cells, np.nan)
     out: dict[str, float] = {}
     for body in found.model.bodies:
         for card in body.cards:
-            if card.keyword not in _SECTIONS:
+            if card.keyword not in SECTIONS:
                 continue
             named = found.model.find(found.model.elsets, card.options.get("ELSET", ""), body)
             value = given.get(card.options.get("MATERIAL", "").upper(), np.nan)
@@ -286,13 +295,10 @@ def _conductivity(found: _Found) -> Value | dict[str, float] | None:
             per_cell[cells[cells >= 0]] = value
             if named and named.name in found.mesh.regions:
                 out[str(named.name)] = value
-    if np.isnan(per_cell).any():
-        found.lose(f"{int(np.isnan(per_cell).sum())} cells have no section with an isotropic *CONDUCTIVITY")
-        return None
-    return float(per_cell[0]) if (per_cell == per_cell[0]).all() else out
+    return per_cell, out
 
 
-def _conductivities(found: _Found) -> dict[str, float]:
+def _conductivities(found: Found) -> dict[str, float]:
     out, material = {}, ""
     for card in (card for body in found.model.bodies for card in body.cards):
         if card.keyword == "MATERIAL":
@@ -308,7 +314,7 @@ def _conductivities(found: _Found) -> dict[str, float]:
     return out
 
 
-def _source(found: _Found) -> tuple[Value | dict[str, float], dict[str, Ints]]:
+def _source(found: Found) -> tuple[Value | dict[str, float], dict[str, Ints]]:
     """Return a number, or one for each region, and the regions that are new for it; else values at the points."""
     source = found.source
     if (source == source[0]).all():
@@ -322,11 +328,11 @@ def _source(found: _Found) -> tuple[Value | dict[str, float], dict[str, Ints]]:
     for i, value in enumerate(values, start=1):
         cells = np.flatnonzero(source == value)
         same = [name for name, own in found.mesh.regions.items() if np.array_equal(own, cells)]
-        name = same[0] if same else _unused(f"source{i}", found.mesh)
+        name = same[0] if same else unused(f"source{i}", found.mesh)
         new |= {} if same else {name: cells}
         out[name] = float(value)
     return out, new
 
 
-def _unused(name: str, mesh: Mesh) -> str:
-    return name if name not in mesh.regions else _unused(f"{name}_", mesh)
+def unused(name: str, mesh: Mesh) -> str:
+    return name if name not in mesh.regions else unused(f"{name}_", mesh)

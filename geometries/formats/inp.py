@@ -1,7 +1,8 @@
 """Abaqus and CalculiX decks (.inp), read and written here; AVS-UCD files, which share the extension, are recognised.
 
-Sets of elements become regions; element-face surfaces, and sets of nodes that hold whole outer sides, boundaries. A
-thermal deck's conditions come as `Reading.loads`. Sources: the CalculiX CrunchiX and Abaqus keyword manuals.
+Sets of elements become regions; element-face surfaces, and sets of nodes that hold whole outer sides, boundaries. The
+conditions of a steady heat problem, and of a linear static one, come as `Reading.loads`. Sources: the CalculiX CrunchiX
+and Abaqus keyword manuals.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from geometries.formats import _inp_ucd
 from geometries.formats._inp_deck import LARGEST, read_deck
 from geometries.formats._inp_loads import Numbering, read_loads
 from geometries.formats._inp_model import Model, Set, all_faces, read_model
+from geometries.formats._inp_read_solid import is_solid, read_solid
 from geometries.formats._inp_write import write_deck
 from geometries.formats.base import Format, mesh_file
 from geometries.mesh import Mesh
@@ -47,19 +49,21 @@ def read(path: str | Path, *, dim: int | None = None) -> Reading:
         others = ", ".join(f"{n} {kind}" for kind, n in model.left_out.items()) or "none at all"
         raise ReadError(f"{file.name} holds no elements that are cells (found: {others}).")
     reading, numbering = _mesh(model, dim)
-    loads, mesh, notes = read_loads(deck, model, reading.mesh, numbering)
+    read_problem = read_solid if is_solid(deck, model, reading.mesh) else read_loads
+    loads, mesh, notes = read_problem(deck, model, reading.mesh, numbering)
     skipped = [f"{n} elements of type {kind or 'none'} are no cells: left out" for kind, n in model.left_out.items()]
     problems = (*model.problems, *skipped, *_other_dimensions(model, mesh), *reading.problems, *notes)
     return replace(reading, mesh=mesh, problems=tuple(dict.fromkeys(problems)), loads=loads)
 
 
 def write(mesh: Mesh, path: str | Path, *, loads: Loads | None = None) -> None:
-    """Write nodes, elements, regions as *ELSET, boundaries as *SURFACE and as *NSET; `loads` as a steady heat step.
+    """Write nodes, elements, regions as *ELSET, boundaries as *SURFACE and as *NSET; `loads` as a steady step.
 
-    Numbers take at most 20 characters, as CalculiX reads them: all 17 digits where they fit, at least 13 else. A flux
-    and an exchange that vary are written by face, their mean; a temperature that varies by node; a source by element.
-    Raises `WriteError` for cell types that no element has, names that begin or end with blanks, a conductivity that
-    varies within a region, and where the system refuses.
+    Numbers take at most 20 characters, as CalculiX reads them: all 17 digits where they fit, at least 13 else. Heat: a
+    flux and an exchange that vary are written by face, their mean; a temperature that varies by node; a source by
+    element. Elasticity: see `geometries.formats._inp_write_solid.solid_lines`. Raises `WriteError` for cell types that
+    no element has, names that begin or end with blanks, coefficients that vary within a region, what a deck cannot
+    hold, and where the system refuses.
     """
     write_deck(mesh, path, loads)
 

@@ -1,10 +1,11 @@
-"""gmsh's .msh: 2.2 and 4.1 are read, by gmsh itself in a child process; 4.1 and 2.2 are written, in binary.
+"""gmsh's .msh: 1, 2 and 4 are read, by gmsh itself in a child process; 4.1 and 2.2 are written, in binary.
 
 Layout: https://gmsh.info/doc/texinfo/gmsh.html#MSH-file-format and #MSH-file-format-version-2-_0028Legacy_0029.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,15 +30,20 @@ _LONGEST_NAME = 120  # bytes; gmsh reads lines of 128
 
 # -- reading -----------------------------------------------------------------------------------------------------------
 def read(path: Path, *, dim: int | None = None) -> Reading:
-    """Return the mesh in a .msh file; physical groups become regions and boundaries, nameless ones by their number."""
+    """Return the mesh in a .msh file of version 1, 2 or 4; physical groups become regions and boundaries.
+
+    Nameless ones are called by their number, as all are in version 1.
+    """
     with path.open("rb") as stream:
         start = stream.read(64)
         stream.seek(-min(path.stat().st_size, 4096), 2)
         end = stream.read()
     # gmsh would run anything else as a script.
-    if not start.startswith(b"$MeshFormat"):
-        raise ReadError(f"{path.name} does not begin with $MeshFormat; expected a .msh file of version 2.2 or 4.1.")
-    if b"$End" not in end:
+    if not re.match(rb"\$MeshFormat|\$NOD\r?\n", start):
+        raise ReadError(
+            f"{path.name} begins neither with $MeshFormat nor with $NOD; expected a .msh file of version 1 to 4."
+        )
+    if b"$end" not in end.lower():
         raise ReadError(f"{path.name} breaks off before the end of a section; write it again.")
     return _by_gmsh.read(path, ".msh", dim=dim)
 

@@ -15,19 +15,22 @@ import numpy as np
 import skfem
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from skfem.assembly.form.form import FormExtraParams
 
-from geometries.values import evaluate, names_in
+from geometries.cells import CELLS
+from geometries.values import evaluate, names_in, slope_by_field
 from meshops.equations.base import Form, Terms
 from meshops.equations.case import Case, Part, label
 from meshops.equations.constraints import Constraints, constraints
 from meshops.equations.elements import Block, UnsupportedCells, blocks
 from meshops.equations.layout import Layout
+from meshops.equations.levels import Level
+from meshops.equations.probing import probed
 from meshops.equations.system import LinearSystem
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Data = dict[str, Any]
-_STEP = 1e-6  # of the field's size, for the slope of a coefficient in u
 
 __all__ = ["Assembler", "LinearSystem", "UnsupportedCells", "assemble", "blocks"]
 
@@ -66,10 +69,14 @@ class Assembler:
         return Layout(self.case.mesh, self.case.equation.fields)
 
     @cached_property
-    def blocks(self) -> list[tuple[Block, Any, Ints]]:
-        """The blocks of cells, each with its basis and the numbers of its degrees of freedom."""
+    def _blocks(self) -> list[tuple[Block, Ints]]:
         made = blocks(self.case.mesh, self.case.equation.fields)
-        return [(block, block.basis(), block.numbers(self.layout)) for block in made]
+        return [(block, block.numbers(self.layout)) for block in made]
+
+    @property
+    def blocks(self) -> Iterator[tuple[Block, Any, Ints]]:
+        """The blocks of cells, each with its basis and the numbers of its degrees of freedom."""
+        return ((block, block.basis(), numbers) for block, numbers in self._blocks)
 
     @cached_property
     def sides(self) -> list[Term]:
@@ -78,7 +85,7 @@ class Assembler:
         for part in self.case.parts:
             if self.case.equation.terms[type(part.condition)] == Terms():
                 continue
-            for block, _, numbers in self.blocks:
+            for block, numbers in self._blocks:
                 inside = block.owns(part.sides)
                 if inside.any():
                     out.append(Term(block, block.facet_basis(part.sides[inside]), numbers, part, inside))
@@ -102,7 +109,27 @@ class Assembler:
             matrix = matrix + added
         held = self.held(time)
         near = equation.near_null(self.case.mesh)
-        return LinearSystem(csr_array(matrix), rhs, held.fixed, held.value, held.ties, near)
+        return self.balanced(LinearSystem(csr_array(matrix), rhs, held.fixed, held.value, held.ties, near))
+
+    @cached_property
+    def level(self) -> Level | None:
+        """The level of the field that the case determines up to a constant only, if there is one."""
+        fields, name = self.case.equation.fields, self.case.equation.floating(self.case)
+        if name is None:
+            return None
+        place = [field.name for field in fields].index(name)
+        total = np.zeros(self.layout.size)
+        for _, basis, numbers in self.blocks:
+            total += _vector(basis, numbers, lambda *v_and_w: v_and_w[place], {}, len(total))
+        return Level(total)
+
+    def balanced(self, system: LinearSystem) -> LinearSystem:
+        """Return a system that has a solution where a field has no level; see `Level`."""
+        return system if self.level is None else self.level.balanced(system)
+
+    def split(self, values: Floats) -> dict[str, Floats]:
+        """Return {field: (N, c)} at the mesh's points; a field without a level has mean 0."""
+        return self.layout.split(values if self.level is None else self.level.settled(values))
 
     def rhs(self, time: float) -> Floats:
         """Return the right-hand side of a linear case at `time`."""
@@ -113,8 +140,16 @@ class Assembler:
         )
 
     def held(self, time: float) -> Constraints:
-        """Return what the essential conditions say at `time`."""
-        return constraints(self.case, self.layout, time)
+        """Return what the essential conditions say at `time`; that of the last time is kept."""
+        if time not in self._held:
+            held = constraints(self.case, self.layout, time)
+            self._held.clear()
+            self._held[time] = held if self.level is None else self.level.pinned(held)
+        return self._held[time]
+
+    @cached_property
+    def _held(self) -> dict[float, Constraints]:
+        return {}
 
     def matrix(self, form: str, state: Floats | None, time: float) -> csr_array:
         """Return the matrix of the equation's form `mass` or `damping` at `state`, with that of the conditions."""
@@ -124,6 +159,17 @@ class Assembler:
             total = total + _matrix(basis, numbers, getattr(terms, form, None), data, n)
         return csr_array(total)
 
+    def at_nodes(self, state: Floats, time: float) -> Iterator[tuple[Ints, Any]]:
+        """Yield of each block (C, k) the points of its cells, and what forms find in `w` there at `state`."""
+        for block, numbers in self._blocks:
+            basis = block.nodal_basis()
+            data = self._inside(block, basis, state[numbers], time)
+            yield block.nodes, FormExtraParams(**data, x=basis.global_coordinates())
+
+    def _inside(self, block: Block, basis: Any, local: Floats | None, time: float) -> Data:  # noqa: ANN401
+        data = _state_data(self.case, basis, local)
+        return data | _cell_data(self.case, _Quadrature(block, basis, block.cells), _primary(self.case, data), time)
+
     def _integrals(self, state: Floats | None, time: float) -> Iterator[tuple[Any, Ints, Data, Any]]:
         """Yield basis, numbers, data and forms of each block of cells and of each condition on each block.
 
@@ -131,9 +177,7 @@ class Assembler:
         """
         equation = self.case.equation
         for block, basis, numbers in self.blocks:
-            data = _state_data(self.case, basis, None if state is None else state[numbers])
-            data |= _cell_data(self.case, _Quadrature(block, basis, block.cells), _primary(self.case, data), time)
-            yield basis, numbers, data, equation
+            yield basis, numbers, self._inside(block, basis, None if state is None else state[numbers], time), equation
         for term in self.sides:
             data = _state_data(self.case, term.basis, None if state is None else state[term.numbers])
             data |= _side_data(self.case, term, data, time)
@@ -188,13 +232,12 @@ class _Quadrature:
 
 
 def _cell_data(case: Case, at: _Quadrature, u: Floats | None, time: float) -> Data:
-    data = {}
+    data: Data = {"degree": CELLS[at.block.kind].order}
     for name, given in {"source": case.source, **case.coefficients}.items():
         data[name] = at.of_coefficient(case, name, u, time)
         if u is not None and not isinstance(given, Mapping) and "u" in names_in(given):
-            step = _STEP * max(float(np.abs(u).max()), 1e-3)
-            ends = [at.of_coefficient(case, name, u + s, time) for s in (step, -step)]
-            data[f"{name}_slope"] = (ends[0] - ends[1]) / (2 * step)
+            slope = slope_by_field(given, at.points, time=time, u=u)
+            data[f"{name}_slope"] = at.first(evaluate(slope, at.points, f"{name}'s slope", shape=case.shape_of(name)))
         elif u is not None:
             data[f"{name}_slope"] = np.zeros(at.points.shape[:-1])
     return data
@@ -228,6 +271,8 @@ def _side_data(case: Case, term: Term, state: Data, time: float) -> Data:
 def _matrix(basis: Any, numbers: Ints, form: Form | None, data: Data, n: int) -> csr_array:  # noqa: ANN401
     if form is None:
         return csr_array((n, n))
+    if not isinstance(basis.elem, skfem.ElementH1):
+        return probed(basis, form, data, numbers, n)
     local = skfem.BilinearForm(form).assemble(basis, **data).tocoo()
     return csr_array((local.data, (numbers[local.row], numbers[local.col])), shape=(n, n))
 

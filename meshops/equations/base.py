@@ -136,7 +136,8 @@ class Equation(ABC):
     `Periodic` have none).
 
     - `bilinear(u, v, w)` is the integrand of a(u, v), `linear(v, w)` that of the source term; `w` holds coefficients,
-      `source`, position `x` and cell size `h`. With several fields: `bilinear(u, p, v, q, w)`, `linear(v, q, w)`.
+      `source`, position `x`, cell size `h` and the order of cells `degree`. With several fields: `bilinear(u, p, v, q,
+      w)`, `linear(v, q, w)`.
     - A nonlinear equation finds its fields at the state in `w` under their names. Where A(u) is a(u; u) with a linear
       in its second argument, `bilinear` is a at that state and `derivative(u, v, w)` what Newton's method adds, the
       derivative in the first. Otherwise it states `residual(v, w)`, A at the state without the source, and `bilinear`
@@ -197,6 +198,14 @@ class Equation(ABC):
 
     def check(self, case: Case) -> None:  # noqa: B027  (most equations need none)
         """Raise `SpecError` where `case` has no unique solution; nothing is checked here."""
+
+    def floating(self, case: Case) -> str | None:
+        """Return the field that `case` determines up to a constant only; it is reported with mean 0. None here."""
+        return None
+
+    def eased(self, case: Case, share: float) -> Case | None:
+        """Return an easier case on the way to `case`, which is at `share` 1, where Newton's method fails; None here."""
+        return None
 
     def near_null(self, mesh: Mesh) -> Floats | None:
         """Return the (N c, k) fields that the matrix almost annihilates, for multigrid; None for constants."""

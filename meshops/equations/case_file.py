@@ -15,8 +15,8 @@ base: {dirichlet: 20}
 initial: {temperature: 20}      # of a transient problem, at the first time
 times: [0, 10, 60]              # when the fields are wanted; or {start: 0, end: 60, count: 13}
 
-Where the geometry is a solver's deck (.inp) with a heat problem, what the file does not say the deck says: equation,
-conditions, each coefficient, source. Such a deck is a case by itself too.
+Where the geometry is a solver's deck (.inp) with a problem of heat or of elasticity, what the file does not say the
+deck says: equation, conditions, each coefficient, source. Such a deck is a case by itself too.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _DECKS = inp.FORMAT.extensions
 
 
 def read_case(path: str | Path) -> Case:
-    """Read a case file and the geometry that it names, or a deck with a heat problem.
+    """Read a case file and the geometry that it names, or a deck with a problem.
 
     Raises `SpecError` with the file, the line and the key for whatever is wrong in it, in the geometry or in the
     problem as a whole; `ReadError` where the file cannot be read or is not YAML.
@@ -68,9 +68,12 @@ def read_case(path: str | Path) -> Case:
         return _deck_case(path)
     file = _open(path)
     reading = _reading(file)
-    loads = reading.loads or Loads(equation=str(file.data.get("equation")))
+    loads = reading.loads
+    if loads is None or file.data.get("equation", loads.equation) != loads.equation:
+        loads = Loads(equation=str(file.data.get("equation")))
     with file.at("equation"):
-        chosen = equation(_text(file, "equation") if reading.loads is None or "equation" in file.data else "heat")
+        stated = reading.loads is None or "equation" in file.data
+        chosen = equation(_text(file, "equation") if stated else loads.equation)
     with file.at():
         if "conditions" not in file.data:
             _check_whole(loads)
@@ -102,7 +105,9 @@ def _deck_case(path: str | Path) -> Case:
     reading = inspect(path)
     loads = reading.loads
     if loads is None:
-        raise SpecError(f"{Path(path).name} states no heat problem; write a case file (.yaml) whose geometry it is.")
+        raise SpecError(
+            f"{Path(path).name} states no problem that is known; write a case file (.yaml) whose geometry it is."
+        )
     _check_whole(loads)
     return Case(
         reading.mesh,
@@ -148,14 +153,12 @@ def write_case(case: Case, path: str | Path) -> None:
 def _write_deck(case: Case, path: Path) -> None:
     taken = {*case.mesh.boundaries, *case.mesh.regions}
     rest = next(name for name in ("rest", *(f"rest{i}" for i in range(2, len(taken) + 3))) if name not in taken)
-    several = [name for name, given in case.conditions.items() if isinstance(given, tuple)]
-    if several or case.transient:
-        what = f"several conditions on {several[0]!r}" if several else "times"
-        raise WriteError(f"a deck of ours cannot hold {what}; write a case file (.yaml).")
+    if case.transient:
+        raise WriteError("a deck of ours cannot hold times; write a case file (.yaml).")
     parts = {rest if part.name == REST else part.name: part for part in case.parts if len(part.sides)}
     loads = Loads(
         equation=case.equation.name,
-        conditions={name: part.condition for name, part in parts.items()},
+        conditions={name: case.conditions[part.name] for name, part in parts.items()},
         coefficients=case.coefficients,
         source=case.source,
     )

@@ -48,7 +48,7 @@ def constraints(case: Case, layout: Layout, time: float = 0.0) -> Constraints:
     if images and oblique:
         raise SpecError("periodic boundaries and rollers off the axes cannot stand in one case.", ("conditions",))
     if images:
-        fixed, value, ties = _identify(np.concatenate(images), numbers, fixed, value)
+        fixed, value, ties = _identify(np.concatenate(images), layout, fixed, value)
     return Constraints(fixed, value, ties)
 
 
@@ -134,11 +134,12 @@ def _center(mesh: Mesh, sides: Ints) -> Floats:
 
 
 def _identify(
-    pairs: Ints, numbers: Ints, fixed: NDArray[np.bool_], value: Floats
+    pairs: Ints, layout: Layout, fixed: NDArray[np.bool_], value: Floats
 ) -> tuple[NDArray[np.bool_], Floats, csr_array]:
-    """Make one unknown of all that are images of each other; where one of them is fixed, all are."""
+    """Make one unknown of all that are images of each other, in every field; where one of them is fixed, all are."""
     n = len(fixed)
-    a, b = (numbers[pairs[:, i]].ravel() for i in (0, 1))
+    found = [np.concatenate([numbers[pairs[:, i]].ravel() for numbers in layout.numbers.values()]) for i in (0, 1)]
+    a, b = (ends[found[0] >= 0] for ends in found)
     count, label = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)
     held = np.zeros(count, bool)
     held[label[fixed]] = True

@@ -19,10 +19,34 @@ from meshops.equations.layout import Layout
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+PIECE = 1 << 26  # numbers in the basis of cells that are assembled at once: what bounds the memory of a large mesh
+KEPT = 1 << 28  # numbers in bases that are kept
 
 
 class UnsupportedCells(MeshopsError):
     """The reference solver has no element for a cell type."""
+
+
+class Components(skfem.ElementVector):  # type: ignore[misc]
+    """A vector of any number of components; scikit-fem's own must have as many as space, whose dimension is `dim`."""
+
+    def __init__(self, element: Any, count: int) -> None:  # noqa: ANN401
+        """Make of `element` one of `count` components."""
+        self._made = False
+        super().__init__(element, count)
+        self.count, self._made = count, True
+
+    @property
+    def dim(self) -> int:
+        """The number of components while its parent counts degrees of freedom; then the dimension of space."""
+        return self.elem.dim if self._made else self._dim
+
+    def gbasis(self, mapping: Any, X: Any, i: int, tind: Any = None) -> Any:  # noqa: ANN401
+        """Return the i-th basis function: one of the scalar's, in one component."""
+        scalar, component = divmod(i, self.count)
+        own = np.eye(self.count)[component]
+        values = self.elem.gbasis(mapping, X, scalar, tind)[0].astuple
+        return (skfem.DiscreteField(*(None if v is None else np.multiply.outer(own, v) for v in values)),)
 
 
 @dataclass(frozen=True)
@@ -36,6 +60,7 @@ class Reference:
 
 
 _HEX = (6, 2, 5, 7, 1, 3, 4, 0)
+_HEX27 = (*_HEX, 18, 13, 14, 9, 10, 17, 12, 19, 15, 8, 11, 16, 21, 25, 23, 22, 24, 20, 26)
 REFERENCES = {
     "line": Reference(skfem.MeshLine1, skfem.ElementLineP1, skfem.ElementLineP0, (0, 1)),
     "line3": Reference(skfem.MeshLine1, skfem.ElementLineP2, skfem.ElementLineP1, (0, 1, 2)),
@@ -45,13 +70,17 @@ REFERENCES = {
     "hexahedron": Reference(skfem.MeshHex1, skfem.ElementHex1, skfem.ElementHex0, _HEX),
     "triangle6": Reference(skfem.MeshTri2, skfem.ElementTriP2, skfem.ElementTriP1, (0, 1, 2, 3, 4, 5)),
     "quad9": Reference(skfem.MeshQuad2, skfem.ElementQuad2, skfem.ElementQuad1, tuple(range(9))),
+    "hexahedron27": Reference(skfem.MeshHex2, skfem.ElementHex2, skfem.ElementHex1, _HEX27),
     "tetra10": Reference(skfem.MeshTet2, skfem.ElementTetP2, skfem.ElementTetP1, tuple(range(10))),
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """One block of cells as scikit-fem sees it, for all fields at once: `numbers` of its degrees of freedom."""
+    """One block of cells as scikit-fem sees it, for all fields at once: `numbers` of its degrees of freedom.
+
+    Its basis is made once if it is `kept`, else each time.
+    """
 
     mesh: Any
     element: Any
@@ -60,6 +89,7 @@ class Block:
     count: int
     points: Ints
     fields: tuple[Field, ...]
+    kept: bool = True
 
     @property
     def quadrature(self) -> int:
@@ -68,6 +98,13 @@ class Block:
 
     def basis(self) -> Any:  # noqa: ANN401  (scikit-fem is untyped)
         """Return the basis over cells."""
+        return self._basis if self.kept else self._new_basis()
+
+    @cached_property
+    def _basis(self) -> Any:  # noqa: ANN401
+        return self._new_basis()
+
+    def _new_basis(self) -> Any:  # noqa: ANN401
         return skfem.Basis(self.mesh, self.element, intorder=self.quadrature)
 
     def facet_basis(self, sides: Ints) -> Any:  # noqa: ANN401
@@ -75,6 +112,16 @@ class Block:
         local = self._facets[sides[:, 1]]
         facets = self.mesh.t2f[local, sides[:, 0] - self.first]
         return skfem.FacetBasis(self.mesh, self.element, facets=facets, intorder=self.quadrature)
+
+    @cached_property
+    def nodes(self) -> Ints:
+        """(C, k) points of each cell, in the order of the element's own nodes."""
+        return self.points[skfem.Dofs(self.mesh, REFERENCES[self.kind].element()).element_dofs].T
+
+    def nodal_basis(self) -> Any:  # noqa: ANN401
+        """Return the basis over cells whose points of evaluation are `nodes`."""
+        at = REFERENCES[self.kind].element.doflocs.T
+        return skfem.Basis(self.mesh, self.element, quadrature=(at, np.ones(at.shape[1])))
 
     def owns(self, sides: Ints) -> NDArray[np.bool_]:
         """Return which sides belong to this block."""
@@ -141,11 +188,14 @@ def _element(lower: bool, kind: str) -> Any:  # noqa: ANN401
 
 def _field_element(field: Field, kind: str, dim: int) -> Any:  # noqa: ANN401
     element = _element(field.lower, kind)
-    return skfem.ElementVector(element, len(field.parts(dim))) if field.components else element
+    return Components(element, len(field.parts(dim))) if field.components else element
 
 
 def blocks(mesh: Mesh, fields: tuple[Field, ...] = (Field("u", ""),)) -> Iterator[Block]:
-    """Yield the blocks of `mesh`; raises `UnsupportedCells` for types that the solver lacks and for manifolds."""
+    """Yield the blocks of `mesh`, those of many cells in pieces, whose bases are not kept.
+
+    Raises `UnsupportedCells` for types that the solver lacks and for manifolds.
+    """
     if mesh.dim != mesh.space_dim:
         raise UnsupportedCells(
             f"cells of dimension {mesh.dim} in {mesh.space_dim}-D space; the reference solver needs as many of both."
@@ -153,16 +203,33 @@ def blocks(mesh: Mesh, fields: tuple[Field, ...] = (Field("u", ""),)) -> Iterato
     for kind, cells, first in mesh.blocks():
         if kind.name not in REFERENCES:
             raise UnsupportedCells(f"the reference solver has no {kind.name} element; it has {sorted(REFERENCES)}.")
-        known = REFERENCES[kind.name]
-        order = list(known.order)
-        corners = 2 if kind.name == "line3" else len(order)
-        sk = known.mesh(*_compact(mesh.points, cells[:, order[:corners]]), sort_t=False)
-        dofs = skfem.Dofs(sk, known.element()).element_dofs
-        points = np.empty(int(dofs.max()) + 1, np.int64)
-        points[dofs] = cells[:, order].T
         parts = [_field_element(field, kind.name, mesh.space_dim) for field in fields]
         element = parts[0] if len(parts) == 1 else skfem.ElementComposite(*parts)
-        yield Block(sk, element, kind.name, first, len(cells), points, fields)
+        each = _numbers_in_basis(kind.name, fields, mesh.space_dim)
+        size, kept = max(PIECE // each, 1), mesh.num_cells * each <= KEPT
+        for start in range(0, len(cells), size):
+            piece = cells[start : start + size]
+            sk, points = _meshed(mesh.points, kind.name, piece)
+            yield Block(sk, element, kind.name, first + start, len(piece), points, fields, kept)
+
+
+def _numbers_in_basis(kind: str, fields: tuple[Field, ...], dim: int) -> int:
+    """How many numbers the basis of one cell holds: values and gradients of its functions at quadrature points."""
+    refdom = REFERENCES[kind].element.refdom
+    points = skfem.quadrature.get_quadrature(refdom, 2 * CELLS[kind].order + 1)[1].size
+    return points * CELLS[kind].nodes * (1 + dim) * sum(len(field.parts(dim)) ** 2 for field in fields)
+
+
+def _meshed(points: Floats, kind: str, cells: Ints) -> tuple[Any, Ints]:
+    """Return scikit-fem's mesh of these cells, and our number of the point of each node of its scalar element."""
+    known = REFERENCES[kind]
+    order = list(known.order)
+    corners = 2 if kind == "line3" else len(order)
+    sk = known.mesh(*_compact(points, cells[:, order[:corners]]), sort_t=False)
+    dofs = skfem.Dofs(sk, known.element()).element_dofs
+    numbers = np.empty(int(dofs.max()) + 1, np.int64)
+    numbers[dofs] = cells[:, order].T
+    return sk, numbers
 
 
 def _compact(points: Floats, cells: Ints) -> tuple[Floats, Ints]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -52,7 +53,7 @@ class Solution:
         found = self.made_by.get("seconds", {})
         return {str(k): float(v) for k, v in found.items()} if isinstance(found, Mapping) else {}
 
-    @property
+    @cached_property
     def quantities(self) -> dict[str, float]:
         """The equation's derived numbers, such as forces; of a transient problem at its last time."""
         return self.case.equation.quantities(self.case, self.at(-1))

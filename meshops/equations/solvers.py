@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +17,7 @@ from scipy.sparse.linalg import splu
 from geometries.errors import MeshopsError
 from meshops.equations.assembly import Assembler
 from meshops.equations.case import Case
+from meshops.equations.elevated import elevated
 from meshops.equations.solution import Solution
 from meshops.equations.system import LinearSystem
 
@@ -24,6 +25,7 @@ Floats = NDArray[np.float64]
 DIRECT_BELOW = 4000  # unknowns: where a sparse factorisation stops being the quicker one, measured in 2-D and 3-D
 TOLERANCE = 1e-10
 NEWTON_STEPS = 40
+_LEAST_STEP = 1e-3  # of the way from an easy case to the one asked for
 
 
 class SolverError(MeshopsError):
@@ -47,45 +49,89 @@ def solve(case: Case) -> Solution:
     """
     from meshops.equations.transient import march
 
-    start = time.perf_counter()
+    start, used = time.perf_counter(), elevated(case)
     if case.transient:
-        fields, how = march(case)
-        return case.solution(fields, **how, seconds={"solve": time.perf_counter() - start})
-    assembler = Assembler(case)
+        fields, how = march(used)
+        return _at_points(case, fields, **how, seconds={"solve": time.perf_counter() - start})
+    assembler = Assembler(used)
     if not case.linear:
-        solved = newton(assembler)
+        solved = continued(assembler)
         seconds = {"solve": time.perf_counter() - start}
     else:
         system = assembler.system(None, case.start)
         assembled = time.perf_counter()
         solved = solve_system(system, definite=case.equation.definite)
         seconds = {"assemble": assembled - start, "solve": time.perf_counter() - assembled}
-    fields = assembler.layout.split(solved.values)
-    return case.solution(fields, solver=solved.solver, iterations=solved.iterations, seconds=seconds)
+    fields = assembler.split(solved.values)
+    return _at_points(case, fields, solver=solved.solver, iterations=solved.iterations, seconds=seconds)
+
+
+def _at_points(case: Case, fields: Mapping[str, Floats], **made_by: object) -> Solution:
+    """The solution at the points of the case, the first ones of those it was found on."""
+    return case.solution({name: values[..., : case.mesh.num_points, :] for name, values in fields.items()}, **made_by)
+
+
+def continued(assembler: Assembler) -> Solved:
+    """Solve a nonlinear case by Newton's method; where that fails, by way of easier ones, if the equation has any.
+
+    The shares of the way are halved at each failure and doubled at each success. Raises `SolverError` where a step of
+    a thousandth fails.
+    """
+    case, taken = assembler.case, 0
+    try:
+        return newton(assembler)
+    except SolverError:
+        if case.equation.eased(case, 0.5) is None:
+            raise
+    state, reached, step = None, 0.0, 0.25
+    while reached < 1:
+        share = min(reached + step, 1.0)
+        eased = case.equation.eased(case, share)
+        assert eased is not None
+        try:
+            solved = newton(assembler if share == 1 else Assembler(eased), state)
+        except SolverError as error:
+            step /= 2
+            if step < _LEAST_STEP:
+                raise SolverError(f"a steady solution was followed to {reached:.3g} of the way only: {error}") from None
+            continue
+        state, reached, step, taken = solved.values, share, 2 * step, taken + solved.iterations
+    assert state is not None
+    return Solved(state, "newton by steps", taken)
 
 
 def newton(assembler: Assembler, state: Floats | None = None) -> Solved:
     """Solve a nonlinear case by Newton's method, from `state` (n,) or the case's start, with halved steps.
 
-    A step is halved until the residual of the free unknowns falls; the iteration ends when that is 1e-10 of its first
-    value, or the step is lost in rounding. Raises `SolverError` after 40 steps.
+    A step is halved until the residual of the free unknowns falls, or the next correction does by the same matrix
+    (Deuflhard 2004, doi:10.1007/978-3-642-23899-4: what bends easily and stretches hardly, by force as by a change of
+    units). The iteration ends when the residual is 1e-10 of its first value, or the step is lost in rounding. Raises
+    `SolverError` after 40 steps.
     """
     case = assembler.case
     state = assembler.layout.join(case.start_values()) if state is None else state
-    held = assembler.held(case.start)
-    state = np.where(held.fixed, held.value, state)
     return newton_on(lambda u: assembler.system(u, case.start), state, definite=case.equation.definite)
 
 
 def newton_on(linearised: Callable[[Floats], LinearSystem], state: Floats, *, definite: bool) -> Solved:
-    """Solve by Newton's method, where `linearised` returns the system of the next iterate; see `newton`."""
+    """Solve by Newton's method, where `linearised` returns the system of the next iterate; see `newton`.
+
+    `state` need not satisfy the essential conditions: a whole first step then spreads their values over the domain,
+    where they alone would tear the cells beside them.
+    """
     system = linearised(state)
-    first = residual = _residual(system, state)
+    met = system.expand(system.restrict(state))
+    first = residual = _residual(system, met)
+    if np.abs(met - state).max() > 1e-9 * np.abs(met).max():
+        state = solve_system(system, definite=definite).values
+        system = linearised(state)
+        residual = _residual(system, state)
+        if not np.isfinite(residual):
+            raise SolverError("Newton's first step leads out of what the equation can take; load in smaller steps.")
     for step in range(NEWTON_STEPS):
-        if residual <= TOLERANCE * max(first, np.finfo(float).tiny):
+        if residual <= max(TOLERANCE * first, _rounding(system, state)):
             return Solved(state, "newton", step)
-        target = solve_system(system, definite=definite).values
-        state, system, fell = _search(linearised, state, target, residual)
+        state, system, fell = _search(linearised, Prepared(system, definite=definite), state, residual)
         if not fell:
             return Solved(state, "newton", step + 1)
         residual = _residual(system, state)
@@ -97,18 +143,23 @@ def newton_on(linearised: Callable[[Floats], LinearSystem], state: Floats, *, de
 
 
 def _search(
-    linearised: Callable[[Floats], LinearSystem], state: Floats, target: Floats, residual: float
+    linearised: Callable[[Floats], LinearSystem], prepared: Prepared, state: Floats, residual: float
 ) -> tuple[Floats, LinearSystem, bool]:
-    """Return the furthest of `target`, half way to it, ... where the residual has fallen; False if it is converged."""
-    share = 1.0
+    """Return the whole step, half of it, ... where the residual or the correction falls; False if it is converged."""
+    step = prepared.solve(prepared.system.rhs, prepared.system.fixed_value).values - state
+    size, share = np.linalg.norm(step), 1.0
     for _ in range(12):
-        trial = state + share * (target - state)
+        trial = state + share * step
         system = linearised(trial)
         found = _residual(system, trial)
-        if np.isfinite(found) and found < residual * (1 - 1e-4 * share):
-            return trial, system, True
-        if np.linalg.norm(target - state) <= 1e-9 * np.linalg.norm(target):
-            return target, linearised(target), False
+        if np.isfinite(found):
+            if found < residual * (1 - 1e-4 * share):
+                return trial, system, True
+            if size <= 1e-9 * np.linalg.norm(state + step):
+                return trial, system, False
+            force = system.rhs - system.matrix @ trial
+            if np.linalg.norm(prepared.solve(force, np.zeros_like(force)).values) < size * (1 - share / 4):
+                return trial, system, True
         share /= 2
     raise SolverError("Newton's method cannot lower the residual any further; load the case in smaller steps.")
 
@@ -118,6 +169,12 @@ def _residual(system: LinearSystem, state: Floats) -> float:
     if system.ties is not None:
         return float(np.linalg.norm(system.ties.T @ gap))
     return float(np.linalg.norm(gap[system.free]))
+
+
+def _rounding(system: LinearSystem, state: Floats) -> float:
+    """The residual that rounding alone leaves: below it no step can tell better from worse."""
+    sums = abs(system.matrix) @ np.abs(state) + np.abs(system.rhs)
+    return 10 * float(np.finfo(float).eps * np.linalg.norm(sums[system.free])) + np.finfo(float).tiny
 
 
 def solve_system(system: LinearSystem, *, definite: bool = True) -> Solved:
@@ -170,7 +227,10 @@ class Prepared:
 def factorised(matrix: csr_array) -> Callable[[Floats], Floats]:
     """Return the solver of a symmetric matrix by a sparse factorisation (SuperLU, symmetric ordering)."""
     options = {"SymmetricMode": True}
-    return splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options).solve
+    try:
+        return splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options).solve
+    except RuntimeError as error:
+        raise SolverError(f"the matrix cannot be factorised ({error}).") from None
 
 
 def factorised_with_pivots(matrix: csr_array) -> Callable[[Floats], Floats]:

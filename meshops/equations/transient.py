@@ -23,7 +23,9 @@ from meshops.equations.system import LinearSystem
 
 Floats = NDArray[np.float64]
 TOLERANCE = 1e-4  # local error of a step over the field's scale
-FINEST = 20  # halvings of an interval between output times
+FINEST = 40  # halvings of an interval between output times
+KEPT = 8  # factorisations, of the latest step sizes
+_INSTANT = 1e-6  # of the first interval: a step that only makes the start consistent
 _EASY = 0.1  # of the tolerance: below it the next step is twice as long
 
 
@@ -49,7 +51,7 @@ def march(
     `scheme` is `bdf2` (the default), `theta` (Crank and Nicolson's) or `euler` for equations of first order in time,
     `newmark` for those of second. With `steps` > 0 each interval between output times takes that many equal steps; else
     a step's local error is held below `tolerance` times the scale of the field, which the equation's scaling states.
-    Raises `SolverError` where that needs more than 2^20 steps an interval.
+    Raises `SolverError` where that needs steps below 2^-40 of an interval.
     """
     name = scheme or DEFAULTS[case.equation.time_order]
     if name not in SCHEMES or SCHEMES[name].order != case.equation.time_order:
@@ -67,7 +69,7 @@ def march(
             moment, halvings, count = _adapt(method, moment, end, halvings, tolerance)
             taken += count
         found.append(moment.values)
-    series = [method.assembler.layout.split(values) for values in found]
+    series = [method.assembler.split(values) for values in found]
     fields = {name: np.stack([moment[name] for moment in series]) for name in series[0]}
     return fields, {"solver": name, "iterations": taken}
 
@@ -128,7 +130,8 @@ class Scheme(ABC):
             self._system = self.assembler.system(None, time)
         if not _rhs_moves(self.case):
             return self._system
-        return replace(self._system, rhs=self.assembler.rhs(time), fixed_value=self.assembler.held(time).value)
+        value = self.assembler.held(time).value
+        return self.assembler.balanced(replace(self._system, rhs=self.assembler.rhs(time), fixed_value=value))
 
     def _implicit(self, key: tuple[float, ...], staged: Callable[[Floats], LinearSystem], guess: Floats) -> Floats:
         """Solve `staged`, which gives a stage's linearised system; with a matrix told by `key` where it is constant."""
@@ -136,9 +139,11 @@ class Scheme(ABC):
         if not self._constant:
             return newton_on(staged, guess, definite=definite).values
         system = staged(guess)
-        if key not in self._prepared:
-            self._prepared[key] = Prepared(system, definite=definite)
-        return self._prepared[key].solve(system.rhs, system.fixed_value, guess).values
+        prepared = self._prepared.pop(key, None) or Prepared(system, definite=definite)
+        self._prepared[key] = prepared  # the latest stands last
+        if len(self._prepared) > KEPT:
+            del self._prepared[next(iter(self._prepared))]
+        return prepared.solve(system.rhs, system.fixed_value, guess).values
 
     def _norm(self, error: Floats) -> float:
         return float(np.sqrt(self.weights @ error**2 / self.weights.sum()))
@@ -150,8 +155,17 @@ class _FirstOrder(Scheme):
     order = 1
 
     def start(self) -> Moment:
-        """Return the start values."""
-        return Moment(self.case.start, self._first())
+        """Return the start values; of a flow the nearest velocity that conserves volume, with its pressure.
+
+        That is what an implicit step of almost no time does. Its own pressure is that of the impulse, and only a second
+        such step gives the pressure of the flow.
+        """
+        values = self._first()
+        if any(field.lower for field in self.case.equation.fields):
+            instant = _INSTANT * (self.case.times[1] - self.case.times[0])
+            for _ in range(2):
+                values = self._stage(1 / instant, values / instant, 1.0, 0.0, self.case.start, values)
+        return Moment(self.case.start, values)
 
     def _stage(self, a: float, b: Floats, theta: float, extra: Floats | float, time: float, guess: Floats) -> Floats:
         """Solve M (a u - b) + θ (A(u) - f)(time) = extra."""
@@ -162,7 +176,7 @@ class _FirstOrder(Scheme):
             matrix = csr_array(a * self.mass + theta * steady.matrix)
             return replace(steady, matrix=matrix, rhs=pulled + theta * steady.rhs)
 
-        return self._implicit((round(a, 12), theta), staged, guess)
+        return self._implicit((_digits(a), theta), staged, guess)
 
 
 class Euler(_FirstOrder):
@@ -268,7 +282,7 @@ class Newmark(Scheme):
             pulled = self.mass @ (a * ahead) + self.damping @ (d * ahead - ahead_rate)
             return replace(steady, matrix=matrix, rhs=steady.rhs + pulled)
 
-        new = self._implicit((round(a, 12),), staged, ahead)
+        new = self._implicit((_digits(a),), staged, ahead)
         acceleration = a * (new - ahead)
         rate = ahead_rate + dt * gamma * acceleration
         error = self._norm((beta - 1 / 6) * dt**2 * (acceleration - moment.acceleration))
@@ -277,6 +291,11 @@ class Newmark(Scheme):
 
 SCHEMES: dict[str, type[Scheme]] = {"bdf2": BDF2, "theta": Theta, "euler": Euler, "newmark": Newmark}
 DEFAULTS = {1: "bdf2", 2: "newmark"}
+
+
+def _digits(number: float) -> float:
+    """Twelve digits of it: steps that differ by rounding share a factorisation."""
+    return float(f"{number:.11e}")
 
 
 def _extrapolated(moment: Moment, time: float, count: int) -> Floats:

@@ -74,4 +74,18 @@ def build(name: str, schema: Schema, options: Mapping[str, object]) -> Operator:
     return OPERATORS[name](schema, **options)
 
 
-__all__ = ["OPERATORS", "Operator", "OperatorError", "build", "options_of"]
+def describe(name: str) -> dict[str, object]:
+    """Return what the operator `name` says of itself, in plain values."""
+    operator = OPERATORS[name]
+    return {
+        "name": name,
+        "what": inspect.cleandoc(operator.__doc__ or "").splitlines()[0],
+        "reference": operator.reference,
+        "cost": operator.cost,
+        "invariances": list(operator.invariances),
+        "leading": operator.leading,
+        "options": options_of(name),
+    }
+
+
+__all__ = ["OPERATORS", "Operator", "OperatorError", "build", "describe", "options_of"]

@@ -166,7 +166,8 @@ class _Branch(nn.Module):
 
 
 def _is_source(name: str) -> bool:
-    return name.split(".")[0] == "source"
+    """Whether a column is data on the right-hand side: a source or what a transient problem starts from."""
+    return name.split(".")[0] in ("source", "initial")
 
 
 def _is_value(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""MP-PDE: message passing that bundles the columns of its answer."""
+"""MP-PDE: message passing that bundles the times of its answer."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ CHANNELS, STRIDE = 8, 3  # of the decoder's convolution
 
 
 class MPPDE(Operator):
-    """Encode, `steps` of message passing with differences of inputs, decode all columns by convolution.
+    """Encode, `steps` of message passing with differences of inputs, decode all times by convolution.
 
         f_i = MLP(a_i, x_i),  a_i the features of i with theta
         m_ij = MLP(f_i, f_j, a_i - a_j, x_i - x_j, theta);  f_i ← norm(f_i + MLP(f_i, mean_j m_ij, theta))
-        u_i = conv(silu(conv(f_i))), along the channels of f_i
+        d_i = conv(silu(conv(f_i))), along the channels of f_i
+        u_i(t_k) = u_i(0) + k/K d_i(t_k), or u_i = d_i if steady
 
-    Shapes: f (N, width), m (E, width). MLPs have two layers with SiLU after each; norm is over each graph, by mass. The
-    decoder slides over the width of f as over time, so that neighbouring columns of `y` come from neighbouring
-    channels: a bundle of times at once, the paper's temporal bundling. A steady field is a bundle of one.
+    Shapes: f (N, width), m (E, width), d (N, fields, K). MLPs have two layers with SiLU after each; norm is over each
+    graph, by mass. The decoder slides over the width of f as over time, so that neighbouring times come from
+    neighbouring channels: all K times of `y` in one pass, the paper's temporal bundling. A steady field is a bundle
+    of one.
 
-    The first layer of a message is linear in f, a and x at both ends: it acts on nodes. Differs from the paper: the
-    history of u is whatever the features hold; the columns are the fields themselves and not increments scaled by the
-    time step, as a steady problem has none. Pushforward is a way to train, and is not of the operator.
+    The first layer of a message is linear in f, a and x at both ends: it acts on nodes. Differs from the paper: of the
+    history of u it sees the start. Pushforward is a way to train, and is not of the operator.
     """
 
     name: ClassVar[str] = "mp_pde"
@@ -36,12 +37,15 @@ class MPPDE(Operator):
     cost: ClassVar[str] = "O(N)"
 
     def __init__(self, schema: Schema, *, width: int = 128, steps: int = 6) -> None:
-        """`steps` of message passing. Raises `OperatorError` for more columns of `y` than `width` can bundle."""
+        """`steps` is that of message passing. Raises `OperatorError` for more times than `width` can bundle."""
         super().__init__(schema)
         given = node_width(schema) + schema.dim
         self.encode = nn.Sequential(MLP(given, width, width), nn.SiLU())
         self.steps = nn.ModuleList(_Step(width, given, len(schema.theta)) for _ in range(steps))
-        self.decode = _decoder(width, len(schema.y))
+        self.times = max(1, schema.times - 1)
+        fields = [name.split("@")[0] for name in schema.y[: len(schema.y) // self.times]]
+        self.start = [schema.x.index(f"initial.{name}") for name in fields] if schema.times else []
+        self.decode = _decoder(width, len(fields), self.times)
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
@@ -50,7 +54,11 @@ class MPPDE(Operator):
         for step in self.steps:
             f = f + step(f, given, theta, graph.edge_index)
             f = instance_norm(f, graph.graph_of_node, graph.size, graph.mass)
-        return self.decode(f[:, None])[:, 0]
+        out = self.decode(f[:, None]).transpose(1, 2)
+        if self.start:
+            time = torch.arange(1, self.times + 1, device=out.device, dtype=graph.x.dtype) / self.times
+            out = graph.x[:, None, self.start] + time[:, None] * out
+        return out.flatten(1)
 
 
 class _Step(nn.Module):
@@ -87,12 +95,12 @@ class _Step(nn.Module):
         return nn.functional.silu(self.second(nn.functional.silu(ends)))
 
 
-def _decoder(width: int, columns: int) -> nn.Module:
-    """Two convolutions from (N, 1, width) to (N, 1, columns): for 128 and 25 those of the paper, 16 and 14 wide."""
+def _decoder(width: int, fields: int, times: int) -> nn.Module:
+    """Two convolutions from (N, 1, width) to (N, fields, times): for 128 and 25 those of the paper, 16 and 14 wide."""
     first = max(1, width // 8)
     between = (width - first) // STRIDE + 1
-    if between < columns:
-        least = -(-8 * STRIDE * (columns - 1) // 7)
-        raise OperatorError(f"width is {width} for {columns} columns; expected at least {least}.")
-    second = nn.Conv1d(CHANNELS, 1, between - columns + 1)
+    if between < times:
+        least = -(-8 * STRIDE * (times - 1) // 7)
+        raise OperatorError(f"width is {width} for {times} times; expected at least {least}.")
+    second = nn.Conv1d(CHANNELS, fields, between - times + 1)
     return nn.Sequential(nn.Conv1d(1, CHANNELS, first, STRIDE), nn.SiLU(), second)

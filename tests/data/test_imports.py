@@ -118,14 +118,35 @@ def test_what_is_not_known_is_named(tmp_path):
             import_data(**given, folder=tmp_path / "d")
 
 
-def test_plaid_without_its_package_is_named(tmp_path):
+def test_plaid_without_its_package_is_named(tmp_path, monkeypatch):
     (tmp_path / "s/sample_000000000/meshes").mkdir(parents=True)
     assert importer_of(tmp_path / "s") is IMPORTERS["plaid"]
-    try:
-        import plaid  # noqa: F401
-    except ImportError:
-        with pytest.raises(ImportFailure, match="pip install pyplaid"):
-            import_data(tmp_path / "s", tmp_path / "d")
+    monkeypatch.setattr("meshops.data.imports.plaid.find_spec", lambda name: None)
+    with pytest.raises(ImportFailure, match="pip install pyplaid"):
+        import_data(tmp_path / "s", tmp_path / "d")
+
+
+def test_plaid_samples_come_back(tmp_path):
+    sample_module = pytest.importorskip("plaid.containers.sample", reason="the package pyplaid is not installed")
+    from CGNS.PAT import cgnslib
+
+    for i in range(2):
+        mesh = Grid(shape=(4 + i, 3)).mesh()
+        sample = sample_module.Sample()
+        sample.init_base(2, 2)
+        zone = sample.init_zone(np.array([[mesh.num_points, mesh.num_cells, 0]]))
+        sample.set_nodes(mesh.points)
+        triangles = 1 + mesh.cells["triangle"].ravel()
+        cgnslib.newElements(zone, "cells", "TRI_3", np.array([1, mesh.num_cells]), triangles)
+        sample.add_field("u", 2 * mesh.points[:, 0])
+        sample.add_global("speed", 3.0 + i)
+        (tmp_path / "s").mkdir(exist_ok=True)
+        sample.save_to_dir(tmp_path / f"s/sample_{i:09d}")
+    dataset = import_data(tmp_path / "s", tmp_path / "d")
+    assert (dataset.failed, dataset.schema.x, dataset.schema.y) == ({}, ("speed",), ("u",))
+    mesh = dataset.store.read_mesh(1)
+    np.testing.assert_allclose(mesh.point_data["u"], 2 * mesh.points[:, 0])
+    assert set(mesh.point_data["speed"]) == {4.0}
 
 
 @pytest.mark.parametrize("cut", [[], [(0, 0)], [(0, 0), (1, 0), (0, 1), (1, 1)]])

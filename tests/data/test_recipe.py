@@ -1,11 +1,14 @@
 """Recipes: shipped ones give solvable cases, plain forms round-trip, wrong keys are named with their line."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from geometries.conditions import Neumann, write_condition
 from geometries.errors import MeshopsError, SpecError
 from meshops.data import Recipe, recipes
+from meshops.data.make import Maker
 from meshops.equations import solve
 
 GOOD = {
@@ -19,13 +22,44 @@ def case_of(recipe, seed):
     return recipe.draw(np.random.default_rng(seed))
 
 
+SMALL = {  # parameters of the family, where its own make large meshes
+    "bracket": {"size": 0.1},
+    "burgers": {"shape": (64,)},
+    "corners": {"cells": 16, "sides": (2, 7)},
+    "corners-original": {"cells": 16, "sides": (2, 7)},
+    "darcy-interface": {"size": 0.08},
+    "heat-sink": {"size": 6.0, "fins": (2, 3)},
+    "inductor": {"size": 0.1},
+    "parts": {"size": 0.1},
+    "poisson-gauss": {"cells": (10, 14)},
+    "polygons": {"size": 0.08},
+    "wave": {"size": 0.08},
+}
+
+
 @pytest.mark.parametrize("name", recipes())
-def test_shipped_recipes_give_cases_that_vary_and_are_solved(name):
+def test_shipped_recipes_make_twenty_samples_that_vary(name):
     recipe = Recipe.load(name)
-    solutions = [solve(case_of(recipe, seed)) for seed in range(3)]
-    assert all(np.ptp(s.values) > 0 for s in solutions)
-    assert len({s.values.tobytes() for s in solutions}) == 3
+    small = replace(recipe, family=replace(recipe.family, **SMALL.get(name, {})))
+    maker = Maker(small, 0)
+    made = [maker.sample(number) for number in range(20)]
+    assert [entry.get("failed") for entry, _ in made] == [None] * 20
+    field = f"solution/{recipe.equation.field}"
+    assert all(np.ptp(arrays[field]) > 0 for _, arrays in made)
+    assert len({arrays[field].tobytes() for _, arrays in made}) == 20
     assert recipe.about
+    for split in recipe.splits:
+        assert all("geometry" in Maker(recipe, 0, split).sample(number)[0] for number in range(4))
+
+
+def test_the_source_matters_in_corners_as_much_as_the_boundary():
+    recipe, ratios = Recipe.load("corners"), []
+    for seed in range(24):
+        case = case_of(recipe, seed)
+        whole, boundary = solve(case).values, solve(replace(case, source=0.0)).values
+        mass = case.mesh.mass
+        ratios.append(np.sqrt(mass @ (whole - boundary) ** 2 / (mass @ boundary**2)))
+    assert 0.7 < np.median(ratios) < 1.4
 
 
 @pytest.mark.parametrize("name", recipes())

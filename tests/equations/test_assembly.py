@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ from geometries import Dirichlet, Mesh, Neumann, Robin
 from geometries.cells import CELLS
 from geometries.families.grid import Grid
 from geometries.refine import second_order
-from meshops.equations import Case, Heat, assemble, solve
-from meshops.equations.assembly import UnsupportedCells
+from meshops.equations import Case, DampedHelmholtz, Equation, Heat, Stokes, assemble, elements, solve
+from meshops.equations.assembly import Assembler, UnsupportedCells, blocks
+from meshops.equations.base import AXES, Field
+from meshops.equations.probing import probed
 from meshops.equations.solvers import SolverError, factorised, hierarchy, multigrid, solve_system
 
 RNG = np.random.default_rng(0)
@@ -218,3 +221,53 @@ def test_multigrid_gives_the_same_bits_each_time_and_leaves_the_global_generator
     assert first.made_by["solver"] == "cg+amg"
     assert (first.values == second.values).all()
     assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
+
+
+@pytest.mark.parametrize("name", ["triangle-2", "quad", "tetra", "hexahedron"])
+def test_probing_gives_the_matrix_of_every_pair_of_basis_functions(name: str) -> None:
+    import skfem
+    from skfem.helpers import ddot, div, dot, grad, mul
+
+    def form(u: Any, p: Any, v: Any, q: Any, w: Any) -> Any:
+        inside = w.k * ddot(grad(u), grad(v)) + dot(mul(grad(u), w.b), v) + u[0] * v[1]
+        return inside + dot(w.b, u) * q - p * div(v) + p * q
+
+    mesh = MESHES[name]
+    (block,) = blocks(mesh, (Field("u", "m", AXES), Field("p", "Pa")))
+    side = mesh.sides("left")
+    for basis in (block.basis(), block.facet_basis(side)):
+        x = np.asarray(basis.global_coordinates())
+        data = {"k": 1 + x[0] ** 2, "b": np.sin(x)}
+        numbers = np.random.default_rng(0).permutation(basis.N)
+        ours = probed(basis, form, data, numbers, basis.N).toarray()
+        theirs = skfem.BilinearForm(form).assemble(basis, **data).toarray()
+        np.testing.assert_allclose(ours[np.ix_(numbers, numbers)], theirs, atol=1e-13)
+
+
+@pytest.mark.parametrize("equation", [Heat(), DampedHelmholtz(), Stokes()], ids=lambda e: e.name)
+@pytest.mark.parametrize("cell", ["triangle", "quad"])
+def test_a_large_mesh_is_assembled_in_pieces(equation: Equation, cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pieces of a few cells, whose bases are not kept, add up to the same system."""
+    mesh = Grid(shape=(4, 4), cell=cell, order=2).mesh()
+    coefficients = {c.name: 2.0 for c in equation.coefficients if c.default is None}
+    case = Case(mesh, equation, conditions={"left": Dirichlet(0)}, coefficients=coefficients)
+    whole = Assembler(case).system(None, 0.0)
+    monkeypatch.setattr(elements, "PIECE", 2_000)
+    monkeypatch.setattr(elements, "KEPT", 0)
+    pieces = Assembler(case)
+    assert len(list(pieces.blocks)) > 1
+    assert next(pieces.blocks)[1] is not next(pieces.blocks)[1]
+    np.testing.assert_allclose(pieces.system(None, 0.0).matrix.toarray(), whole.matrix.toarray(), atol=1e-12)
+    np.testing.assert_allclose(pieces.system(None, 0.0).rhs, whole.rhs, atol=1e-12)
+
+
+def test_pieces_know_their_regions_and_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = Grid(shape=(4, 4), cell="quad").mesh()
+    mesh = grid.named(regions={f"cell{i}": np.array([i]) for i in range(16)})
+    given = {f"cell{i}": 1.0 + i for i in range(16)}
+    case = Case(mesh, Heat(), conditions={"right": Robin("y", ambient="y**2")}, coefficients={"conductivity": given})
+    whole = assemble(case)
+    monkeypatch.setattr(elements, "PIECE", 500)
+    pieces = assemble(case)
+    np.testing.assert_allclose(pieces.matrix.toarray(), whole.matrix.toarray(), atol=1e-12)
+    np.testing.assert_allclose(pieces.rhs, whole.rhs, atol=1e-12)

@@ -49,6 +49,19 @@ VTM = """<?xml version="1.0"?>
 <Block index="0" name="a"><DataSet index="0" name="b" file="part.vtu"/></Block>
 </vtkMultiBlockDataSet></VTKFile>
 """
+V1 = """$NOD
+4
+1 0 0 0
+2 1 0 0
+3 0 1 0
+4 0 0 1
+$ENDNOD
+$ELM
+2
+1 2 5 1 3 1 2 3
+2 4 7 1 4 1 2 3 4
+$ENDELM
+"""
 ASCII_VTU = """<VTKFile type="UnstructuredGrid" version="0.1" byte_order="LittleEndian"><UnstructuredGrid>
 <Piece NumberOfPoints="3" NumberOfCells="1"><Points>
 <DataArray type="Float64" Name="P" NumberOfComponents="3" format="ascii">0 0 0 1 0 0 0 1 0</DataArray>
@@ -60,7 +73,7 @@ ASCII_VTU = """<VTKFile type="UnstructuredGrid" version="0.1" byte_order="Little
 
 OURS = ("vtu", "vtk", "obj", "off", "ply", "stl", "su2", "unv", "med", "bdf", "mesh", "xdmf", "inp")
 NAMES = [f"ours.{extension}" for extension in OURS] + [
-    "v4.1.msh", "v2.2.msh", "text.msh", "gmsh.cgns", "mixed.cgns", "blocks.cgns",
+    "v4.1.msh", "v2.2.msh", "v1.msh", "text.msh", "gmsh.cgns", "mixed.cgns", "blocks.cgns",
     "nodes.med", "box.step", "box.iges", "box.brep", "binary.stl", "binary.meshb",
     "ucd.inp", "zlib.vtu", "image.vti", "poly.vtp", "block.e", "deck.inp", "part.vtu", "parts.vtm", "script.geo",
 ]  # fmt: skip
@@ -78,7 +91,13 @@ def write_all(folder: Path) -> dict[str, list[Path]]:
     _by_gmsh.convert(str(folder / "v4.1.msh"), str(folder / "gmsh.cgns"))
     _write_by_gmsh(folder)
     _write_by_others(folder)
-    texts = {"deck.inp": DECK, "parts.vtm": VTM, "part.vtu": ASCII_VTU, "script.geo": "Point(1) = {0, 0, 0};\n"}
+    texts = {
+        "deck.inp": DECK,
+        "parts.vtm": VTM,
+        "part.vtu": ASCII_VTU,
+        "script.geo": "Point(1) = {0, 0, 0};\n",
+        "v1.msh": V1,
+    }
     for name, text in texts.items():
         (folder / name).write_text(text)
     return {name: [folder / n for n in (name, *MORE.get(name, ()))] for name in NAMES}

@@ -252,3 +252,16 @@ def test_files_that_came_with_gmsh(path, solids, faces):
     assert len([n for n in reading.mesh.boundaries if n.startswith("face")]) == faces
     if "colors" in path:
         assert {"color #00ff00", "color #ff0000", "color #0080ff"} < set(reading.mesh.boundaries)
+
+
+def test_solids_with_poles_share_their_interface(tmp_path):
+    """The poles of a sphere are edges of no length, which lie on nothing."""
+    with session() as gmsh:
+        gmsh.model.occ.addBox(-1, -1, -2, 2, 2, 2)
+        gmsh.model.occ.addSphere(0, 0, 0.5, 1)
+        gmsh.model.occ.synchronize()
+        gmsh.write(str(tmp_path / "poles.brep"))
+    mesh = inspect(tmp_path / "poles.brep", size=0.3).mesh
+    cap = np.pi * 0.5**2 * (3 - 0.5) / 3
+    assert mesh.measure.sum() == pytest.approx(8 + 4 / 3 * np.pi - cap, rel=0.03)
+    assert len(mesh.boundaries) == 7 and len(mesh.regions) == 2

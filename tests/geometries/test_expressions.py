@@ -238,3 +238,16 @@ def test_long_and_deep_texts_end_quickly(text: str) -> None:
 
 def test_a_long_sum_is_a_sum() -> None:
     np.testing.assert_allclose(Expression("+".join(["x"] * 900))(POINTS), 900 * POINTS[:, 0])
+
+
+SLOPES = ("1+u**2", "u**u", "2**u", "-u*x/(1+u)", "where(u < 0.5, u**2, 3*u)", "x", "atan2(u, x)", "atan2(y, u)",
+          "hypot(u, x)", "hypot(y, u)", "min(u, x)*max(u, y)", "min(x, u)/max(y, u)", "step(u-0.5)*u",
+          "u < 0.5", "t*u", "(u-2)**2", "+u", "u**0")  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [*SLOPES, *(f"{name}(u)" for name, (count, _) in FUNCTIONS.items() if count == 1)])
+def test_the_slope_is_the_limit_of_differences(text: str) -> None:
+    rng, h = np.random.default_rng(0), 1e-6
+    points, u, expression = rng.uniform(0.1, 0.9, (50, 2)), rng.uniform(0.1, 0.9, 50), Expression(text)
+    differences = (expression(points, 1.5, u + h) - expression(points, 1.5, u - h)) / (2 * h)
+    np.testing.assert_allclose(expression.slope(points, 1.5, u), differences, atol=1e-8)

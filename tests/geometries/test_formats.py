@@ -13,6 +13,7 @@ from geometries.cells import CELLS
 from geometries.errors import MeshopsError, ReadError, WriteError
 from geometries.families.grid import Grid
 from geometries.formats import FORMATS, inspect, msh, vtk, vtu
+from geometries.gmsh_model import session
 from tests.geometries.meshes import arrays_equal, assert_same, meshes, one_of_each, reference_nodes
 
 
@@ -168,6 +169,39 @@ def test_ascii_msh_with_sparse_tags_and_overlapping_groups(folder):
     assert reading.problems == ("1 inverted cells reoriented",)
 
 
+def test_msh_of_version_1(folder):
+    (folder / "one.msh").write_text(
+        "$NOD\n5\n1 0 0 0\n2 1 0 0\n3 0 1 0\n4 0 0 1\n9 1 1 1\n$ENDNOD\n"
+        "$ELM\n3\n1 2 5 1 3 1 2 3\n2 4 7 1 4 1 2 3 4\n3 4 8 2 4 2 3 4 9\n$ENDELM\n"
+    )
+    mesh = geo.read(folder / "one.msh")
+    assert {k: len(v) for k, v in mesh.regions.items()} == {"7": 1, "8": 1}
+    assert {k: len(v) for k, v in mesh.boundaries.items()} == {"5": 1}
+    assert mesh.measure.sum() == pytest.approx(1 / 6 + 1 / 3)
+
+
+@pytest.mark.parametrize("version", [2.2, 4.1])
+@pytest.mark.parametrize("binary", [0, 1])
+def test_partitioned_msh_with_entities_that_have_no_group(folder, version, binary):
+    with session() as gmsh:
+        boxes = [gmsh.model.occ.addBox(x, 0, 0, 1, 1, 1) for x in (0, 1)]
+        gmsh.model.occ.fragment([(3, boxes[0])], [(3, boxes[1])])
+        gmsh.model.occ.synchronize()
+        gmsh.model.addPhysicalGroup(3, [boxes[0]], name="half")
+        gmsh.model.addPhysicalGroup(2, [1], name="wall")
+        gmsh.option.setNumber("Mesh.MeshSizeMax", 0.5)
+        gmsh.option.setNumber("Mesh.MshFileVersion", version)
+        gmsh.option.setNumber("Mesh.SaveAll", version > 4)  # in version 2 that leaves groups out
+        gmsh.option.setNumber("Mesh.Binary", binary)
+        gmsh.model.mesh.generate(3)
+        gmsh.model.mesh.partition(3)
+        gmsh.write(str(folder / "parts.msh"))
+    mesh = geo.read(folder / "parts.msh")
+    assert mesh.measure.sum() == pytest.approx(2 if version > 4 else 1)
+    assert mesh.measure[mesh.regions["half"]].sum() == pytest.approx(1)
+    assert mesh.side_geometry(mesh.sides("wall"))[2].sum() == pytest.approx(1)
+
+
 # -- hostile files -----------------------------------------------------------------------------------------------------
 def _valid(folder, name):
     geo.write(Grid(shape=(2, 2, 2)).mesh(), folder / name)
@@ -178,7 +212,7 @@ def test_a_msh_without_header_is_never_run(folder):
     canary = folder / "canary"
     for start in ("", "\n", "// $MeshFormat\n", "$Comments\n$EndComments\n"):
         (folder / "h.msh").write_text(f'{start}SystemCall "touch {canary}";\n')
-        with pytest.raises(ReadError, match="does not begin with"):
+        with pytest.raises(ReadError, match="begins neither"):
             geo.read(folder / "h.msh")
     assert not canary.exists()
 

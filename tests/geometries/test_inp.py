@@ -15,7 +15,7 @@ from geometries.errors import MeshopsError, ReadError, WriteError
 from geometries.families.grid import Grid
 from geometries.formats import _inp_tables as tables
 from geometries.formats import inp, inspect
-from geometries.formats._inp_write import number
+from geometries.formats._inp_lines import number
 from geometries.mesh import Mesh
 from tests.geometries.meshes import GRIDS, assert_same, meshes, one_of_each
 
@@ -207,15 +207,13 @@ def test_a_later_temperature_wins_and_holds_its_side_alone(folder):
     }
 
 
-def test_loads_that_no_equation_takes_are_sets_and_told(folder):
-    text = (
-        "*STEP\n*STATIC\n*BOUNDARY\nBottom, 1, 3\n*CLOAD\n7, 3, -5.\n*DLOAD\n10, P3, 2.\nPart-A, GRAV, 9.81, 0, 0, -1\n"
-    )
+def test_loads_of_a_problem_that_is_not_read_are_sets_and_told(folder):
+    text = "*STEP\n*DYNAMIC\n*BOUNDARY\nBottom, 1, 3\n*CLOAD\n7, 3, -5\n*DLOAD\n10, P3, 2.\nPart-A, GRAV, 9, 0, 0, -1\n"
     reading = _read(folder, CUBE + "*MATERIAL, NAME=M\n*ELASTIC\n2e5, 0.3\n" + text + "*END STEP\n")
     assert reading.loads is None
     assert {"Bottom", "dload1"} <= set(reading.mesh.boundaries)
     told = "\n".join(reading.problems)
-    assert "*BOUNDARY on 'Bottom' is kept as a set only: no equation takes displacements yet" in told
+    assert "*BOUNDARY on 'Bottom' is kept as a set only: displacements belong to no problem read here" in told
     assert "point loads" in told and "*ELASTIC (1)" in told and "'Part-A'" in told
 
 

@@ -201,7 +201,7 @@ def test_sections_have_their_published_ordinates():
         assert area(points) > 0
 
 
-@pytest.mark.parametrize("digits", [f"2{c}12" for c in ("20", "30", "40", "50", "21", "31", "41", "51")])
+@pytest.mark.parametrize("digits", [f"2{c}12" for c in ("10", "20", "30", "40", "50", "21", "31", "41", "51")])
 def test_five_digit_camber_lines_do_what_they_were_made_for(digits):
     """By thin airfoil theory: a lift coefficient π A1 of 0.3 by design, a moment π/4 (A2 - A1) of 0 where reflexed."""
     theta = (np.arange(20000) + 0.5) * np.pi / 20000
@@ -209,7 +209,7 @@ def test_five_digit_camber_lines_do_what_they_were_made_for(digits):
     first, second = (2 * np.mean(slope * np.cos(n * theta)) for n in (1, 2))
     assert np.pi * first == pytest.approx(0.3, rel=0.03)
     moment = np.pi / 4 * (second - first)
-    assert abs(moment) < 0.002 if digits[2] == "1" else moment < -0.005
+    assert abs(moment) < 0.002 if digits[2] == "1" else moment < -0.002  # smallest, -0.0038, with the camber far ahead
     assert np.abs(np.gradient(height, (1 - np.cos(theta)) / 2) - slope).max() < 1e-3
 
 

@@ -7,7 +7,7 @@ import torch
 from torch_geometric.data import Batch
 
 from meshops.graph import MeshGraph
-from meshops.nn import boundary_distance, fields, gradient, smooth
+from meshops.nn import boundary_distance, fields, gradient, plain_forms, smooth
 from tests.operators.graphs import mixed_graph
 
 
@@ -57,6 +57,8 @@ def test_the_distance_is_that_of_the_nearest_boundary_node_of_the_same_graph(
     monkeypatch.setattr(fields, "PAIRS", 3 * len(surface))  # several blocks
     found = boundary_distance(Batch.from_data_list([graph, moved]))
     assert torch.allclose(found, torch.cat([expected, 0.5 * expected]))
+    with plain_forms():
+        assert torch.allclose(boundary_distance(Batch.from_data_list([graph, moved])), found)
     assert not found[graph.boundary_index].any()
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 from geometries.conditions import Dirichlet, Neumann, Robin
 from geometries.families.grid import Grid
+from geometries.mesh import Mesh
 from meshops.equations import EQUATIONS, Case, solve
 from meshops.graph import MeshGraph, Schema, build_graph, schema_of
 from meshops.operators import Operator, build, options_of
@@ -59,11 +61,20 @@ def mixed_graph(*shape: int, cell: str = "", dtype: torch.dtype = torch.float32)
     return build_graph(case, solve(case), dtype)
 
 
+def surface_graph(*shape: int, dtype: torch.dtype = torch.float32) -> MeshGraph:
+    """The graph of a curved sheet in 3-D, without a solution."""
+    flat = mixed_case(*shape)
+    points = np.column_stack([flat.mesh.points, np.sin(2 * flat.mesh.points[:, 0])])
+    sheet = Mesh(points=points, cells=flat.mesh.cells, boundaries=flat.mesh.boundaries)
+    return build_graph(replace(flat, mesh=sheet), dtype=dtype)
+
+
 def permuted(graph: MeshGraph, order: torch.Tensor) -> MeshGraph:
     """The same graph with its old node `order[i]` as node i, and the nodes of each level reversed."""
     new = torch.argsort(order)
     surface, at = new[graph.boundary_index].sort()
-    fields = {k: graph[k][order] for k in ("pos", "x", "y", "mass", "fixed", "fixed_value")}
+    nodal = ("pos", "x", "y", "mass", "fixed", "fixed_value")
+    fields = {k: graph[k][order] for k in nodal if k in graph}
     fields |= {"theta": graph.theta, "boundary_index": surface, "boundary_x": graph.boundary_x[at]}
     fields["edge_index"] = by_target(new[graph.edge_index])
     fields["boundary_edge_index"] = by_target(torch.argsort(at)[graph.boundary_edge_index])

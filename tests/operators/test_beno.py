@@ -36,8 +36,8 @@ def test_the_branches_share_neither_source_nor_values(beno: BENO, graph: MeshGra
     both, none = beno.predict(changed(graph, **source, **values)), beno.predict(graph)
     only_source, only_values = beno.predict(changed(graph, **source)), beno.predict(changed(graph, **values))
     assert torch.allclose(both - only_values, only_source - none, rtol=1e-10, atol=1e-12)
-    assert (only_source - none).abs().max() > 1e-6
-    assert (only_values - none).abs().max() > 1e-6
+    for change in (only_source - none, only_values - none):  # not nil: far above the rounding allowed before
+        assert change.abs().max() > 1e-6
 
 
 def test_no_input_of_a_branch_holds_what_is_the_others(beno: BENO, graph: MeshGraph) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 from torch_geometric.nn import ChebConv as PyGChebConv
 
-from meshops.graph import Schema
+from meshops.equations import EQUATIONS
+from meshops.graph import schema_of
 from meshops.nn import Neighbors, node_features, symmetric_weights
 from meshops.operators import OPERATORS, OperatorError, build
 from meshops.operators.chebnet import ChebConv
@@ -38,15 +37,27 @@ def test_chebyshev_convolutions_are_those_of_torch_geometric() -> None:
     assert torch.allclose(out, theirs(h, edge_index, length), rtol=1e-12, atol=1e-12)
 
 
-def bundle(columns: int) -> Schema:
-    return replace(schema(2), y=tuple(f"u{i}" for i in range(columns)))
-
-
 def test_mp_pde_decodes_a_bundle_as_the_paper_does() -> None:
-    decoder = build("mp_pde", bundle(25), {"steps": 1}).decode
+    given = schema_of(EQUATIONS["heat"], 2, times=26)
+    decoder = build("mp_pde", given, {"steps": 1}).decode
     assert [(c.kernel_size, c.stride) for c in (decoder[0], decoder[2])] == [((16,), (3,)), ((14,), (1,))]
-    with pytest.raises(OperatorError, match="width is 16 for 25 columns; expected at least"):
-        build("mp_pde", bundle(25), {"width": 16})
+    with pytest.raises(OperatorError, match="width is 16 for 25 times; expected at least 83"):
+        build("mp_pde", given, {"width": 16})
+
+
+def test_mp_pde_starts_from_the_initial_field() -> None:
+    """The columns are those of the schema: time after time, and near the start the start."""
+    given = schema_of(EQUATIONS["heat"], 2, times=5)
+    operator, graph = small("mp_pde", given), mixed_graph(6, 5)
+    graph.x = torch.randn(len(graph.pos), len(given.x))
+    graph.theta = torch.zeros(1, 1)
+    graph.boundary_x = torch.randn(len(graph.boundary_index), len(given.boundary_x))
+    start = graph.x[:, [given.x.index("initial.temperature")]]
+    for part in operator.decode[2].parameters():
+        part.data.zero_()
+    assert torch.equal(operator.predict(graph), start.expand(-1, 4))
+    operator.decode[2].bias.data.fill_(1.0)
+    assert torch.allclose(operator.predict(graph), start + torch.tensor([0.25, 0.5, 0.75, 1.0]))
 
 
 def test_the_v_cycle_of_mgno_is_linear() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from meshops.graph import MeshopsError
-from meshops.operators import OPERATORS, OperatorError, build, options_of
+from meshops.operators import OPERATORS, OperatorError, build, describe, options_of
 from tests.operators.graphs import schema
 
 
@@ -18,6 +20,15 @@ def test_an_operator_says_what_it_is(name: str) -> None:
     assert operator.cost.startswith("O(")
     assert set(operator.invariances) <= {"translation"}
     assert options_of(name)
+
+
+def test_the_description_is_plain() -> None:
+    found = describe("multigrid")
+    assert json.loads(json.dumps(found)) == found
+    assert found["name"] == "multigrid"
+    assert found["leading"] is True
+    assert found["invariances"] == ["translation"]
+    assert found["options"] == {"width": 64, "cycles": 2}
 
 
 def test_one_operator_leads() -> None:

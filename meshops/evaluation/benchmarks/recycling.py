@@ -34,11 +34,11 @@ def cases(n: int, spread: float) -> list[Case]:
     """Return problems whose log k is one field plus `spread` times another one each."""
     mesh, rng = Grid(shape=(n, n)).mesh(), np.random.default_rng(0)
     field = read_distribution({"matern": {"length": 0.3}})
-    shared = np.array(field.draw(rng, Place(mesh)), dtype=np.float64)
-    logs = [shared + spread * np.array(field.draw(rng, Place(mesh)), dtype=np.float64) for _ in range(_SAMPLES)]
-    conditions = {"*": Dirichlet(0.0)}
+    drawn = [np.asarray(field.draw(rng, Place(mesh))) for _ in range(1 + _SAMPLES)]
+    fields = [np.exp(drawn[0] + spread * each) for each in drawn[1:]]
     return [
-        Case(mesh, Heat(), conditions=conditions, coefficients={"conductivity": np.exp(k)}, source=1.0) for k in logs
+        Case(mesh, Heat(), conditions={"*": Dirichlet(0.0)}, coefficients={"conductivity": k}, source=1.0)
+        for k in fields
     ]
 
 

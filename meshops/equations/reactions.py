@@ -1,0 +1,52 @@
+"""What supports carry: the residual of the natural problem where essential conditions hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometries.conditions import Dirichlet, Roller
+from meshops.equations.assembly import Assembler
+from meshops.equations.case import Case, Part, on_nodes
+from meshops.equations.constraints import node_normals
+
+Floats = NDArray[np.float64]
+
+
+def reactions(case: Case, fields: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Return {boundary: (c,)} what each Dirichlet and Roller condition puts into the first field's equation.
+
+    Of solids it is the support's force on the body, of heat the flux into it. Together with all that is put in
+    elsewhere the reactions sum to zero, to the last bits of the solver. Where supports meet, each takes what acts along
+    the directions that it holds, and of a direction that several hold an equal share.
+    """
+    assembler = Assembler(case)
+    state = assembler.layout.join(fields)
+    system = assembler.system(None if case.linear else state, case.start)
+    numbers = assembler.layout.numbers[case.equation.field]
+    force = (system.matrix @ state - system.rhs)[numbers]
+    parts = [part for part in case.parts if isinstance(part.condition, Dirichlet | Roller)]
+    if not parts:
+        return {}
+    held = np.stack([_directions(case, part) for part in parts], axis=1)
+    at = np.flatnonzero(held.any((1, 2, 3)))
+    count, axes = held.shape[1], held.shape[3]
+    strength = np.linalg.pinv(held[at].reshape(len(at), -1, axes).transpose(0, 2, 1)) @ force[at, :, None]
+    shares = (held[at] * strength.reshape(len(at), count, -1, 1)).sum((0, 2))
+    out: dict[str, Floats] = {}
+    for part, share in zip(parts, shares, strict=True):
+        out[part.name] = out.get(part.name, 0.0) + share
+    return out
+
+
+def _directions(case: Case, part: Part) -> Floats:
+    """(N, c, c) the unit vectors along which a support holds each point, zeros elsewhere."""
+    if isinstance(part.condition, Dirichlet):
+        given = ~np.isnan(on_nodes(case, part, "value").reshape(case.mesh.num_points, -1))
+        return given[:, :, None] * np.eye(given.shape[1])
+    nodes, normals = node_normals(case.mesh, part.sides)
+    out = np.zeros((case.mesh.num_points, case.mesh.space_dim, case.mesh.space_dim))
+    out[nodes, 0] = normals
+    return out

@@ -1,0 +1,160 @@
+"""What equations of solids share: rigid motions, supports, scaling, stresses and von Mises' measure of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometries.conditions import Dirichlet, Neumann, Pressure, Robin
+from geometries.errors import SpecError
+from geometries.mesh import Mesh
+from meshops.equations.base import AXES, Scaling
+from meshops.equations.case import Case, Part, on_nodes, on_sides
+from meshops.equations.case_checks import pieces
+from meshops.equations.constraints import constraints
+from meshops.equations.layout import Layout
+from meshops.equations.reactions import reactions
+
+Floats = NDArray[np.float64]
+_LOOSE = 1e-10  # of the strongest resistance to a rigid motion, squared: none
+
+
+# -- supports ----------------------------------------------------------------------------------------------------------
+def rigid_motions(mesh: Mesh) -> Floats:
+    """Return (N d, 3 or 6) the translations, and the rotations about the centroid for a rim speed of 1 at `length`."""
+    n, d = mesh.points.shape
+    at = (mesh.points - mesh.centroid) / mesh.length
+    turns = []
+    for i, j in zip(*np.triu_indices(d, 1), strict=True):
+        turn = np.zeros((n, d))
+        turn[:, i], turn[:, j] = -at[:, j], at[:, i]
+        turns.append(turn.ravel())
+    return np.column_stack([np.tile(np.eye(d), (n, 1)), *turns])
+
+
+def check_held(case: Case) -> None:
+    """Raise `SpecError` where a connected piece can move or turn as a whole against its conditions."""
+    mesh, d = case.mesh, case.mesh.space_dim
+    count, piece = pieces(case)
+    motions = _resisted(case)
+    for i in range(count):
+        own = motions[np.repeat((piece == i) & (mesh.mass > 0), d)]
+        strength = np.linalg.eigvalsh(own.T @ own)
+        if own.size and strength[0] <= _LOOSE * max(strength[-1], 1.0):
+            where = mesh.points[np.argmax(piece == i)].round(6).tolist()
+            raise SpecError(
+                f"the piece at {where} (one of {count}) can still move or turn as a whole; hold it on more boundaries "
+                "or in more components.",
+                ("conditions",),
+            )
+
+
+def _resisted(case: Case) -> Floats:
+    """(N d, k) what the conditions forbid of each rigid motion: supports, rollers, periodic images and springs."""
+    motions = rigid_motions(case.mesh)
+    held = constraints(case, Layout(case.mesh, case.equation.fields))
+    firm = held.fixed.copy()
+    for part in case.parts:
+        if isinstance(part.condition, Robin):
+            firm |= np.repeat(np.nan_to_num(on_nodes(case, part, "coefficient")) > 0, case.mesh.space_dim)
+    free = motions * ~firm[:, None]
+    if held.ties is not None:
+        weight = np.asarray(held.ties.multiply(held.ties).sum(0)).ravel()
+        free = free * 0 + held.ties @ ((held.ties.T @ free) / weight[:, None])
+    return motions - free
+
+
+def forces(case: Case, fields: Mapping[str, Floats]) -> dict[str, float]:
+    """Return {`NAME.reaction.x`: the force of a support on the body}, of every support and component."""
+    found = reactions(case, fields).items()
+    return {f"{name}.reaction.{axis}": float(f) for name, force in found for axis, f in zip(AXES, force, strict=False)}
+
+
+# -- scaling -----------------------------------------------------------------------------------------------------------
+def scaled(case: Case) -> Scaling:
+    """Scale lengths by the radius of gyration L, stresses by the mean modulus E₀ U/L, displacements by U.
+
+    U² = mean square of the given displacements by area + (Q/(E₀ L^(d-2)))² + (α T L)², with Q = ∫|f| + ∫|g| all force
+    put in. So u' is of order one in any units for a compact part, and linear in the data up to that one number.
+    """
+    mesh, length = case.mesh, case.mesh.length
+    young = float(mesh.mass @ case.nodal("young") / mesh.mass.sum())
+    force = float(mesh.mass @ np.linalg.norm(case.nodal("source"), axis=1)) + sum(_force(case, p) for p in case.parts)
+    moved = sum(_moved(case, p) for p in case.parts)
+    expansion, strain = _expansion(case)
+    scale = float(np.sqrt(moved + (force / (young * length ** (mesh.dim - 2))) ** 2 + (strain * length) ** 2)) or length
+    stress = young * scale / length
+    quantities = {
+        "displacement": scale,
+        "young": young,
+        "poisson": 1.0,
+        "expansion": expansion,
+        "temperature_rise": scale / length / expansion,
+        "source": stress / length,
+        "dirichlet.value": scale,
+        "neumann.value": stress,
+        "pressure.value": stress,
+        "robin.coefficient": young / length,
+        "robin.ambient": scale,
+    }
+    pairs = MappingProxyType({name: (0.0, float(value)) for name, value in quantities.items()})
+    return Scaling(length, tuple(mesh.centroid.tolist()), pairs)
+
+
+def _expansion(case: Case) -> tuple[float, float]:
+    """The largest coefficient of expansion, 1 where there is none, and the largest thermal strain."""
+    if "expansion" not in case.coefficients:
+        return 1.0, 0.0
+    alpha = np.abs(case.nodal("expansion"))
+    return float(alpha.max()) or 1.0, float((alpha * np.abs(case.nodal("temperature_rise"))).max())
+
+
+def _force(case: Case, part: Part) -> float:
+    if not isinstance(part.condition, Neumann | Pressure):
+        return 0.0
+    area = case.mesh.side_geometry(part.sides)[2]
+    return float(area @ np.linalg.norm(on_sides(case, part, "value").reshape(len(area), -1), axis=1))
+
+
+def _moved(case: Case, part: Part) -> float:
+    """The mean square of given displacements: of supports, and of the far ends of springs."""
+    if not isinstance(part.condition, Dirichlet | Robin):
+        return 0.0
+    area = case.mesh.side_geometry(part.sides)[2]
+    values = np.nan_to_num(on_sides(case, part, "value" if isinstance(part.condition, Dirichlet) else "ambient"))
+    return float(area @ (values**2).sum(1) / area.sum())
+
+
+# -- stresses ----------------------------------------------------------------------------------------------------------
+def whole(plane: Any, across: Any) -> Any:  # noqa: ANN401
+    """Return (6, C, q) xx, yy, zz, xy, yz, xz of a (d, d, C, q) stress; zz is `across` in the plane."""
+    zero = np.zeros_like(plane[0, 0])
+    if len(plane) == 2:
+        return np.stack([plane[0, 0], plane[1, 1], across + zero, plane[0, 1], zero, zero])
+    return np.stack([plane[i, j] for i, j in ((0, 0), (1, 1), (2, 2), (0, 1), (1, 2), (0, 2))])
+
+
+def von_mises(stress: Floats) -> Floats:
+    """Return (N, 1) sqrt(3/2 s : s) of (N, 6) stresses xx, yy, zz, xy, yz, xz, with s their deviator."""
+    normal, shear = stress[:, :3], stress[:, 3:]
+    deviator = normal - normal.mean(1, keepdims=True)
+    return np.sqrt(1.5 * (deviator**2).sum(1) + 3 * (shear**2).sum(1))[:, None]
+
+
+def lame(young: Any, poisson: Any) -> tuple[Any, Any]:  # noqa: ANN401
+    """Return λ = E ν/((1 + ν)(1 - 2ν)) and μ = E/(2(1 + ν))."""
+    return young * poisson / ((1 + poisson) * (1 - 2 * poisson)), young / (2 * (1 + poisson))
+
+
+def check_poisson(case: Case) -> None:
+    """Raise `SpecError` where Poisson's ratio is not above -1 and below 1/2."""
+    nu = case.nodal("poisson")
+    if nu.min() <= -1 or nu.max() >= 0.5:
+        raise SpecError(
+            f"poisson is {nu.min():.6g} to {nu.max():.6g}; expected above -1 and below 0.5.",
+            ("coefficients", "poisson"),
+        )

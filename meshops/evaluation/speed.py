@@ -1,0 +1,128 @@
+"""What an operator costs: time and memory of a training step and of inference, and the ratio to its plain form."""
+
+from __future__ import annotations
+
+import math
+import resource
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+
+from geometries.conditions import Dirichlet, Robin
+from geometries.families.grid import Grid
+from meshops.equations import EQUATIONS, Case
+from meshops.graph import MeshGraph, build_graph, schema_of
+from meshops.nn import plain_forms
+from meshops.operators import build
+from meshops.training.memory import keep_memory
+
+SIZES = (1_000, 10_000, 100_000)
+MEMORY = 10 * 2**30  # a step that would take more is left out
+PLAIN_UP_TO = 10_000  # nodes; the plain forms are slow
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds and bytes of one inference and one training step on a mesh; None where it was left out.
+
+    Bytes are what the process grew by, at its peak. `plain_seconds` is a step with every tuned kernel in its plain form
+    (concatenated messages with torch_geometric's scatter, padded batches), measured in turns with `step_seconds`.
+    """
+
+    operator: str
+    nodes: int
+    infer_seconds: float
+    infer_bytes: int
+    step_seconds: float | None = None
+    step_bytes: int | None = None
+    plain_seconds: float | None = None
+
+    @property
+    def speedup(self) -> float | None:
+        """How many times as long the plain form's step takes."""
+        return (
+            None if self.plain_seconds is None or self.step_seconds is None else self.plain_seconds / self.step_seconds
+        )
+
+
+def costs(name: str, sizes: Sequence[int] = SIZES, repeats: int = 5) -> list[Cost]:
+    """Return the costs of the operator `name` at its default size on plane meshes, smallest first.
+
+    Each mesh has a process of its own, for its memory. A step whose memory, growing as the nodes, would exceed `MEMORY`
+    is left out.
+    """
+    found: list[Cost] = []
+    for size in sizes:
+        last = found[-1] if found else None
+        expected = (last.step_bytes or math.inf) * size / last.nodes if last else 0.0
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            found.append(pool.submit(measure, name, size, repeats=repeats, step=expected < MEMORY).result())
+    return found
+
+
+def exponent(found: Sequence[Cost]) -> float:
+    """Return p of seconds ~ nodes^p, of inference between the two largest meshes."""
+    small, large = found[-2:]
+    return math.log(large.infer_seconds / small.infer_seconds) / math.log(large.nodes / small.nodes)
+
+
+def measure(name: str, nodes: int, *, repeats: int = 5, step: bool = True) -> Cost:
+    """Return the cost of the operator `name` in this process, on about so many nodes; the best of `repeats`."""
+    keep_memory()
+    graph = plane_graph(nodes)
+    operator = build(name, schema_of(EQUATIONS["heat"], 2), {})
+
+    def infer() -> None:
+        with torch.no_grad():
+            operator(graph)
+
+    def train(plain: bool = False) -> None:
+        with plain_forms() if plain else nullcontext():
+            operator.zero_grad()
+            operator(graph).square().mean().backward()
+
+    start = _memory()
+    seconds = _best([infer], repeats)
+    cost = Cost(name, graph.num_nodes, seconds[0], _peak() - start)
+    if not step:
+        return cost
+    train()
+    taken = _peak() - start
+    turns: list[Callable[[], None]] = [train, lambda: train(plain=True)] if nodes <= PLAIN_UP_TO else [train]
+    times = [*_best(turns, repeats), None]
+    return Cost(name, cost.nodes, cost.infer_seconds, cost.infer_bytes, times[0], taken, times[1])
+
+
+def plane_graph(nodes: int) -> MeshGraph:
+    """Return the graph of a heat case on a square of about so many nodes."""
+    side = max(1, round(math.sqrt(nodes)) - 1)
+    conditions = {"left": Dirichlet("1 + y"), "right": Robin("y", 2.0)}
+    mesh = Grid(shape=(side, side)).mesh()
+    return build_graph(Case(mesh, EQUATIONS["heat"], conditions=conditions, source="sin(5*x)"))
+
+
+def _best(turns: Sequence[Callable[[], None]], repeats: int) -> list[float]:
+    """Return the least seconds of each, called in turns, after one call that does not count."""
+    times: list[list[float]] = [[] for _ in turns]
+    for _ in range(repeats + 1):
+        for run, taken in zip(turns, times, strict=True):
+            begun = time.perf_counter()
+            run()
+            taken.append(time.perf_counter() - begun)
+    return [min(taken[1:]) for taken in times]
+
+
+def _memory() -> int:
+    """Return the bytes that this process holds in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def _peak() -> int:
+    """Return the most bytes that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
