@@ -71,19 +71,24 @@ class Surrogate:
         values = self.operator(self.normalization.apply(graph).to(device)).cpu()
         return torch.where(graph.fixed, graph.fixed_value, self.normalization.undo(values))
 
-    def solve(self, case: Case) -> Solution:
+    def solve(self, case: Case, *, graph: MeshGraph | None = None) -> Solution:
         """Return the predicted solution of `case`, in its own units; essential values are exact.
 
-        Raises `SurrogateError` for another equation or dimension than it was trained for.
+        `graph` is that of `graph_of`, where it is at hand. Raises `SurrogateError` for another equation or dimension
+        than it was trained for.
         """
-        self._require_case(case)
         start = time.perf_counter()
-        graph = build_graph(case, schema=self.schema)
+        graph = self.graph_of(case) if graph is None else graph
         built = time.perf_counter()
         values = self.predict(graph).double().numpy()
         fields = untargeted(case, case.equation.scaling(case), values)
         seconds = {"graph": built - start, "predict": time.perf_counter() - built}
         return with_essential(case.solution(fields, surrogate=self.name, seconds=seconds))
+
+    def graph_of(self, case: Case) -> MeshGraph:
+        """Return the graph of `case` that the operator takes; raises `SurrogateError` as `solve` does."""
+        self._require_case(case)
+        return build_graph(case, schema=self.schema)
 
     def save(self, folder: str | Path) -> None:
         """Write the two files into `folder`, which is made if need be; what is there is replaced."""

@@ -29,24 +29,22 @@ class Hierarchy:
     """The matrix A of the free unknowns, and one V-cycle B of smoothed aggregation.
 
     `matrix` (n, n) has the rows and columns of fixed unknowns replaced by its diagonal, so that numbers stay those of
-    the system. `fixed` (n,) says which. `modes` (n, m) span the near-kernel: fields of little energy, which the
-    coarse levels represent. The V-cycle smooths by Gauss-Seidel, forwards before and backwards after the coarse
-    correction, with Galerkin coarse matrices. So I - BA = S*(I - T)S with 0 ≤ T ≤ I in the energy inner product, and
-    the eigenvalues of BA lie in (0, 1] by construction; how far from 0, `contraction` measures.
+    the system. `fixed` (n,) says which. The V-cycle smooths by Gauss-Seidel, forwards before and backwards after the
+    coarse correction, with Galerkin coarse matrices. So I - BA = S*(I - T)S with 0 ≤ T ≤ I in the energy inner product,
+    and the eigenvalues of BA lie in (0, 1] by construction; how far from 0, `contraction` measures.
     """
 
     matrix: csr_array
     fixed: Flags
-    modes: Floats
     levels: Any
 
     @classmethod
     def build(cls, system: LinearSystem, *, components: int = 1, mesh: Mesh | None = None) -> Hierarchy:
         """Return the hierarchy of a system whose unknowns are numbered point * components + component.
 
-        With `mesh`, second-order cells are first coarsened to linear ones. The near-kernel is the system's `near_null`,
-        or the constants. Raises `TrustError` if the matrix is not symmetric or has a diagonal entry that is not
-        positive, and if unknowns are tied.
+        With `mesh`, second-order cells are first coarsened to linear ones. The near-kernel, fields of little energy
+        that the coarse levels represent, is the system's `near_null`, or the constants. Raises `TrustError` if the
+        matrix is not symmetric or has a diagonal entry that is not positive, and if unknowns are tied.
         """
         matrix, fixed = constrain(system)
         constants = np.tile(np.eye(components), (len(fixed) // components, 1))
@@ -54,9 +52,9 @@ class Hierarchy:
         linear = None if mesh is None or len(fixed) <= COARSEST else to_linear(mesh, components)
         with fixed_numpy_seed():
             if linear is None:
-                return cls(matrix, fixed, modes, _aggregated(matrix, modes, components))
+                return cls(matrix, fixed, _aggregated(matrix, modes, components))
             prolongation = csr_array(diags_array((~fixed).astype(float)) @ linear[0])
-            return cls(matrix, fixed, modes, _through_linear(matrix, prolongation, modes[linear[1]], components))
+            return cls(matrix, fixed, _through_linear(matrix, prolongation, modes[linear[1]], components))
 
     def cycle(self, residual: Floats) -> Floats:
         """Return B r (n,): one V-cycle from zero."""
@@ -98,7 +96,7 @@ def constrain(system: LinearSystem) -> tuple[csr_array, Flags]:
     """
     if system.ties is not None:
         raise TrustError(
-            "unknowns are tied (periodic boundaries, oblique rollers); bounds for these are not there yet."
+            "unknowns are tied (periodic boundaries, oblique rollers); take the system of those that are left."
         )
     matrix = csr_array(system.matrix)
     diagonal = matrix.diagonal()
