@@ -21,6 +21,8 @@ Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 COARSEST = 200
 SMOOTHERS = (("gauss_seidel", {"sweep": "forward"}), ("gauss_seidel", {"sweep": "backward"}))
+MOST_LEVELS = 10
+DAMPING = 1.6  # of the smoothing of prolongations: between 4/3 and 2 where rows sum to twice their diagonal
 STRONG = 0.05  # a coupling's least share of its diagonal to count: the best of 0 to 0.25 on P1, P2 and hexahedra
 
 
@@ -180,19 +182,40 @@ def _aggregated(matrix: csr_array, modes: Floats, components: int) -> Any:  # no
     from pyamg.relaxation.smoothing import change_smoothers
 
     plain = _plain(matrix)
-    levels = pyamg.smoothed_aggregation_solver(
-        plain if components == 1 else plain.tobsr((components, components)),
-        B=modes,
-        max_coarse=COARSEST,
-        strength=("symmetric", {"theta": STRONG}),
-    )
-    if components == 1:  # blocks of one number are slow
-        for level in levels.levels:
-            level.A = _plain(level.A)
-        for level in levels.levels[:-1]:
-            level.P, level.R = _plain(level.P), _plain(level.R)
+    if components == 1:
+        levels = _smoothed_aggregation(plain, modes)
+    else:
+        blocks = plain.tobsr((components, components))
+        strength = ("symmetric", {"theta": STRONG})
+        levels = pyamg.smoothed_aggregation_solver(blocks, B=modes, max_coarse=COARSEST, strength=strength)
     change_smoothers(levels, *SMOOTHERS)
     return levels
+
+
+def _smoothed_aggregation(matrix: csr_matrix, modes: Floats) -> Any:  # noqa: ANN401
+    """Return pyamg's hierarchy for one unknown a node, by pyamg's aggregates, in half of its time.
+
+    The prolongation is smoothed by 1.6 over the rows' absolute sums, which bound the spectrum and need no iteration.
+    """
+    from pyamg.aggregation import fit_candidates, standard_aggregation
+    from pyamg.multilevel import MultilevelSolver
+    from pyamg.strength import symmetric_strength_of_connection
+
+    levels = [MultilevelSolver.Level()]
+    levels[0].A = matrix
+    while levels[-1].A.shape[0] > COARSEST and len(levels) < MOST_LEVELS:
+        fine = levels[-1].A
+        aggregates = standard_aggregation(symmetric_strength_of_connection(fine, STRONG))[0]
+        if not 0 < aggregates.shape[1] < fine.shape[0]:
+            break
+        tentative, modes = fit_candidates(aggregates, modes)
+        sums = np.asarray(abs(fine).sum(1)).ravel()
+        tentative = tentative.tocsr()
+        smoothed = tentative - diags_array(DAMPING / sums) @ (fine @ tentative)
+        levels[-1].P, levels[-1].R = _plain(smoothed), _plain(smoothed.T)
+        levels.append(MultilevelSolver.Level())
+        levels[-1].A = _plain(levels[-2].R @ fine @ levels[-2].P)
+    return MultilevelSolver(levels, coarse_solver="pinv")
 
 
 def _plain(matrix: csr_array) -> csr_matrix:
