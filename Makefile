@@ -7,7 +7,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist workste
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all fuzz corpus verification bench-solvers bench-mesh bench-data bench-recycling \
-	bench-operators lint gallery clean
+	bench-operators bench-trust lint gallery clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ bench-recycling: setup ## compare recycled Krylov spaces with independent solves
 
 bench-operators: setup ## measure time and memory of every operator; writes docs/operator_speed.md
 	$(BIN)/python docs/operator_speed.py
+
+bench-trust: setup ## time verdicts at 100,000 unknowns beside a solve, and draw docs/images/effectivity.png
+	OMP_NUM_THREADS=1 $(BIN)/python -m meshops.evaluation.benchmarks.trust
+	OMP_NUM_THREADS=1 $(BIN)/python -m meshops.evaluation.benchmarks.effectivity docs/images/effectivity.png
 
 lint: setup ## check style and types
 	$(BIN)/ruff check .

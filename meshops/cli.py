@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = sys.argv[1:] if arguments is None else list(arguments)
         config = parser(given[0] if given else "").parse_args(given)
         function = next(c for c in COMMANDS if c.__name__ == config.command)
-        function(**config[config.command].as_dict())
+        return function(**config[config.command].as_dict()) or 0
     except argparse.ArgumentError as error:
         return _fail(f"{str(error).rstrip('.')}; see meshops --help.")
     except MeshopsError as error:
@@ -69,7 +69,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
     except KeyboardInterrupt:
         return _fail("interrupted.", 130)
-    return 0
 
 
 def _fail(message: str, code: int = 2) -> int:

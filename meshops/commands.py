@@ -12,6 +12,7 @@ from geometries.formats import Options
 from meshops import console
 from meshops.data_commands import check, export, import_
 from meshops.listing_commands import equations, families, formats, operators, recipes
+from meshops.solve_command import solve
 
 
 def doctor() -> None:
@@ -173,6 +174,7 @@ def train(
     from meshops.data import MeshDataset
     from meshops.training import Settings
     from meshops.training import train as run
+    from meshops.trust.guard import remember
 
     if epochs is not None and minutes is not None:
         raise MeshopsError("found both --epochs and --minutes; give one of them.")
@@ -186,6 +188,9 @@ def train(
         options=yaml_file.load(config) if config else {},
         resume=resume,
     )
+    note = remember(samples.split("train"), samples.schema, output)
+    if note:
+        console.say(f"note: {note}")
     console.say(f"wrote {output}; next: meshops evaluate {output} {data}")
 
 
@@ -255,37 +260,6 @@ def bench(
     console.line(f"wrote {page}")
 
 
-def solve(
-    case: Path, *, output: Path, surrogate: Path | None = None, compare: bool = False, json: bool = False
-) -> None:
-    """Solve a case by the reference solver, or by a trained operator, and write fields that ParaView opens.
-
-    Example: meshops solve case.yaml -o answer.vtu
-
-    Args:
-        case: Case file (YAML).
-        output: File to write, .vtu.
-        surrogate: Folder of a run; its operator answers instead of the reference solver.
-        compare: Also solve by the reference, write both and their difference, and tell the relative error.
-        json: Print one JSON object.
-    """
-    from meshops.answer import answer, report
-
-    with console.working(f"solving {case.name}"):
-        found = answer(case, run=surrogate, compare=compare)
-    found.solution.with_derived().save(output)
-    if json:
-        console.print_json(report(found))
-        return
-    rows = [(n, *s.values()) for n, s in found.solution.summary().items()]
-    console.table(f"{case.name} → {output.name}", ("field", "min", "max", "mean"), rows)
-    if found.solution.quantities:
-        console.table("", ("quantity", "value"), list(found.solution.quantities.items()))
-    console.table("", ("stage", "seconds"), list(found.seconds.items()))
-    if found.relative_l2 is not None:
-        console.line(f"relative L2 against the reference: {found.relative_l2:.4g}")
-
-
 def view(
     file: Path,
     *,
@@ -348,10 +322,12 @@ def demo(*, output: Path = Path("demo"), pretrained: bool = False, json: bool = 
         return
     console.table("relative L2, mass-weighted, of the scaled field", ("", "unseen shapes", "the part"), result.rows())
     console.table("", ("stage", "seconds"), list(result.seconds.items()))
+    for text in result.verdict:
+        console.line(text)
     console.line(f"look at: {', '.join(str(p) for p in result.files)}")
 
 
-Command = Callable[..., None]
+Command = Callable[..., int | None]
 COMMANDS: tuple[Command, ...] = (
     doctor, inspect, mesh, convert, generate, check, export, import_, train, evaluate, bench, solve, view,
     operators, equations, families, formats, recipes, demo,

@@ -13,12 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from meshops import console
-from meshops.answer import Answer, compared, scene_of
+from meshops.answer import Answer, Demand, in_words, predicted, scene_of
 from meshops.data import MeshDataset, Recipe, generate
 from meshops.equations import Case
 from meshops.evaluation import Baseline, Evaluation, baseline_errors, error_of, evaluate, fit_baselines
 from meshops.graph import MeshGraph, build_graph
-from meshops.training import Settings, Surrogate, train
+from meshops.training import Settings, Surrogate, shipped, train
+from meshops.trust import Guard
+from meshops.trust.guard import remember
 from meshops.viz import boundaries_scene, html, screenshot
 
 COUNT = 480  # siblings: 384 to train, 48 to validate, 48 unseen
@@ -27,7 +29,7 @@ MINUTES = 3.0
 
 @dataclass(frozen=True)
 class Demo:
-    """Relative L2 errors of the operator and of each baseline, the seconds of each stage, and the files written.
+    """Relative L2 errors of the operator and of each baseline, seconds of stages, files written, and the verdict.
 
     `unseen` is empty where nothing was generated.
     """
@@ -36,6 +38,7 @@ class Demo:
     part: dict[str, float]
     seconds: dict[str, float]
     files: tuple[Path, ...]
+    verdict: tuple[str, ...]
 
     def to_json(self) -> dict[str, object]:
         """Return the plain form."""
@@ -44,6 +47,7 @@ class Demo:
             "part": self.part,
             "seconds": self.seconds,
             "files": [str(path) for path in self.files],
+            "verdict": list(self.verdict),
         }
 
     def rows(self) -> list[tuple[str, float | str, float]]:
@@ -62,12 +66,12 @@ def run(folder: Path) -> Demo:
     with _stage("evaluate on unseen shapes", seconds), console.progress("evaluating") as update:
         unseen = evaluate(surrogate, samples.split("test"), samples.split("train"), progress=update)
     with _stage("solve the part", seconds):
-        found = compared(surrogate.solve(case))
+        found = predicted(surrogate, Guard.load(folder / "run"), case, Demand(compare=True), {})
         part = _part_errors(surrogate, found, fit_baselines(_graphs(samples.split("train"))))
     with _stage("write and draw", seconds):
         answers = _write(found, folder)
     seconds["reference solve of the part"] = found.seconds["reference"]
-    return Demo(_means(unseen), part, seconds, (*pictures, *answers))
+    return Demo(_means(unseen), part, seconds, (*pictures, *answers), tuple(in_words(found)))
 
 
 def run_pretrained(folder: Path) -> Demo:
@@ -75,13 +79,14 @@ def run_pretrained(folder: Path) -> Demo:
     seconds: dict[str, float] = {}
     case, pictures = _read(folder, seconds)
     with _stage("solve the part", seconds):
-        surrogate = Surrogate.shipped("bracket")
-        found = compared(surrogate.solve(case))
+        with shipped("bracket") as run:
+            surrogate, guard = Surrogate.load(run), Guard.load(run)
+        found = predicted(surrogate, guard, case, Demand(compare=True), {})
         part = _part_errors(surrogate, found, [])
     with _stage("write and draw", seconds):
         answers = _write(found, folder)
     seconds["reference solve of the part"] = found.seconds["reference"]
-    return Demo({}, part, seconds, (*pictures, *answers))
+    return Demo({}, part, seconds, (*pictures, *answers), tuple(in_words(found)))
 
 
 def _read(folder: Path, seconds: dict[str, float]) -> tuple[Case, list[Path]]:
@@ -104,6 +109,7 @@ def _train(samples: MeshDataset, folder: Path) -> Surrogate:
     train_set, validation_set = (_graphs(samples.split(name)) for name in ("train", "validation"))
     settings = Settings(minutes=MINUTES, batch_size=4)
     train(train_set, validation_set, folder=beside, schema=samples.schema, settings=settings)
+    remember(train_set, samples.schema, beside)
     shutil.rmtree(folder, ignore_errors=True)
     beside.rename(folder)
     return Surrogate.load(folder)
@@ -129,7 +135,7 @@ def _part_errors(surrogate: Surrogate, found: Answer, baselines: Sequence[Baseli
 
 def _write(found: Answer, folder: Path) -> list[Path]:
     paths = [folder / f"bracket.{kind}" for kind in ("vtu", "png", "html")]
-    found.solution.save(paths[0])
+    found.save(paths[0])
     fields = {name: values[:, 0] for name, values in found.solution.fields.items()}
     scene = scene_of(replace(found.solution.case.mesh, point_data=fields), None, title="bracket.step, an unseen part")
     screenshot(scene, paths[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 
 import geometries
 import geometries.families
+import geometries.formats
 from meshops.cli import main
+from meshops.equations import Case, assemble
 
 RECIPE = """\
 family:
@@ -50,7 +53,7 @@ def inside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
     capsys.readouterr()
-    assert main([*arguments, "--json"]) == 0
+    assert main([*arguments, "--json"]) in (0, 3)
     return json.loads(capsys.readouterr().out)
 
 
@@ -100,3 +103,80 @@ def test_a_solid_is_refused_by_a_surrogate_of_plates(capsys: pytest.CaptureFixtu
     assert main(["solve", "cube.yaml", "-o", "cube-solved.vtu", "--surrogate", "run"]) == 2
     assert "3-D" in capsys.readouterr().err
     assert not Path("cube-solved.vtu").exists()
+
+
+WORDS = {"within tolerance": 0, "indicative": 0, "do not use": 3}
+
+
+def answered(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, object]]:
+    """Exit code and JSON of a case solved by the run."""
+    capsys.readouterr()
+    code = main(["solve", "case.yaml", "-o", "answer.vtu", "--surrogate", "run", *arguments, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_an_answer_has_a_verdict_in_json_in_the_file_and_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    code, found = answered(capsys, "--compare")
+    verdict = found["verdict"]
+    assert code == WORDS[verdict["word"]]
+    assert verdict["guaranteed"] is True
+    assert verdict["unusual"] == []
+    low, high = verdict["energy_error"]
+    mesh = geometries.read("answer.vtu")
+    case = Case.read("case.yaml")
+    error = mesh.point_data["temperature_error"]
+    true = np.sqrt(error @ (assemble(case).matrix @ error))
+    assert low <= true <= high
+    per_cell = mesh.cell_data["discretisation_error"]
+    assert np.sqrt((per_cell**2).sum()) <= verdict["discretisation"]["error"] * (1 + 1e-9)
+    assert json.loads(geometries.formats.inspect("answer.vtu").field_data["verdict"]) == verdict
+    main(["solve", "case.yaml", "-o", "answer.vtu", "--surrogate", "run"])
+    assert f"verdict: {verdict['word']}: error" in capsys.readouterr().out
+
+
+def test_a_tolerance_is_reached_and_what_it_took_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    code, found = answered(capsys, "--tol", "1e-6", "--compare", "--sharpen", "1", "--accelerate")
+    assert code == 0
+    assert found["verdict"]["word"] == "within tolerance"
+    assert found["relative_l2"] < 1e-5
+    record = found["made_by"]["polish"]
+    assert record["relative_energy_error"] <= 1e-6
+    assert record["from_zero"]["measured"] is True
+    assert {"graph", "predict", "polish", "verdict", "reference"} <= set(found["seconds"])
+
+
+def test_a_run_without_a_record_of_its_training_data_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    kept = Path("run/guard.safetensors").read_bytes()
+    try:
+        Path("run/guard.safetensors").unlink()
+        assert answered(capsys)[1]["verdict"]["unusual"] is None
+        main(["solve", "case.yaml", "-o", "answer.vtu", "--surrogate", "run"])
+        assert "no record of its training data" in capsys.readouterr().out
+        Path("run/guard.safetensors").write_bytes(kept[: len(kept) // 2])
+        assert main(["solve", "case.yaml", "-o", "answer.vtu", "--surrogate", "run"]) == 2
+        assert "guard.safetensors" in capsys.readouterr().err
+    finally:
+        Path("run/guard.safetensors").write_bytes(kept)
+
+
+def test_a_shape_unlike_the_training_data_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """A thin strip: the verdict names it; as the bound is proved all the same, polishing makes the answer good."""
+    strip = geometries.families.FAMILIES["grid"](shape=(60, 2)).sample(np.random.default_rng(0))
+    points = strip.points * [30.0, 1.0]
+    geometries.write(replace(strip, points=points, boundaries={"outer": strip.outer}), "strip.vtu")
+    Path("strip.yaml").write_text(CASE.replace("shape.vtu", "strip.vtu"))
+    main(["solve", "strip.yaml", "-o", "strip-solved.vtu", "--surrogate", "run", "--json"])
+    assert any("extent" in u or "surface" in u for u in json.loads(capsys.readouterr().out)["verdict"]["unusual"])
+    assert (
+        main(["solve", "strip.yaml", "-o", "s.vtu", "--surrogate", "run", "--tol", "1e-6", "--compare", "--json"]) == 0
+    )
+    found = json.loads(capsys.readouterr().out)
+    assert found["verdict"]["word"] == "within tolerance"
+    assert found["relative_l2"] < 1e-5
+
+
+def test_the_reference_has_its_discretisation_error(capsys: pytest.CaptureFixture[str]) -> None:
+    found = said(capsys, "solve", "case.yaml", "-o", "answer.vtu")
+    assert found["discretisation"]["guaranteed"] is True
+    assert found["discretisation"]["relative"] < 1e-6
+    assert "discretisation_error" in geometries.read("answer.vtu").cell_data

@@ -163,10 +163,11 @@ class Assembler:
         """Yield of each block (C, k) the points of its cells, and what forms find in `w` there at `state`."""
         for block, numbers in self._blocks:
             basis = block.nodal_basis()
-            data = self._inside(block, basis, state[numbers], time)
+            data = self.inside(block, basis, state[numbers], time)
             yield block.nodes, FormExtraParams(**data, x=basis.global_coordinates())
 
-    def _inside(self, block: Block, basis: Any, local: Floats | None, time: float) -> Data:  # noqa: ANN401
+    def inside(self, block: Block, basis: Any, local: Floats | None, time: float) -> Data:  # noqa: ANN401
+        """Return what forms find in `w` at the quadrature points of a block whose unknowns are `local`."""
         data = _state_data(self.case, basis, local)
         return data | _cell_data(self.case, _Quadrature(block, basis, block.cells), _primary(self.case, data), time)
 
@@ -177,7 +178,7 @@ class Assembler:
         """
         equation = self.case.equation
         for block, basis, numbers in self.blocks:
-            yield basis, numbers, self._inside(block, basis, None if state is None else state[numbers], time), equation
+            yield basis, numbers, self.inside(block, basis, None if state is None else state[numbers], time), equation
         for term in self.sides:
             data = _state_data(self.case, term.basis, None if state is None else state[term.numbers])
             data |= _side_data(self.case, term, data, time)

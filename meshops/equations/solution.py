@@ -83,19 +83,30 @@ class Solution:
             out[name] = {"min": float(size.min()), "max": float(size.max()), "mean": float(mass @ size)}
         return out
 
-    def save(self, path: str | Path) -> None:
+    def save(
+        self,
+        path: str | Path,
+        *,
+        cell_data: Mapping[str, Floats] = MappingProxyType({}),
+        field_data: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Write mesh, names and fields; by the extension, .vtu for choice. An existing file is replaced when whole.
 
-        Of a transient problem a field of each time, called `field@time`.
+        Of a transient problem a field of each time, called `field@time`. `cell_data` {name: (C,)} is written too, and
+        `field_data` {name: text}, which only a .vtu holds.
         """
-        from geometries.formats import write
+        from geometries.formats import vtu, write
 
         mesh = self.case.mesh
         data: dict[str, Floats] = {}
         for name, values in self.fields.items():
             series = {name: values} if values.ndim == 2 else _moments(name, values, self.case.times)
             data |= {n: v[:, 0] if v.shape[1] == 1 else _in_space(v) for n, v in series.items()}
-        write(replace(mesh, point_data={**mesh.point_data, **data}), Path(path))
+        full = replace(mesh, point_data={**mesh.point_data, **data}, cell_data={**mesh.cell_data, **cell_data})
+        if field_data and Path(path).suffix.lower() == ".vtu":
+            vtu.write(full, path, field_data=field_data)
+        else:
+            write(full, path)
 
 
 def _moments(name: str, values: Floats, times: tuple[float, ...]) -> dict[str, Floats]:

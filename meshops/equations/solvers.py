@@ -113,8 +113,12 @@ def newton(assembler: Assembler, state: Floats | None = None) -> Solved:
     return newton_on(lambda u: assembler.system(u, case.start), state, definite=case.equation.definite)
 
 
-def newton_on(linearised: Callable[[Floats], LinearSystem], state: Floats, *, definite: bool) -> Solved:
+def newton_on(
+    linearised: Callable[[Floats], LinearSystem], state: Floats, *, definite: bool, near: float = 0.0
+) -> Solved:
     """Solve by Newton's method, where `linearised` returns the system of the next iterate; see `newton`.
+
+    It ends too where a step is at most the share `near` of the iterate in the norm of the matrix.
 
     `state` need not satisfy the essential conditions: a whole first step then spreads their values over the domain,
     where they alone would tear the cells beside them.
@@ -131,8 +135,9 @@ def newton_on(linearised: Callable[[Floats], LinearSystem], state: Floats, *, de
     for step in range(NEWTON_STEPS):
         if residual <= max(TOLERANCE * first, _rounding(system, state)):
             return Solved(state, "newton", step)
+        before = state
         state, system, fell = _search(linearised, Prepared(system, definite=definite), state, residual)
-        if not fell:
+        if not fell or _energy(system, state - before) <= near**2 * _energy(system, state):
             return Solved(state, "newton", step + 1)
         residual = _residual(system, state)
         first = max(first, residual) if step == 0 else first
@@ -169,6 +174,11 @@ def _residual(system: LinearSystem, state: Floats) -> float:
     if system.ties is not None:
         return float(np.linalg.norm(system.ties.T @ gap))
     return float(np.linalg.norm(gap[system.free]))
+
+
+def _energy(system: LinearSystem, values: Floats) -> float:
+    """|vᵀ A v|, with A the matrix of the step."""
+    return abs(float(values @ (system.matrix @ values)))
 
 
 def _rounding(system: LinearSystem, state: Floats) -> float:

@@ -2,7 +2,7 @@
 
 from meshops.training.errors import NonFiniteLoss, SurrogateError, TrainingError, TrainingStopped
 from meshops.training.settings import Settings
-from meshops.training.surrogate import Surrogate
+from meshops.training.surrogate import Surrogate, shipped
 from meshops.training.train import train
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "SurrogateError",
     "TrainingError",
     "TrainingStopped",
+    "shipped",
     "train",
 ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -73,19 +74,24 @@ class Surrogate:
         values = self.operator(self.normalization.apply(graph).to(device)).cpu()
         return torch.where(graph.fixed, graph.fixed_value, self.normalization.undo(values))
 
-    def solve(self, case: Case) -> Solution:
+    def solve(self, case: Case, *, graph: MeshGraph | None = None) -> Solution:
         """Return the predicted solution of `case`, in its own units; essential values are exact.
 
-        Raises `SurrogateError` for another equation or dimension than it was trained for.
+        `graph` is that of `graph_of`, where it is at hand. Raises `SurrogateError` for another equation or dimension
+        than it was trained for.
         """
-        self._require_case(case)
         start = time.perf_counter()
-        graph = build_graph(case, schema=self.schema)
+        graph = self.graph_of(case) if graph is None else graph
         built = time.perf_counter()
         values = self.predict(graph).double().numpy()
         fields = untargeted(case, case.equation.scaling(case), values)
         seconds = {"graph": built - start, "predict": time.perf_counter() - built}
         return with_essential(case.solution(fields, surrogate=self.name, seconds=seconds))
+
+    def graph_of(self, case: Case) -> MeshGraph:
+        """Return the graph of `case` that the operator takes; raises `SurrogateError` as `solve` does."""
+        self._require_case(case)
+        return build_graph(case, schema=self.schema)
 
     def save(self, folder: str | Path) -> None:
         """Write the two files into `folder`, which is made if need be; what is there is replaced."""
@@ -127,15 +133,6 @@ class Surrogate:
             raise SurrogateError(f"{str(folder)!r} does not fit this version of meshops: {reason}") from error
         return cls(operator.eval(), normalization, given["operator"], given["options"], training)
 
-    @classmethod
-    def shipped(cls, name: str) -> Surrogate:
-        """Return one that comes with the package: `bracket` or `corners`, trained on the recipe of that name."""
-        with as_file(files("meshops") / "resources" / "surrogates") as folder:
-            names = sorted(path.name for path in folder.iterdir())
-            if name not in names:
-                raise SurrogateError(f"no surrogate {name!r} comes with meshops; {nearest(name, names)}")
-            return cls.load(folder / name)
-
     def _description(self) -> dict[str, Any]:
         return {
             "format": FORMAT,
@@ -168,6 +165,19 @@ class Surrogate:
                 f"the graph has {found} columns of pos, x and boundary_x; this surrogate takes {expected}, for "
                 f"{schema.equation!r} in {schema.dim}-D."
             )
+
+
+@contextmanager
+def shipped(name: str) -> Iterator[Path]:
+    """Yield the folder of a run that comes with the package: `bracket` or `corners`, trained on the recipe of that name.
+
+    Raises `SurrogateError` for other names.
+    """
+    with as_file(files("meshops") / "resources" / "surrogates") as folder:
+        names = sorted(path.name for path in folder.iterdir())
+        if name not in names:
+            raise SurrogateError(f"no surrogate {name!r} comes with meshops; {nearest(name, names)}")
+        yield folder / name
 
 
 def _within(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -9,13 +9,14 @@ from meshops.trust.discretisation import Discretisation
 from meshops.trust.equilibrated import equilibrate
 from meshops.trust.errors import TrustError
 from meshops.trust.estimates import Estimate, estimate
+from meshops.trust.fields import at_points_of, on_own_mesh
 from meshops.trust.guard import Guard
 from meshops.trust.hierarchy import Hierarchy
 from meshops.trust.physics import dual_norm, ritz
 from meshops.trust.polish import Polished, descend, polish
 from meshops.trust.quantities import Quantity, flux_through, mean_over, quantity, value_at
 from meshops.trust.recovery import recover
-from meshops.trust.verdict import Verdict, discretise, judge
+from meshops.trust.verdict import Verdict, assess, discretise, discretised, judge
 
 __all__ = [
     "Bounds",
@@ -30,10 +31,13 @@ __all__ = [
     "Quantity",
     "TrustError",
     "Verdict",
+    "assess",
+    "at_points_of",
     "bounds",
     "certify",
     "descend",
     "discretise",
+    "discretised",
     "dual_norm",
     "equilibrate",
     "estimate",
@@ -41,6 +45,7 @@ __all__ = [
     "judge",
     "mean_over",
     "measure",
+    "on_own_mesh",
     "polish",
     "quantity",
     "recover",

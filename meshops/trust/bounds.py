@@ -59,7 +59,7 @@ def bounds(certificate: Certificate, system: LinearSystem, values: Floats, *, cy
     slack = rounding(certificate, start)
     lower = max(np.sqrt(gain) * (1 - RELATIVE_SLACK) - slack, 0.0)
     upper = np.sqrt(top) * (1 + RELATIVE_SLACK) + slack
-    middle, rest = certificate.energy_norm(start + better), np.sqrt(max(top - gain, 0.0)) + slack
+    middle, rest = certificate.energy_norm(start + certificate.spread(better)), np.sqrt(max(top - gain, 0.0)) + slack
     return Bounds(
         float(lower),
         float(upper),
@@ -93,4 +93,4 @@ def corrected(certificate: Certificate, residual: Floats, cycles: int) -> tuple[
 
 def rounding(certificate: Certificate, values: Floats) -> float:
     """Return how far rounding in the residual of `values` (n,) may move an error in the energy norm."""
-    return float(ABSOLUTE_SLACK * np.sqrt(np.abs(certificate.hierarchy.diagonal) @ values**2))
+    return float(ABSOLUTE_SLACK * np.sqrt(np.abs(certificate.diagonal) @ values**2))

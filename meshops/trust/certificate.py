@@ -6,12 +6,14 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from geometries.conditions import Periodic
 from geometries.mesh import Mesh
 from geometries.values import to_spec
 from meshops.equations import Case, LinearSystem
@@ -26,11 +28,17 @@ KEPT = 8  # certificates that `certify` remembers
 
 @dataclass(frozen=True, eq=False)
 class Certificate:
-    """The natural matrix (n, n) of a problem, the hierarchy of its free part, and the contraction of the V-cycle."""
+    """The natural matrix (n, n) of a problem, the hierarchy of its free part, and the contraction of the V-cycle.
+
+    `modes` (n, m) span the fields of little energy. Where unknowns are tied, u = value + ties z, the hierarchy is that
+    of z (k,): errors of u and of z have the same energy. Residuals and corrections are (k,) then, else (n,).
+    """
 
     matrix: csr_array
     hierarchy: Hierarchy
     contraction: Contraction
+    modes: Floats
+    ties: csr_array | None = None
 
     @classmethod
     def of(
@@ -46,23 +54,43 @@ class Certificate:
 
         Raises `TrustError` for a matrix that is not symmetric or not positive.
         """
-        hierarchy = Hierarchy.build(system, components=components, mesh=mesh)
-        return cls(csr_array(system.matrix), hierarchy, measure(hierarchy, failure=failure, seed=seed))
+        modes = near_kernel(system, components)
+        if system.ties is None:
+            hierarchy = Hierarchy.build(system, components=components, mesh=mesh)
+        else:
+            hierarchy = Hierarchy.build(untied(system, modes))
+        contraction = measure(hierarchy, failure=failure, seed=seed)
+        return cls(csr_array(system.matrix), hierarchy, contraction, modes, system.ties)
 
     def imposed(self, values: Floats, system: LinearSystem) -> Floats:
-        """Return `values` (n,) with the fixed ones set."""
+        """Return `values` (n,) with the fixed ones set and the tied ones as near as they come."""
+        if system.ties is not None:
+            return system.expand(system.restrict(values))
         return np.where(system.fixed, system.fixed_value, values)
 
     def residual(self, values: Floats, rhs: Floats) -> Floats:
-        """Return b - A u (n,), zero where u is fixed."""
-        return np.where(self.hierarchy.fixed, 0.0, rhs - self.matrix @ values)
+        """Return the residual of b - A u, zero where u is fixed."""
+        return self.reduced(rhs - self.matrix @ values)
+
+    def reduced(self, load: Floats) -> Floats:
+        """Return what of a load (n,) acts on unknowns that are not fixed."""
+        return np.where(self.hierarchy.fixed, 0.0, load) if self.ties is None else self.ties.T @ load
+
+    def spread(self, correction: Floats) -> Floats:
+        """Return (n,) what a correction adds to the field."""
+        return correction if self.ties is None else self.ties @ correction
+
+    @cached_property
+    def diagonal(self) -> Floats:
+        """(n,) the matrix's diagonal."""
+        return self.matrix.diagonal()
 
     def energy_norm(self, values: Floats) -> float:
         """Return the least ‖u - z‖_A over the near-kernel z.
 
         So neither an offset of all temperatures nor a rigid motion counts.
         """
-        modes = self.hierarchy.modes
+        modes = self.modes
         rest = values - modes @ np.linalg.lstsq(modes, values, rcond=None)[0]
         stiff = modes.T @ (self.matrix @ modes)
         size, axes = np.linalg.eigh(stiff)
@@ -71,6 +99,19 @@ class Certificate:
         image = self.matrix @ rest
         along = axes[:, kept].T @ (modes.T @ image)
         return float(np.sqrt(max(rest @ image - (along**2 / size[kept]).sum(), 0.0)))
+
+
+def near_kernel(system: LinearSystem, components: int) -> Floats:
+    """Return (n, m) the system's fields of little energy: its `near_null`, or the constants."""
+    n = len(system.rhs)
+    return np.tile(np.eye(components), (n // components, 1)) if system.near_null is None else system.near_null
+
+
+def untied(system: LinearSystem, modes: Floats) -> LinearSystem:
+    """Return the system of z alone, none of it fixed."""
+    matrix, rhs = system.reduced()
+    free = np.zeros(len(rhs), bool)
+    return LinearSystem(matrix, rhs, free, np.zeros(len(rhs)), near_null=system.restrict(modes))
 
 
 _certificates: OrderedDict[str, Certificate] = OrderedDict()
@@ -86,7 +127,7 @@ def certify(case: Case, system: LinearSystem | None = None, *, failure: float = 
     Raises `TrustError` where the problem is not linear, steady and symmetric positive definite.
     """
     _require_definite(case)
-    key = f"{fingerprint(case)} {failure}"
+    key = _key(case, failure)
     if key not in _certificates:
         system = system_of(case) if system is None else system
         components = len(case.equation.fields[0].parts(case.mesh.space_dim))
@@ -97,9 +138,28 @@ def certify(case: Case, system: LinearSystem | None = None, *, failure: float = 
     return _certificates[key]
 
 
-def _require_definite(case: Case) -> None:
+def _key(case: Case, failure: float) -> str:
+    return f"{fingerprint(case)} {failure}"
+
+
+def remembered(case: Case, *, failure: float = FAILURE) -> Certificate | None:
+    """Return the certificate of a case if `certify` need not make it."""
+    return _certificates.get(_key(case, failure))
+
+
+def forget() -> None:
+    """Drop all certificates that `certify` remembers."""
+    _certificates.clear()
+
+
+def provable(case: Case) -> bool:
+    """Return whether a case is linear, steady and symmetric positive definite in one field."""
     one = len(case.equation.fields) == 1
-    if not (one and case.equation.definite and case.linear and not case.transient):
+    return one and case.equation.definite and case.linear and not case.transient
+
+
+def _require_definite(case: Case) -> None:
+    if not provable(case):
         raise TrustError(
             f"{case.equation.name} is no linear, steady, symmetric positive definite problem in one field here; "
             "nothing is proved for it, only estimated."
@@ -135,6 +195,8 @@ def _ingredients(case: Case) -> Iterator[object]:
     for part in case.parts:
         terms = case.equation.terms.get(type(part.condition))
         yield from (part.condition.key, part.sides)
+        if isinstance(part.condition, Periodic):
+            yield case.mesh.sides(part.condition.partner)
         if terms is not None and terms.bilinear is not None:
             for name, value in part.values.items():
                 if name != "ambient":

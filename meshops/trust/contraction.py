@@ -26,8 +26,8 @@ from meshops.trust.errors import TrustError
 from meshops.trust.hierarchy import Hierarchy
 
 FAILURE = 1e-6
-SHARP = 1.5  # stop where the bound on an error is at most this factor above what ξ itself would give
-MOST_STEPS = 80
+SHARP = 2.0  # stop where the bound on an error is at most this factor above what ξ itself would give
+MOST_STEPS = 200
 EXACT = 1e-8  # what rounding may leave of an error where the V-cycle is one factorisation
 ROUNDING = 1e-13  # the least contraction that is told from an exact solve
 

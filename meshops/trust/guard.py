@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from geometries.errors import MeshopsError
+from geometries.files import atomic_write
 from meshops.graph import MeshGraph, Schema
 from meshops.trust.errors import TrustError
 
 Floats = NDArray[np.float64]
+FILE = "guard.safetensors"
 QUANTILES = (0.005, 0.995)
 MARGIN = 0.5  # of the range between the quantiles, by which a feature may lie outside
 NEIGHBOUR = 1.5  # times the largest distance that a training sample has from the rest
@@ -77,7 +84,38 @@ class Guard:
     def from_tensors(cls, schema: Schema, tensors: Mapping[str, Tensor]) -> Guard:
         """Read what `to_tensors` gave."""
         low, high, scale, seen, reach = (tensors[n].numpy() for n in ("low", "high", "scale", "seen", "reach"))
-        return cls(schema, tuple(_names(schema)), low, high, scale, seen, float(reach[0]))
+        names = tuple(_names(schema))
+        if not low.shape == high.shape == scale.shape == seen.shape[1:] == (len(names),):
+            raise TrustError(f"found the ranges of {low.shape} features; expected {len(names)}.")
+        return cls(schema, names, low, high, scale, seen, float(reach[0]))
+
+    def save(self, folder: str | Path) -> None:
+        """Write `guard.safetensors` into `folder`, replacing one that is there."""
+        with atomic_write(Path(folder) / FILE) as beside:
+            save_file(self.to_tensors(), beside, metadata={"schema": json.dumps(self.schema.to_json())})
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Guard | None:
+        """Read what `save` wrote; None where there is none. Raises `TrustError` for a damaged file."""
+        path = Path(folder) / FILE
+        if not path.is_file():
+            return None
+        try:
+            with safe_open(path, framework="pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                schema = Schema.from_json(json.loads((file.metadata() or {})["schema"]))
+            return cls.from_tensors(schema, tensors)
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError, MeshopsError) as error:
+            raise TrustError(f"{str(path)!r} is damaged ({error}); train again, or remove it to do without.") from None
+
+
+def remember(graphs: Sequence[MeshGraph], schema: Schema, folder: str | Path) -> str | None:
+    """Calibrate on the training graphs and save into the run's `folder`; return why not, where there are too few."""
+    try:
+        Guard.calibrate((graphs[i] for i in range(len(graphs))), schema).save(folder)
+    except TrustError as error:
+        return f"the run cannot warn of unusual inputs: {error}"
+    return None
 
 
 def features(graph: MeshGraph, schema: Schema) -> dict[str, float]:

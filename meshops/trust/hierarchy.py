@@ -21,6 +21,8 @@ Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 COARSEST = 200
 SMOOTHERS = (("gauss_seidel", {"sweep": "forward"}), ("gauss_seidel", {"sweep": "backward"}))
+MOST_LEVELS = 10
+DAMPING = 1.6  # of the smoothing of prolongations: between 4/3 and 2 where rows sum to twice their diagonal
 STRONG = 0.05  # a coupling's least share of its diagonal to count: the best of 0 to 0.25 on P1, P2 and hexahedra
 
 
@@ -29,24 +31,22 @@ class Hierarchy:
     """The matrix A of the free unknowns, and one V-cycle B of smoothed aggregation.
 
     `matrix` (n, n) has the rows and columns of fixed unknowns replaced by its diagonal, so that numbers stay those of
-    the system. `fixed` (n,) says which. `modes` (n, m) span the near-kernel: fields of little energy, which the
-    coarse levels represent. The V-cycle smooths by Gauss-Seidel, forwards before and backwards after the coarse
-    correction, with Galerkin coarse matrices. So I - BA = S*(I - T)S with 0 ≤ T ≤ I in the energy inner product, and
-    the eigenvalues of BA lie in (0, 1] by construction; how far from 0, `contraction` measures.
+    the system. `fixed` (n,) says which. The V-cycle smooths by Gauss-Seidel, forwards before and backwards after the
+    coarse correction, with Galerkin coarse matrices. So I - BA = S*(I - T)S with 0 ≤ T ≤ I in the energy inner product,
+    and the eigenvalues of BA lie in (0, 1] by construction; how far from 0, `contraction` measures.
     """
 
     matrix: csr_array
     fixed: Flags
-    modes: Floats
     levels: Any
 
     @classmethod
     def build(cls, system: LinearSystem, *, components: int = 1, mesh: Mesh | None = None) -> Hierarchy:
         """Return the hierarchy of a system whose unknowns are numbered point * components + component.
 
-        With `mesh`, second-order cells are first coarsened to linear ones. The near-kernel is the system's `near_null`,
-        or the constants. Raises `TrustError` if the matrix is not symmetric or has a diagonal entry that is not
-        positive, and if unknowns are tied.
+        With `mesh`, second-order cells are first coarsened to linear ones. The near-kernel, fields of little energy
+        that the coarse levels represent, is the system's `near_null`, or the constants. Raises `TrustError` if the
+        matrix is not symmetric or has a diagonal entry that is not positive, and if unknowns are tied.
         """
         matrix, fixed = constrain(system)
         constants = np.tile(np.eye(components), (len(fixed) // components, 1))
@@ -54,9 +54,9 @@ class Hierarchy:
         linear = None if mesh is None or len(fixed) <= COARSEST else to_linear(mesh, components)
         with fixed_numpy_seed():
             if linear is None:
-                return cls(matrix, fixed, modes, _aggregated(matrix, modes, components))
+                return cls(matrix, fixed, _aggregated(matrix, modes, components))
             prolongation = csr_array(diags_array((~fixed).astype(float)) @ linear[0])
-            return cls(matrix, fixed, modes, _through_linear(matrix, prolongation, modes[linear[1]], components))
+            return cls(matrix, fixed, _through_linear(matrix, prolongation, modes[linear[1]], components))
 
     def cycle(self, residual: Floats) -> Floats:
         """Return B r (n,): one V-cycle from zero."""
@@ -98,7 +98,7 @@ def constrain(system: LinearSystem) -> tuple[csr_array, Flags]:
     """
     if system.ties is not None:
         raise TrustError(
-            "unknowns are tied (periodic boundaries, oblique rollers); bounds for these are not there yet."
+            "unknowns are tied (periodic boundaries, oblique rollers); take the system of those that are left."
         )
     matrix = csr_array(system.matrix)
     diagonal = matrix.diagonal()
@@ -182,19 +182,40 @@ def _aggregated(matrix: csr_array, modes: Floats, components: int) -> Any:  # no
     from pyamg.relaxation.smoothing import change_smoothers
 
     plain = _plain(matrix)
-    levels = pyamg.smoothed_aggregation_solver(
-        plain if components == 1 else plain.tobsr((components, components)),
-        B=modes,
-        max_coarse=COARSEST,
-        strength=("symmetric", {"theta": STRONG}),
-    )
-    if components == 1:  # blocks of one number are slow
-        for level in levels.levels:
-            level.A = _plain(level.A)
-        for level in levels.levels[:-1]:
-            level.P, level.R = _plain(level.P), _plain(level.R)
+    if components == 1:
+        levels = _smoothed_aggregation(plain, modes)
+    else:
+        blocks = plain.tobsr((components, components))
+        strength = ("symmetric", {"theta": STRONG})
+        levels = pyamg.smoothed_aggregation_solver(blocks, B=modes, max_coarse=COARSEST, strength=strength)
     change_smoothers(levels, *SMOOTHERS)
     return levels
+
+
+def _smoothed_aggregation(matrix: csr_matrix, modes: Floats) -> Any:  # noqa: ANN401
+    """Return pyamg's hierarchy for one unknown a node, by pyamg's aggregates, in half of its time.
+
+    The prolongation is smoothed by 1.6 over the rows' absolute sums, which bound the spectrum and need no iteration.
+    """
+    from pyamg.aggregation import fit_candidates, standard_aggregation
+    from pyamg.multilevel import MultilevelSolver
+    from pyamg.strength import symmetric_strength_of_connection
+
+    levels = [MultilevelSolver.Level()]
+    levels[0].A = matrix
+    while levels[-1].A.shape[0] > COARSEST and len(levels) < MOST_LEVELS:
+        fine = levels[-1].A
+        aggregates = standard_aggregation(symmetric_strength_of_connection(fine, STRONG))[0]
+        if not 0 < aggregates.shape[1] < fine.shape[0]:
+            break
+        tentative, modes = fit_candidates(aggregates, modes)
+        sums = np.asarray(abs(fine).sum(1)).ravel()
+        tentative = tentative.tocsr()
+        smoothed = tentative - diags_array(DAMPING / sums) @ (fine @ tentative)
+        levels[-1].P, levels[-1].R = _plain(smoothed), _plain(smoothed.T)
+        levels.append(MultilevelSolver.Level())
+        levels[-1].A = _plain(levels[-2].R @ fine @ levels[-2].P)
+    return MultilevelSolver(levels, coarse_solver="pinv")
 
 
 def _plain(matrix: csr_array) -> csr_matrix:

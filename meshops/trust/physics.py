@@ -16,6 +16,7 @@ from torch import Tensor
 
 from meshops.equations import LinearSystem
 from meshops.trust.certificate import Certificate
+from meshops.trust.errors import TrustError
 
 Floats = NDArray[np.float64]
 
@@ -69,6 +70,8 @@ def _imposed(u: Tensor, system: LinearSystem) -> Floats:
 def _residual(u: Tensor, certificate: Certificate, system: LinearSystem) -> Floats:
     """(n, B) b - A u, zero where u is fixed."""
     residual = system.rhs[:, None] - certificate.matrix @ _imposed(u, system)
+    if certificate.ties is not None:
+        raise TrustError("unknowns are tied (periodic boundaries, oblique rollers); train on labels there.")
     return np.where(certificate.hierarchy.fixed[:, None], 0.0, residual)
 
 

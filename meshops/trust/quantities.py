@@ -68,10 +68,10 @@ def quantity(solution: Solution, functional: Functional, *, certificate: Certifi
     values = certificate.imposed(unknowns(solution), system)
     goal = functional(solution.case, system)
     # the dual problem, whose fixed values are 0: its error after these cycles is at most (most - found)^½
-    found, most, dual = corrected(certificate, np.where(certificate.hierarchy.fixed, 0.0, goal.weights), CYCLES)
+    found, most, dual = corrected(certificate, certificate.reduced(goal.weights), CYCLES)
     value = goal(values)
     better = value + float(dual @ certificate.residual(values, system.rhs))
-    left = np.sqrt(max(most - found, 0.0)) + rounding(certificate, dual)
+    left = np.sqrt(max(most - found, 0.0)) + rounding(certificate, certificate.spread(dual))
     spread = float(left * bounds(certificate, system, values).upper)
     interval = (better - spread, better + spread)
     return Quantity(value, better, interval, certificate.contraction.failure)

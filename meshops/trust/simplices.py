@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import factorial
 
 import numpy as np
@@ -55,6 +55,7 @@ class Simplices:
     det: Floats
 
     @classmethod
+    @lru_cache(maxsize=2)  # all loads on one part share it
     def of(cls, mesh: Mesh) -> Simplices:
         """Read a mesh. Raises `TrustError` unless it is of straight triangles or tetrahedra of one order."""
         kinds = list(mesh.cells)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import hypot, isfinite
 
-from meshops.equations import LinearSystem, Solution, assemble
+import numpy as np
+from numpy.typing import NDArray
+
+from meshops.equations import Case, LinearSystem, Solution, assemble
 from meshops.graph import MeshGraph
 from meshops.trust.bounds import bounds
-from meshops.trust.certificate import Certificate, certify
+from meshops.trust.certificate import Certificate, certify, remembered
 from meshops.trust.diffusion import system_of
 from meshops.trust.discretisation import Discretisation
 from meshops.trust.equilibrated import equilibrate
@@ -19,10 +23,12 @@ from meshops.trust.guard import Guard
 from meshops.trust.polish import best_start, descend
 from meshops.trust.recovery import recover
 
+Floats = NDArray[np.float64]
 Interval = tuple[float, float]
 WITHIN, INDICATIVE, DO_NOT_USE = "within tolerance", "indicative", "do not use"
 INDICATIVE_UP_TO = 5.0  # tolerances
-NEAR = 1e-6  # the share of its energy to which a field is polished before its discretisation error is bounded
+NEAR = 1e-3  # the share of its energy to which a field is polished before its discretisation error is bounded
+QUICK_CELLS = 20_000  # above which `assess` estimates what it could bound: a bound takes 20 to 30 µs a cell
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class Verdict:
     - `energy_error`, `relative_energy_error`: [lower, upper] of ‖u_h - u‖_A and of its share of ‖u_h‖_A.
     - `guaranteed`: whether they are proved, but for `failure_probability`; an estimate otherwise.
     - `discretisation`: what is known of ‖u_exact - u_h‖, None where it was not asked for.
-    - `unusual`: the inputs unlike the training data, named.
+    - `unusual`: the inputs unlike the training data, named; None where nobody looked.
     - `tolerance`: the share of ‖u_h‖_A that the user accepts.
     """
 
@@ -42,7 +48,7 @@ class Verdict:
     failure_probability: float
     tolerance: float
     discretisation: Discretisation | None = None
-    unusual: tuple[str, ...] = ()
+    unusual: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         """Check the tolerance and the intervals."""
@@ -62,12 +68,15 @@ class Verdict:
     def word(self) -> str:
         """`within tolerance` if proved; `indicative` up to 5 tolerances, proved or estimated; else `do not use`.
 
-        An estimate about an input unlike the training data is worth nothing; a proof holds for any input.
+        The discretisation error, where it is known, must be within the tolerance too for the first word; for the second
+        it need not, for no better answer can be had on this mesh. An estimate about an input unlike the training data
+        is worth nothing; a proof holds for any input.
         """
         if self.total <= self.tolerance and self.guaranteed:
             return WITHIN
         trusted = self.guaranteed or not self.unusual
-        return INDICATIVE if trusted and self.total <= INDICATIVE_UP_TO * self.tolerance else DO_NOT_USE
+        near = self.relative_energy_error[1] <= INDICATIVE_UP_TO * self.tolerance
+        return INDICATIVE if trusted and near else DO_NOT_USE
 
     @property
     def exit_code(self) -> int:
@@ -82,7 +91,7 @@ class Verdict:
             "guaranteed": self.guaranteed,
             "failure_probability": self.failure_probability,
             "discretisation": self.discretisation.to_json() if self.discretisation else None,
-            "unusual": list(self.unusual),
+            "unusual": None if self.unusual is None else list(self.unusual),
             "tolerance": self.tolerance,
             "word": self.word,
         }
@@ -98,7 +107,20 @@ class Verdict:
         parts.append(f"tolerance {self.tolerance:.3g}")
         if self.unusual:
             parts.append(f"unlike the training data: {', '.join(self.unusual)}")
+        if self.unusual is None:
+            parts.append("not compared with the training data")
         return "; ".join(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What is known of a field against the discrete solution, and a field nearer to it."""
+
+    error: Interval
+    relative: Interval
+    guaranteed: bool
+    failure: float
+    nearer: Callable[[], Floats]
 
 
 def judge(
@@ -116,21 +138,53 @@ def judge(
 
     `cycles` more than 1 sharpen the bounds. `certificate` (else that of `certify`) and `system` spare their making,
     where they are at hand. `guard` names what is unusual about `graph`. Symmetric positive definite systems get a
-    bound, others an estimate.
+    bound, others an estimate. Raises `TrustError` where neither is known, as of a problem with times.
     """
-    unusual = guard.unusual(graph) if guard is not None and graph is not None else ()
+    unusual = guard.unusual(graph) if guard is not None and graph is not None else None
+    known = _known(solution, cycles, certificate, system)
+    return _verdict(known, tolerance, discretisation, unusual)
+
+
+def assess(solution: Solution, *, tolerance: float, cycles: int = 1, unusual: tuple[str, ...] | None = None) -> Verdict:
+    """Return `judge`'s verdict with the discretisation error, by what is quick at the mesh's size: `discretised`."""
+    known = _known(solution, cycles, None, None)
     try:
-        certificate = certify(solution.case, system) if certificate is None else certificate
+        discretisation = discretised(solution.case, known.nearer())
     except TrustError:
-        system = assemble(solution.case, solution.fields) if system is None else system
-        rough = estimate(system, unknowns(solution))
-        return Verdict(rough.error, rough.relative, False, 1.0, tolerance, discretisation, unusual)
-    system = system_of(solution.case, certificate.matrix) if system is None else system
-    found = bounds(certificate, system, unknowns(solution), cycles=cycles)
-    proved = certificate.contraction.proved
-    return Verdict(
-        (found.lower, found.upper), found.relative, proved, found.failure, tolerance, discretisation, unusual
+        discretisation = None
+    return _verdict(known, tolerance, discretisation, unusual)
+
+
+def _verdict(
+    known: _Known, tolerance: float, discretisation: Discretisation | None, unusual: tuple[str, ...] | None
+) -> Verdict:
+    return Verdict(known.error, known.relative, known.guaranteed, known.failure, tolerance, discretisation, unusual)
+
+
+def _known(solution: Solution, cycles: int, certificate: Certificate | None, system: LinearSystem | None) -> _Known:
+    case, values = solution.case, unknowns(solution)
+    try:
+        found = remembered(case) if certificate is None else certificate
+        if system is None and case.linear:
+            system = system_of(case, found.matrix if found else None)
+        found = certify(case, system) if found is None else found
+    except TrustError:
+        system = assemble(case, solution.fields) if system is None else system
+        rough = estimate(system, values)
+        return _Known(rough.error, rough.relative, False, 1.0, lambda: rough.better)
+    assert system is not None
+    limits = bounds(found, system, values, cycles=cycles)
+    return _Known(
+        (limits.lower, limits.upper),
+        limits.relative,
+        found.contraction.proved,
+        limits.failure,
+        lambda: _nearer(found, system, values),
     )
+
+
+def _nearer(certificate: Certificate, system: LinearSystem, values: Floats) -> Floats:
+    return descend(certificate, system, best_start(certificate, system, values), NEAR).values
 
 
 def discretise(
@@ -138,16 +192,24 @@ def discretise(
 ) -> Discretisation:
     """Return the discretisation error of the discrete solution that a field is near, polished first to be nearer.
 
-    A bound by equilibrated fluxes on straight triangles and tetrahedra, an estimate by recovered fluxes on other
-    meshes. The polished field's own error is far below, and counted in the bound.
+    A bound by equilibrated fluxes on straight triangles and tetrahedra, an estimate by recovered gradients on other
+    meshes and for other equations. The polished field's own error is far below, and counted in the bound.
     """
-    certificate = certify(solution.case, system) if certificate is None else certificate
-    system = system_of(solution.case, certificate.matrix) if system is None else system
-    near = descend(certificate, system, best_start(certificate, system, unknowns(solution)), NEAR).values
-    try:
-        return equilibrate(solution.case, near)
-    except TrustError:
-        return recover(solution.case, near)
+    known = _known(solution, 1, certificate, system)
+    return discretised(solution.case, known.nearer(), most_cells=None)
+
+
+def discretised(case: Case, values: Floats, *, most_cells: int | None = QUICK_CELLS) -> Discretisation:
+    """Return the discretisation error of the unknowns `values` (n,), which are those of the discrete solution or near.
+
+    Equilibrated fluxes give a bound where they can, up to `most_cells`; recovered gradients an estimate elsewhere.
+    """
+    if most_cells is None or case.mesh.num_cells <= most_cells:
+        try:
+            return equilibrate(case, values)
+        except TrustError:
+            pass
+    return recover(case, values)
 
 
 def _plain(interval: Interval) -> list[float | None]:

@@ -9,7 +9,7 @@ import numpy as np
 import skfem
 from skfem.helpers import ddot, sym_grad, trace
 
-from geometries.conditions import Dirichlet, Neumann, Robin
+from geometries.conditions import Condition, Dirichlet, Neumann, Periodic, Pressure, Robin, Roller
 from geometries.families.grid import Grid
 from geometries.mesh import Mesh
 from meshops.equations import EQUATIONS, Case, LinearSystem
@@ -45,6 +45,58 @@ def random_case(seed: int) -> Case:
     )
 
 
+PROVED = ("heat", "magnetostatics", "elasticity", "plane_stress")  # the symmetric positive definite equations
+
+
+def random_case_of(name: str, seed: int) -> Case:
+    """A problem of one of the equations `PROVED`; of heat, with losses, tensors and periodic sides too."""
+    rng = np.random.default_rng([seed, 2])
+    if name == "heat":
+        return _enriched(random_case(seed), rng)
+    cell, order, shape = _shape(seed, EQUATIONS[name].dims)
+    mesh = warped(Grid(shape=shape, cell=cell, order=order).mesh(), rng)
+    names = rng.permutation([n for n in sorted(mesh.boundaries) if n != "left"]).tolist()
+    chosen = names[: rng.integers(0, len(names) + 1)]
+    if name == "magnetostatics":
+        conditions = {n: _condition(rng) for n in chosen} | {"left": Dirichlet("y")}
+        coefficients = {"permeability": _conductivity(mesh, rng)}
+        return Case(mesh, EQUATIONS[name], conditions=conditions, coefficients=coefficients, source="sin(5*x)")
+    conditions = {n: _support(rng, mesh.dim) for n in chosen}
+    conditions["left"] = Dirichlet(0.0) if rng.random() < 0.7 else Robin(float(10 ** rng.uniform(-1, 3)), 0.0)
+    coefficients = {"young": _conductivity(mesh, rng), "poisson": float(rng.uniform(0, 0.45))}
+    if rng.random() < 0.3:
+        coefficients |= {"expansion": 0.1, "temperature_rise": "x + y"}
+    load = ("sin(3*x)", "1", "x*y")[: mesh.dim]
+    return Case(mesh, EQUATIONS[name], conditions=conditions, coefficients=coefficients, source=load)
+
+
+def _shape(seed: int, dims: tuple[int, ...]) -> tuple[str, int, tuple[int, ...]]:
+    fitting = [s for s in SHAPES if len(s[2]) in dims]
+    cell, order, shape = fitting[seed % len(fitting)]
+    return cell, order, tuple(n - 1 if len(shape) == 3 and order == 1 else n for n in shape)
+
+
+def _enriched(case: Case, rng: np.random.Generator) -> Case:
+    """Perhaps with a loss, a tensor for the conductivity, or a side that is the opposite one's image."""
+    coefficients, conditions = dict(case.coefficients), dict(case.conditions)
+    dim = case.mesh.dim
+    if rng.random() < 0.3:
+        coefficients["loss"] = [3.0, "x**2", {"near": 0.0, "far": 100.0}][rng.integers(3)]
+    if rng.random() < 0.3:
+        root = rng.standard_normal((dim, dim))
+        coefficients["conductivity"] = (root @ root.T + 0.05 * np.eye(dim)).tolist()
+    if rng.random() < 0.2:
+        conditions = {n: c for n, c in conditions.items() if n not in ("bottom", "top")} | {"bottom": Periodic("top")}
+    return replace(case, coefficients=coefficients, conditions=conditions)
+
+
+def _support(rng: np.random.Generator, dim: int) -> Condition:
+    pull = tuple(rng.normal(size=dim).tolist())
+    one = (0.1, *[None] * (dim - 1))
+    kinds = (Neumann(pull), Pressure("1 + x"), Robin(float(10 ** rng.uniform(-1, 2)), 0.0), Dirichlet(one), Roller())
+    return kinds[rng.integers(len(kinds))]
+
+
 def warped(mesh: Mesh, rng: np.random.Generator) -> Mesh:
     """An affine image of the grid with two regions; straight cells stay straight."""
     turn = np.eye(mesh.dim) + 0.3 * rng.uniform(-1, 1, (mesh.dim, mesh.dim))
@@ -74,7 +126,7 @@ def _conductivity(mesh: Mesh, rng: np.random.Generator) -> object:
 def random_field(case: Case, exact: np.ndarray, seed: int) -> np.ndarray:
     """A field from nothing like the solution to nearly exact, its error rough, smooth or both; fixed values wrong."""
     rng = np.random.default_rng([seed, 1])
-    points = case.mesh.points
+    points = np.repeat(case.mesh.points, len(exact) // case.mesh.num_points, axis=0)
     rough = rng.standard_normal(len(exact))
     smooth = np.sin(points @ rng.uniform(0, 4, points.shape[1]) + rng.uniform(0, 6))
     kinds = (rough, smooth, smooth + 0.05 * rough, np.abs(exact) * rough)
@@ -83,8 +135,8 @@ def random_field(case: Case, exact: np.ndarray, seed: int) -> np.ndarray:
 
 
 def true_error(system: LinearSystem, values: np.ndarray, exact: np.ndarray) -> float:
-    """‖exact - values‖_A with the fixed values of `values` set."""
-    error = exact - np.where(system.fixed, system.fixed_value, values)
+    """‖exact - values‖_A with the fixed values of `values` set, and the tied ones as near as they come."""
+    error = exact - system.expand(system.restrict(values))
     return float(np.sqrt(max(error @ (system.matrix @ error), 0.0)))
 
 

@@ -12,8 +12,14 @@ from geometries.conditions import Dirichlet, Neumann, Robin
 from geometries.expressions import Expression
 from geometries.families.grid import Grid
 from meshops.equations import EQUATIONS, Case, Solution, solve
-from meshops.equations.assembly import blocks
-from meshops.trust import TrustError, discretise, equilibrate, recover
+from meshops.equations.assembly import Assembler, blocks
+from meshops.equations.elevated import elevated
+from meshops.equations.layout import Layout
+from meshops.trust import TrustError, discretise, equilibrate, on_own_mesh, recover
+from meshops.trust.fields import unknowns
+from meshops.trust.recovery import _Gradients
+from tests.equations.manufactured import case_of as manufactured_case
+from tests.equations.manufactured import exactly
 from tests.trust.cases import warped
 
 AXES = "xyz"
@@ -159,6 +165,52 @@ def test_recovered_fluxes_estimate_smooth_errors(cell: str, order: int) -> None:
     found = recover(case, values)
     assert not found.guaranteed
     assert 0.7 < found.error / true_error(case, values, known) < 1.3
+
+
+@pytest.mark.parametrize("name", sorted(n for n, e in EQUATIONS.items() if e.time_order < 2))
+@pytest.mark.parametrize("order", [1, 2])
+def test_recovered_gradients_estimate_the_error_of_any_equation(name: str, order: int) -> None:
+    """Against the exact gradient in the equation's own energy, by the same form at more quadrature points."""
+    equation = EQUATIONS[name]
+    exact = equation.manufactured(2)
+    if exact is None or exact.times:
+        pytest.skip(f"{name} has no steady manufactured solution")
+    case = manufactured_case(equation, exact, Grid(shape=(16 // order,) * 2, order=order).mesh())
+    fine = elevated(case)
+    values = unknowns(on_own_mesh(solve(case))) if fine is case else solve_values(fine)
+    found = recover(fine, values)
+    true = energy_error(fine, values, exact.fields[equation.field])
+    assert not found.guaranteed
+    assert 0.6 < found.error / true < 1.5
+
+
+def solve_values(case: Case) -> np.ndarray:
+    return Layout(case.mesh, case.equation.fields).join(solve(case).fields)
+
+
+def energy_error(case: Case, values: np.ndarray, exact: str | tuple[str, ...]) -> float:
+    """The energy of the gradient's error, by the form that `recover` uses, with the exact gradient in place of G."""
+    assembler, total = Assembler(case), 0.0
+    for block, basis, numbers in assembler.blocks:
+        regions = np.zeros(block.count, int)
+        part = _Gradients(case, block, basis, regions, assembler.inside(block, basis, values[numbers], 0.0))
+        where = np.moveaxis(np.asarray(basis.global_coordinates()), 0, -1)
+        total += part.energy(exactly(exact, where, 0.0)[1] - part.gradient).sum()
+    return float(np.sqrt(total))
+
+
+def test_a_gradient_that_jumps_between_regions_is_no_error() -> None:
+    """Piecewise linear, with k 1 and 10: found exactly, so its estimate is zero; without the names it is not."""
+    mesh = Grid(shape=(8, 8)).mesh()
+    right = mesh.cell_centers[:, 0] > 0.5
+    mesh = replace(mesh, regions={"one": np.flatnonzero(~right), "ten": np.flatnonzero(right)})
+    case = Case(
+        mesh,
+        EQUATIONS["heat"],
+        conditions={"left": Dirichlet(0.0), "right": Dirichlet(1.0)},
+        coefficients={"conductivity": {"one": 1.0, "ten": 10.0}},
+    )
+    assert recover(case, solve(case).values).error < 1e-6
 
 
 def test_a_prediction_is_carried_near_the_discrete_solution_first() -> None:

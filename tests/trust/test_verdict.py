@@ -9,10 +9,22 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from geometries.conditions import Dirichlet, Neumann, Periodic, Robin
+from geometries.conditions import Dirichlet, Neumann, Periodic, Robin, Roller
 from geometries.families.grid import Grid
 from meshops.equations import EQUATIONS, Case, assemble, solve
-from meshops.trust import TrustError, Verdict, bounds, certify, descend, equilibrate, estimate, judge, polish, system_of
+from meshops.trust import (
+    Discretisation,
+    TrustError,
+    Verdict,
+    bounds,
+    certify,
+    descend,
+    equilibrate,
+    estimate,
+    judge,
+    polish,
+    system_of,
+)
 from meshops.trust.polish import best_start
 from tests.trust.cases import SHAPES, discrete_solution, random_case, random_field, true_error
 
@@ -133,21 +145,14 @@ def test_the_quick_assembly_is_the_slow_one(seed: int) -> None:
     assert np.array_equal(load.rhs, quick.rhs)
 
 
-@pytest.mark.parametrize(
-    ("conductivity", "loss", "conditions"),
-    [
-        ("1 + 0.1*u", 0.0, {"left": Dirichlet(0.0), "right": Dirichlet(3.0)}),
-        (1.0, 0.0, {"bottom": Periodic("top"), "left": Dirichlet("y"), "right": Robin(2.0, 1.0)}),
-    ],
-)
-def test_what_has_no_proof_is_estimated(conductivity, loss, conditions) -> None:
-    """Nonlinear at the field at hand, and with tied unknowns: near the truth, and not called proved."""
+def test_what_has_no_proof_is_estimated() -> None:
+    """Nonlinear: near the truth at the field at hand, and not called proved."""
     case = Case(
         Grid(shape=(20, 20)).mesh(),
         EQUATIONS["heat"],
-        conditions=conditions,
+        conditions={"left": Dirichlet(0.0), "right": Dirichlet(3.0)},
         source=2.0,
-        coefficients={"conductivity": conductivity, "loss": loss},
+        coefficients={"conductivity": "1 + 0.1*u"},
     )
     exact = solve(case)
     x, y = case.mesh.points.T
@@ -159,6 +164,80 @@ def test_what_has_no_proof_is_estimated(conductivity, loss, conditions) -> None:
     assert not found.guaranteed
     assert found.word in ("indicative", "do not use")
     assert 0.8 * found.energy_error[0] <= true <= 1.25 * found.energy_error[1]
+
+
+def tied_cases() -> dict[str, Case]:
+    """Periodic sides, and rollers on a turned block."""
+    ring = Case(
+        Grid(shape=(20, 20)).mesh(),
+        EQUATIONS["heat"],
+        conditions={"bottom": Periodic("top"), "left": Dirichlet("y"), "right": Robin(2.0, 1.0)},
+        source=2.0,
+    )
+    turn = np.array([[0.8, 0.6], [-0.6, 0.8]])
+    block = Grid(shape=(16, 16)).mesh()
+    block = replace(block, points=block.points @ turn.T)
+    held = {"left": Roller(), "bottom": Roller(), "right": Neumann((1.0, 0.3))}
+    solid = Case(block, EQUATIONS["elasticity"], conditions=held, coefficients={"young": "2 + x", "poisson": 0.3})
+    return {"periodic": ring, "rollers": solid}
+
+
+@pytest.mark.parametrize("name", tied_cases())
+@pytest.mark.parametrize("size", [1e-1, 1e-3, 1e-6])
+def test_tied_unknowns_have_bounds(name: str, size: float) -> None:
+    """And are polished to a tolerance that is proved."""
+    case = tied_cases()[name]
+    system, certificate = assemble(case), certify(case)
+    exact = discrete_solution(system)
+    rng = np.random.default_rng(0)
+    for rough in (rng.standard_normal(len(exact)), np.sin(3 * np.arange(len(exact)) / len(exact))):
+        values = exact + size * np.abs(exact).max() * system.expand(system.restrict(rough), np.zeros_like(exact))
+        error = exact - system.expand(system.restrict(values))
+        true = np.sqrt(error @ (system.matrix @ error))
+        found = bounds(certificate, system, values, cycles=2)
+        assert found.lower <= true <= found.upper < 3 * found.lower
+        assert found.energy[0] <= certificate.energy_norm(exact) * (1 + 1e-9) <= found.energy[1] * (1 + 2e-9)
+        start = case.solution(values.reshape(case.mesh.num_points, -1))
+        done = polish(start, tolerance=1e-5).values.ravel() - exact
+        assert np.sqrt(done @ (system.matrix @ done)) <= 1e-5 * certificate.energy_norm(exact) * (1 + 1e-6)
+
+
+def test_newton_starts_from_a_prediction_that_is_near() -> None:
+    """Fewer iterations from near the solution; from nonsense the case's own start is taken; the tolerance is met."""
+    case = Case(
+        Grid(shape=(20, 20)).mesh(),
+        EQUATIONS["heat"],
+        conditions={"left": Dirichlet(0.0), "right": Dirichlet(3.0)},
+        source=2.0,
+        coefficients={"conductivity": "exp(u)"},
+    )
+    exact = solve(case)
+    x, y = case.mesh.points.T
+    bump = np.sin(np.pi * x) * np.sin(np.pi * y)
+    near = polish(case.solution(exact.values + 1e-3 * bump), tolerance=1e-6, compare=True)
+    record = near.made_by["polish"]
+    assert record["start"] == "prediction"
+    assert record["iterations"] < record["from_zero"]["iterations"]
+    far = polish(case.solution(exact.values + 50 * np.random.default_rng(0).standard_normal(len(x))), tolerance=1e-6)
+    assert far.made_by["polish"]["start"] == "zero"
+    for found in (near, far):
+        assert np.allclose(found.values, exact.values, atol=1e-5)
+
+
+def test_the_model_of_the_start_from_zero_is_near_what_is_measured() -> None:
+    case = random_case(0)
+    exact = discrete_solution(assemble(case))
+    near = case.solution(exact * (1 + 1e-2 * np.sin(case.mesh.points[:, 0])))
+    records = [polish(near, tolerance=1e-6, compare=c).made_by["polish"]["from_zero"] for c in (False, True)]
+    assert [r["measured"] for r in records] == [False, True]
+    assert abs(records[0]["iterations"] - records[1]["iterations"]) <= 3
+
+
+def test_a_mesh_too_coarse_is_indicative_and_no_worse() -> None:
+    """No better answer can be had on this mesh, so it is not refused; but nor is it within the tolerance."""
+    coarse = Discretisation(1.0, 0.9, True, "", np.ones(1))
+    given = replace(verdict(0.09), discretisation=coarse)
+    assert (given.word, given.exit_code) == ("indicative", 0)
 
 
 @pytest.mark.parametrize(
