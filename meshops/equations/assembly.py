@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -109,7 +109,8 @@ class Assembler:
             matrix = matrix + added
         held = self.held(time)
         near = equation.near_null(self.case.mesh)
-        return self.balanced(LinearSystem(csr_array(matrix), rhs, held.fixed, held.value, held.ties, near))
+        like = partial(self.matrix, "like", None, time) if equation.like else None
+        return self.balanced(LinearSystem(csr_array(matrix), rhs, held.fixed, held.value, held.ties, near, like))
 
     @cached_property
     def level(self) -> Level | None:
@@ -152,7 +153,7 @@ class Assembler:
         return {}
 
     def matrix(self, form: str, state: Floats | None, time: float) -> csr_array:
-        """Return the matrix of the equation's form `mass` or `damping` at `state`, with that of the conditions."""
+        """Return the matrix of the equation's form `mass`, `damping` or `like` at `state`, and of the conditions'."""
         n = self.layout.size
         total = csr_array((n, n))
         for basis, numbers, data, terms in self._integrals(state, time):

@@ -24,6 +24,7 @@ class NavierStokes(Stokes):
 
     name = "navier_stokes"
     title = "ρ (∂u/∂t + (u·∇) u) - μ Δu + ∇p = f, ∇·u = 0"
+    like = None  # the matrix is not symmetric
     coefficients = (Stokes.coefficients[0], Coefficient("density", "kg/m³", default=1.0, positive=True))
 
     @staticmethod

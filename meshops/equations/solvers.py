@@ -23,6 +23,8 @@ from meshops.equations.system import LinearSystem
 
 Floats = NDArray[np.float64]
 DIRECT_BELOW = 4000  # unknowns: where a sparse factorisation stops being the quicker one, measured in 2-D and 3-D
+DIRECT_AT_MOST = 100_000  # unknowns: where one is still tried after conjugate gradients have failed
+SADDLE_DIRECT_BELOW = 500_000  # entries of Stokes's matrix: there it depends on how full the rows are
 TOLERANCE = 1e-10
 NEWTON_STEPS = 40
 _LEAST_STEP = 1e-3  # of the way from an easy case to the one asked for
@@ -196,8 +198,9 @@ def solve_system(system: LinearSystem, *, definite: bool = True) -> Solved:
 class Prepared:
     """A system whose factorisation or multigrid hierarchy, made when first needed, serves many right-hand sides.
 
-    Small systems and those that are not `definite` are factorised; large ones are solved by conjugate gradients,
-    preconditioned with one V-cycle of smoothed aggregation.
+    Small systems are factorised. Large ones that are `definite` are solved by conjugate gradients, those that a definite
+    matrix is like (see `LinearSystem`) by MINRES, both preconditioned with one cycle of smoothed aggregation.
+    All others, and those where this fails (thin parts, bad cells), are factorised.
     """
 
     system: LinearSystem = field(kw_only=False)
@@ -208,21 +211,26 @@ class Prepared:
         right = self.system.reduced_rhs(rhs, fixed_value)
         if not len(right):
             return Solved(self.system.expand(right, fixed_value), "none", 0)
-        if self._small or not self.definite:
-            z, iterations = self._factorised(right), 1
-        else:
+        if self._method != "direct":
             guess = None if start is None else self.system.restrict(start)
-            z, iterations = multigrid(self._matrix, self._levels, right, guess)
-        name = "direct" if self._small or not self.definite else "cg+amg"
-        return Solved(self.system.expand(z, fixed_value), name, iterations)
+            method = multigrid if self.definite else saddle_point
+            try:
+                z, iterations = method(self._matrix, self._levels, right, guess)
+                return Solved(self.system.expand(z, fixed_value), self._method, iterations)
+            except SolverError:
+                if len(right) > DIRECT_AT_MOST:
+                    raise
+        return Solved(self.system.expand(self._factorised(right), fixed_value), "direct", 1)
 
     @cached_property
     def _matrix(self) -> csr_array:
         return self.system.reduced()[0]
 
     @property
-    def _small(self) -> bool:
-        return self._matrix.shape[0] < DIRECT_BELOW
+    def _method(self) -> str:
+        if self.definite:
+            return "direct" if self._matrix.shape[0] < DIRECT_BELOW else "cg+amg"
+        return "direct" if self._matrix.nnz < SADDLE_DIRECT_BELOW or self.system.like is None else "minres+amg"
 
     @cached_property
     def _factorised(self) -> Callable[[Floats], Floats]:
@@ -230,6 +238,8 @@ class Prepared:
 
     @cached_property
     def _levels(self) -> Any:  # noqa: ANN401
+        if self.system.like is not None:
+            return hierarchy(self.system.left_of(self.system.like()))
         near = self.system.near_null
         return hierarchy(self._matrix, None if near is None else self.system.restrict(near))
 
@@ -287,3 +297,20 @@ def multigrid(matrix: csr_array, levels: Any, rhs: Floats, start: Floats | None 
             f"conjugate gradients stopped at residual {reached:.3g} after {len(residuals) - 1} iterations."
         )
     return values, len(residuals) - 1
+
+
+def saddle_point(matrix: csr_array, levels: Any, rhs: Floats, start: Floats | None = None) -> tuple[Floats, int]:  # noqa: ANN401
+    """Solve a symmetric system by MINRES, preconditioned with one W-cycle of `levels`; return values and iterations.
+
+    Murphy, Golub and Wathen 2000, doi:10.1137/S1064827599355153; with a matrix that is as large as this one up to the
+    signs of its eigenvalues, the iterations do not grow with the mesh.
+    """
+    from scipy.sparse.linalg import minres
+
+    steps: list[None] = []
+    options = {"M": levels.aspreconditioner(cycle="W"), "rtol": 1e-4 * TOLERANCE, "maxiter": 500}
+    values, _ = minres(matrix, rhs, x0=start, callback=lambda _: steps.append(None), **options)
+    reached = np.linalg.norm(rhs - matrix @ values)
+    if not reached <= 10 * TOLERANCE * max(np.linalg.norm(rhs), np.finfo(float).tiny):
+        raise SolverError(f"MINRES stopped at residual {reached:.3g} after {len(steps)} iterations.")
+    return values, len(steps)

@@ -60,6 +60,11 @@ class Stokes(Equation):
         return w.viscosity * ddot(grad(u), grad(v)) - p * div(v) - q * div(u)
 
     @staticmethod
+    def like(u: Any, p: Any, v: Any, q: Any, w: Any) -> Any:  # noqa: ANN401
+        """Μ ∇u : ∇v + p q/μ: the Schur complement is as large as the last term (doi:10.1137/0731070)."""
+        return w.viscosity * ddot(grad(u), grad(v)) + p * q / w.viscosity
+
+    @staticmethod
     def mass(u: Any, p: Any, v: Any, q: Any, w: Any) -> Any:  # noqa: ANN401
         """Ρ u · v."""
         return w.density * dot(u, v)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,7 +19,8 @@ class LinearSystem:
 
     `matrix` and `rhs` are those of the natural problem; essential conditions are not yet eliminated. Where unknowns are
     tied to each other (periodic boundaries, oblique rollers), u = fixed_value + ties z with `ties` (n, m), whose rows
-    are zero where `fixed`. `near_null` (n, k) are the fields that the matrix almost annihilates, for multigrid.
+    are zero where `fixed`. `near_null` (n, k) are the fields that the matrix almost annihilates, for multigrid. Where
+    the matrix is symmetric but indefinite, `like` may give a positive definite one as large, to precondition it with.
     """
 
     matrix: csr_array
@@ -27,6 +29,7 @@ class LinearSystem:
     fixed_value: Floats
     ties: csr_array | None = None
     near_null: Floats | None = None
+    like: Callable[[], csr_array] | None = None
 
     @cached_property
     def free(self) -> NDArray[np.int64]:
@@ -40,11 +43,13 @@ class LinearSystem:
 
     def reduced(self) -> tuple[csr_array, Floats]:
         """Return the matrix and the right-hand side of z, the unknowns that are left."""
+        return self.left_of(self.matrix), self.reduced_rhs(self.rhs, self.fixed_value)
+
+    def left_of(self, matrix: csr_array) -> csr_array:
+        """Return what is left of a matrix over all unknowns for z."""
         if self.ties is not None:
-            matrix = csr_array(self.ties.T @ self.matrix @ self.ties)
-        else:
-            matrix = csr_array(self._rows[:, self.free])
-        return matrix, self.reduced_rhs(self.rhs, self.fixed_value)
+            return csr_array(self.ties.T @ matrix @ self.ties)
+        return csr_array((self._rows if matrix is self.matrix else csr_array(matrix[self.free]))[:, self.free])
 
     def reduced_rhs(self, rhs: Floats, fixed_value: Floats) -> Floats:
         """Return the right-hand side of z for another right-hand side and other fixed values of the same matrix."""

@@ -174,7 +174,7 @@ class _FirstOrder(Scheme):
         def staged(state: Floats) -> LinearSystem:
             steady = self._linearised(state, time)
             matrix = csr_array(a * self.mass + theta * steady.matrix)
-            return replace(steady, matrix=matrix, rhs=pulled + theta * steady.rhs)
+            return replace(steady, matrix=matrix, rhs=pulled + theta * steady.rhs, like=None)
 
         return self._implicit((_digits(a), theta), staged, guess)
 
