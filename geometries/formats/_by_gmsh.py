@@ -33,7 +33,8 @@ def model(path: str, extension: str) -> dict[str, Any]:
             said = str(error) or "gmsh cannot read it"
         errors = [line.removeprefix("Error: ") for line in gmsh.logger.get() if line.startswith("Error")]
         if said or errors:
-            raise ReadError(f"{Path(path).name} is damaged or beyond gmsh: {(errors or [said])[0].rstrip('.')}.")
+            reason = (errors or [said])[0].rstrip(".").replace(str(alone), Path(path).name)
+            raise ReadError(f"{Path(path).name} is damaged or beyond gmsh: {reason}.")
         found = extract()
         groups = [gmsh.model.getPhysicalName(*group) or str(group[1]) for group in gmsh.model.getPhysicalGroups()]
         for block in found["blocks"]:
