@@ -23,6 +23,7 @@ Labels: TypeAlias = dict[Entity, list[str]]
 _WORDS = {3: "solid", 2: "face", 1: "edge"}
 _SLACK = 1e-6  # of the part's extent: closer points are one
 _GAPS = (0.0, 1e-7, 1e-5, 1e-4, 1e-3)  # of the part's diagonal: the widest gaps that are closed, tried in turn
+_OTHER_FILES = re.compile(rb"\b(DOCUMENT_FILE|DCMFL)\b")  # its long and its short name in STEP
 # What kernels write where the user gave no name
 _NO_NAME = re.compile(r"(none|unnamed|solid|shell|face|compound|open cascade step translator.*|shapes)?", re.IGNORECASE)
 
@@ -42,11 +43,19 @@ def imported(path: str) -> Iterator[ModuleType]:
 
 
 def private_copy(path: str) -> Path:
-    """Copy a CAD file alone into the current (private) folder, its bytes made such as the readers stand."""
+    """Copy a CAD file alone into the current (private) folder, its bytes made such as the readers stand.
+
+    Raises `CadError` for a STEP file that refers to others: OpenCASCADE follows that anywhere.
+    """
     alone = _private(path)
     suffix = alone.suffix
     shutil.copyfile(path, alone)
     content = alone.read_bytes()
+    if suffix in (".step", ".stp") and _OTHER_FILES.search(content):
+        raise CadError(
+            f"{Path(path).name} refers to other files (DOCUMENT_FILE), which are not followed; "
+            "export the assembly as one file."
+        )
     if suffix != ".brep" and not content.isascii():
         # Text in another encoding crashes gmsh. IGES counts bytes, so they must not become more.
         iges = suffix in (".igs", ".iges")

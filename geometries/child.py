@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from geometries import errors
-from geometries.errors import MeshopsError, ReadError
+from geometries.errors import MeshopsError, ReaderCrashed, ReadError
 
 Values = dict[str, Any]
 TIMEOUT = 300.0
@@ -67,8 +67,9 @@ class Child:
     def call(self, function: str, values: Values, *, timeout: float = TIMEOUT, memory: float = MEMORY) -> Values:
         """Return what `function`, given as "package.module:name", returns for the keyword arguments `values`.
 
-        A `MeshopsError` of the function is raised here again. Raises `ReadError` if it raised anything else, crashed,
-        ran longer than `timeout` seconds or needed more than `memory` GiB; `values["path"]` is named in it.
+        A `MeshopsError` of the function is raised here again. Raises `ReadError` if it raised anything else, and
+        `ReaderCrashed` if it crashed, ran longer than `timeout` seconds or needed more than `memory` GiB;
+        `values["path"]` is named in it.
         """
         process, root = self._started()
         folder = Path(tempfile.mkdtemp(dir=root))
@@ -136,23 +137,23 @@ def _exchange(process: subprocess.Popen[bytes], request: Values, timeout: float)
     return bool(wait([process.stdout], timeout)) and process.stdout.readline() == b"done\n"
 
 
-def _failure(process: subprocess.Popen[bytes], subject: str, timeout: float, memory: float, log: Path) -> ReadError:
+def _failure(process: subprocess.Popen[bytes], subject: str, timeout: float, memory: float, log: Path) -> ReaderCrashed:
     try:
         code = process.wait(timeout=0.5)
     except subprocess.TimeoutExpired:
         code = -signal.SIGXCPU
     if code == -signal.SIGXCPU:
-        return ReadError(f"{subject}: the reader ran longer than {timeout:g} s; simplify the file or allow more.")
+        return ReaderCrashed(f"{subject}: the reader ran longer than {timeout:g} s; simplify the file or allow more.")
     last = _last_line(log)
     if code == -signal.SIGKILL or "bad_alloc" in last or "MemoryError" in last:
         return _too_much(subject, memory)
     what = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     said = f", saying {last!r}" if last else ""
-    return ReadError(f"{subject}: the reader crashed ({what}){said}; the file is damaged or beyond it.")
+    return ReaderCrashed(f"{subject}: the reader crashed ({what}){said}; the file is damaged or beyond it.")
 
 
-def _too_much(subject: str, memory: float) -> ReadError:
-    return ReadError(f"{subject}: the reader needed more than {memory:g} GiB; the file is damaged or too large.")
+def _too_much(subject: str, memory: float) -> ReaderCrashed:
+    return ReaderCrashed(f"{subject}: the reader needed more than {memory:g} GiB; the file is damaged or too large.")
 
 
 def _last_line(log: Path) -> str:

@@ -23,6 +23,10 @@ class ReadError(MeshopsError):
     """A file cannot be read as a mesh or a shape."""
 
 
+class ReaderCrashed(ReadError):
+    """A native reader died, of a signal that is named, or went over a limit of time or memory."""
+
+
 class WriteError(MeshopsError):
     """A mesh cannot be written in the requested format."""
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from geometries.build import Reading, mesh_from_blocks
 from geometries.child import call
 from geometries.errors import ReadError
 from geometries.gmsh_model import extract, session
+
+_SHAPES = {
+    "triangle": "Triangles", "quad": "Quadrangles", "tetra": "Tetrahedra", "hexahedron": "Hexahedra",
+    "wedge": "Prisms", "pyramid": "Pyramids",
+}  # fmt: skip
 
 
 def read(path: Path, extension: str, *, dim: int | None = None) -> Reading:
@@ -33,12 +39,25 @@ def model(path: str, extension: str) -> dict[str, Any]:
             said = str(error) or "gmsh cannot read it"
         errors = [line.removeprefix("Error: ") for line in gmsh.logger.get() if line.startswith("Error")]
         if said or errors:
-            raise ReadError(f"{Path(path).name} is damaged or beyond gmsh: {(errors or [said])[0].rstrip('.')}.")
+            reason = (errors or [said])[0].rstrip(".").replace(str(alone), Path(path).name)
+            raise ReadError(f"{Path(path).name} is damaged or beyond gmsh: {reason}.")
         found = extract()
+        _check_whole(gmsh, found["blocks"], Path(path).name)
         groups = [gmsh.model.getPhysicalName(*group) or str(group[1]) for group in gmsh.model.getPhysicalGroups()]
         for block in found["blocks"]:
             block["names"] = {name: block["names"][name] for name in groups if name in block["names"]}
         return found
+
+
+def _check_whole(gmsh: ModuleType, blocks: list[dict[str, Any]], name: str) -> None:
+    """Raise `ReadError` where gmsh gives fewer elements of a shape than it holds, as it does of mixed orders."""
+    for shape, title in _SHAPES.items():
+        got = sum(len(block["nodes"]) for block in blocks if block["kind"].startswith(shape))
+        held = int(gmsh.option.getNumber(f"Mesh.Nb{title}"))
+        if got != held:
+            raise ReadError(
+                f"{name} mixes types of {title.lower()} in one entity, of which gmsh gives {got} of {held}."
+            )
 
 
 def convert(path: str, to: str) -> dict[str, Any]:

@@ -36,33 +36,54 @@ def opened(path: str) -> Iterator[Node]:
         raise ReadError(f"{name} is no HDF5 file, or a damaged one ({reason}).") from None
 
 
+def check_own(path: str) -> None:
+    """Raise `ReadError` where anything in an HDF5 file leads out of it, for readers that would follow."""
+    import h5py
+
+    found: list[str] = []
+
+    def note(place: str, link: Any) -> None:  # noqa: ANN401  h5py has no types
+        if not isinstance(link, h5py.HardLink):
+            found.append(place)
+
+    def look(place: str, item: Any) -> None:  # noqa: ANN401
+        if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
+            found.append(place)
+
+    with opened(path) as root:
+        root.group.visititems_links(note)
+        root.group.visititems(look)
+    if found:
+        raise ReadError(f"{Path(path).name} takes {found[0]!r} from elsewhere; expected arrays in the file itself.")
+
+
 class Node:
     """A group of the file called `file`."""
 
     def __init__(self, group: Any, file: str, place: str = "") -> None:  # noqa: ANN401  h5py has no types
         """Stand for an h5py group."""
-        self._group = group
+        self.group = group
         self.file = file
         self.place = place
 
     def names(self) -> list[str]:
         """Return the names of what the group itself holds, in alphabetical order; links are left out."""
-        return [name for name in self._group if self._is_own(name)]
+        return [name for name in self.group if self._is_own(name)]
 
     def links(self) -> list[str]:
         """Return the names that lead elsewhere, in or out of the file."""
-        return [name for name in self._group if not self._is_own(name)]
+        return [name for name in self.group if not self._is_own(name)]
 
     def _is_own(self, name: str) -> bool:
         import h5py
 
-        return isinstance(self._group.get(name, getlink=True), h5py.HardLink)
+        return isinstance(self.group.get(name, getlink=True), h5py.HardLink)
 
     def child(self, name: str) -> Node | None:
         """Return the group `name` in this one, None where there is none."""
         import h5py
 
-        found = self._group[name] if name in self._group and self._is_own(name) else None
+        found = self.group[name] if name in self.group and self._is_own(name) else None
         return Node(found, self.file, f"{self.place}/{name}") if isinstance(found, h5py.Group) else None
 
     def children(self) -> Iterator[tuple[str, Node]]:
@@ -71,7 +92,7 @@ class Node:
 
     def attribute(self, name: str) -> Any:  # noqa: ANN401
         """Return an attribute, None where there is none."""
-        value = self._group.attrs.get(name)
+        value = self.group.attrs.get(name)
         return value.item() if isinstance(value, np.generic) else value
 
     def array(self, name: str) -> NDArray[np.generic] | None:
@@ -81,10 +102,10 @@ class Node:
         """
         import h5py
 
-        if name not in self._group:
+        if name not in self.group:
             return None
         where = f"{self.place}/{name}"
-        found = self._group[name] if self._is_own(name) else None
+        found = self.group[name] if self._is_own(name) else None
         if (
             not isinstance(found, h5py.Dataset)
             or found.external

@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Texts = NDArray[np.str_]
 LARGEST = 2**31  # bytes, included files too
-_DEEPEST = 10
+_DEEPEST, _MOST_FILES = 10, 1000  # of included files
 _MOST_CARDS = 1_000_000
 _LONGEST_FIELD = 256
 _MOST_FIELDS = 2**30  # bytes of a table of text
@@ -59,7 +59,7 @@ class Deck:
 def read_deck(path: Path) -> Deck:
     """Return the cards of a deck and of the files that it includes; raises `ReadError`."""
     names: dict[str, str | None] = {}
-    cards = tuple(itertools.islice(_cards((path,), path.parent, names, [0]), _MOST_CARDS + 1))
+    cards = tuple(itertools.islice(_cards((path,), path.parent, names, []), _MOST_CARDS + 1))
     if len(cards) > _MOST_CARDS:
         raise ReadError(f"{path.name} has more than {_MOST_CARDS} keyword lines; that is no deck.")
     return Deck(cards, names)
@@ -116,9 +116,9 @@ def _bare(text: str) -> str:
 
 def _text(path: Path, read: list[int]) -> str:
     raw = existing(path, largest=LARGEST).read_bytes()
-    read[0] += len(raw)
-    if read[0] > LARGEST:
-        raise ReadError(f"{path.name}: the deck and its included files take more than {LARGEST} bytes.")
+    read.append(len(raw))
+    if sum(read) > LARGEST or len(read) > _MOST_FILES:
+        raise ReadError(f"{path.name}: the deck includes more than {_MOST_FILES} files or {LARGEST} bytes in all.")
     if b"\0" in raw:
         raise ReadError(f"{path.name} is binary; a deck is text.")
     try:

@@ -23,6 +23,7 @@ from geometries.formats.base import Format, chosen, mesh_file
 from geometries.parts import merged
 
 _ADF = b"@(#)ADF"  # within the first bytes of older files
+_ADF_LINK = b"LK".ljust(32)  # the type of data of a node that stands for another, in any file
 
 
 def read(path: Path, *, dim: int | None = None, zone: str | None = None) -> Reading:
@@ -33,6 +34,8 @@ def read(path: Path, *, dim: int | None = None, zone: str | None = None) -> Read
     with path.open("rb") as stream:
         start = stream.read(32)
     if _ADF in start and zone is None:
+        if _ADF_LINK in path.read_bytes():
+            raise ReadError(f"{path.name} takes parts from other files, by links; expected a .cgns file without links.")
         return _by_gmsh.read(path, ".cgns", dim=dim)
     if not start.startswith(SIGNATURE):
         raise ReadError(f"{path.name} begins neither like HDF5 nor like ADF; expected a .cgns file.")

@@ -13,7 +13,7 @@ from geometries.build import Reading, mesh_from_blocks
 from geometries.child import call
 from geometries.errors import ReadError
 from geometries.formats import _grids
-from geometries.formats._hdf5 import SIGNATURE
+from geometries.formats._hdf5 import SIGNATURE, check_own
 from geometries.formats.base import Format, mesh_file
 from geometries.formats.vtk import text
 
@@ -37,6 +37,9 @@ def model(path: str) -> dict[str, Any]:
     """Read an Exodus file by VTK: the child's side of `read`."""
     from vtkmodules.vtkIOExodus import vtkExodusIIReader
 
+    with Path(path).open("rb") as stream:
+        if stream.read(len(SIGNATURE)) == SIGNATURE:
+            check_own(path)
     reader = vtkExodusIIReader()
     reader.SetFileName(path)
     reader.UpdateInformation()

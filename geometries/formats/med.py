@@ -8,6 +8,7 @@ Layout: https://docs.salome-platform.org/latest/dev/MEDCoupling/developer/med-fi
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,7 +25,7 @@ from geometries.errors import ReadError, WriteError
 from geometries.files import atomic_write
 from geometries.formats import msh
 from geometries.formats._hdf5 import SIGNATURE, Node, opened, text
-from geometries.formats._sets import check_names
+from geometries.formats._sets import check_names, facets
 from geometries.formats.base import Format, chosen, mesh_file
 from geometries.mesh import Mesh
 from geometries.units import METRES
@@ -39,6 +40,7 @@ _KINDS = {
     "PE6": "wedge", "P15": "wedge15", "P18": "wedge18", "HE8": "hexahedron", "H20": "hexahedron20",
     "H27": "hexahedron27",
 }  # fmt: skip
+_MIDDLES = (21, 23, 24, 22, 20, 25, 26)  # of the facets of H27, which go around from the bottom to the top, and of it
 _UNIT = 16  # bytes for each axis
 
 
@@ -114,6 +116,8 @@ def _block(kind: str, node: Node, groups: Mapping[str, list[int]]) -> dict[str, 
     member = _family(node, len(nodes))
     names = {group: np.flatnonzero(np.isin(member, numbers)) for group, numbers in groups.items()}
     order = list(cell.mirror) if cell.dim == 3 else list(range(cell.nodes))
+    if kind == "H27":
+        order[20:] = _MIDDLES
     return {"kind": cell.name, "nodes": nodes[:, order], "names": {k: rows for k, rows in names.items() if len(rows)}}
 
 
@@ -149,11 +153,15 @@ def write(mesh: Mesh, path: str | Path) -> None:
     """Write .med with a group for each region and each boundary; sets may overlap.
 
     Sides of an interface are written as facets: which of the two cells they belong to is lost.
-    Raises `WriteError` for names above 80 bytes, and for cells that the format does not have.
+    Raises `WriteError` for names above 80 bytes, cells that the format does not have, and several types of one shape.
     """
     unknown = [kind for kind in mesh.cells if kind in _WITHOUT]
     if unknown:
         raise WriteError(f"the mesh holds {unknown[0]}, which .med does not; write .msh or .vtu.")
+    kinds = {**mesh.cells, **{kind: nodes for kind, nodes, _ in facets(mesh)[0]}}
+    for one, other in itertools.combinations(kinds, 2):
+        if (CELLS[one].dim, CELLS[one].corners) == (CELLS[other].dim, CELLS[other].corners):
+            raise WriteError(f"the mesh mixes {one} and {other}, which gmsh writes wrongly; write .msh or .vtu.")
     check_names([*mesh.regions, *mesh.boundaries], ".med", longest=_LONGEST_NAME, without='"')
     with tempfile.TemporaryDirectory() as folder, atomic_write(path) as temporary:
         ours = Path(folder) / "mesh.msh"

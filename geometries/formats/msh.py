@@ -87,14 +87,22 @@ def _model(mesh: Mesh) -> _Model:
     check_names([*mesh.regions, *mesh.boundaries], ".msh", longest=_LONGEST_NAME, without='"')
     groups = {(mesh.dim, name): i for i, name in enumerate(mesh.regions, start=1)}
     groups |= {(mesh.dim - 1, name): i for i, name in enumerate(mesh.boundaries, start=1)}
-    entity, members = combinations(mesh.num_cells, mesh.regions)
-    entities = {(mesh.dim, tag): groups for tag, groups in members.items()}
-    elements = [_elements(kind.name, cells, entity[start : start + len(cells)]) for kind, cells, start in mesh.blocks()]
+    cells = [(kind.name, nodes, np.arange(start, start + len(nodes))) for kind, nodes, start in mesh.blocks()]
     found, sets, count = facets(mesh)
-    entity, members = combinations(count, sets)
-    entities |= {(mesh.dim - 1, tag): groups for tag, groups in members.items()}
-    elements += [_elements(kind, nodes, entity[at]) for kind, nodes, at in found]
-    return _Model(groups, entities, elements)
+    model = _Model(groups, {}, [])
+    _add(model, mesh.dim, cells, *combinations(mesh.num_cells, mesh.regions))
+    _add(model, mesh.dim - 1, found, *combinations(count, sets))
+    return model
+
+
+def _add(
+    model: _Model, dim: int, parts: list[tuple[str, Ints, Ints]], entity: Ints, members: dict[int, list[int]]
+) -> None:
+    """Add elements of one dimension. Each type has entities of its own: gmsh loses some of those that share one."""
+    for number, (kind, nodes, at) in enumerate(parts):
+        shift = number * len(members)
+        model.entities.update({(dim, int(tag) + shift): members[int(tag)] for tag in np.unique(entity[at])})
+        model.elements.append(_elements(kind, nodes, entity[at] + shift))
 
 
 def _elements(kind: str, nodes: Ints, entity: Ints) -> _Elements:

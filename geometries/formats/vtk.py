@@ -121,8 +121,8 @@ def grid_arrays(data: Any) -> dict[str, Any]:  # noqa: ANN401  VTK has no types
     from vtkmodules import vtkFiltersCore
     from vtkmodules.util import numpy_support
 
-    if not data.GetNumberOfCells():
-        raise ReadError("the data set holds no cells.")
+    if data.GetNumberOfCells() < 1 or data.GetNumberOfPoints() < 1:
+        raise ReadError("the data set holds no cells or no points.")
     if not data.IsA("vtkUnstructuredGrid"):
         if not data.IsA("vtkPointSet") and data.GetNumberOfCells() > _MOST_CELLS:
             raise ReadError(f"the file asks for {data.GetNumberOfCells()} cells; expected at most {_MOST_CELLS}.")

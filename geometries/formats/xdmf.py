@@ -5,6 +5,7 @@ Names are arrays of the grid as a whole: see `_grids`. Layout: https://www.xdmf.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -158,9 +159,12 @@ def write(mesh: Mesh, path: str | Path) -> None:
     grid = _grids.from_mesh(mesh, {})
     arrays: list[Array] = []
     tree = _tree(mesh, grid, arrays, beside.name)
-    with atomic_write(beside) as temporary, h5py.File(temporary, "w") as stream:
+    content = io.BytesIO()  # HDF5 crashes where a disk is full: it writes to memory
+    with h5py.File(content, "w") as stream:
         for number, array in enumerate(arrays):
             stream.create_dataset(str(number), data=array, track_times=False)
+    with atomic_write(beside) as temporary:
+        temporary.write_bytes(content.getbuffer())
     with atomic_write(target) as temporary:
         temporary.write_bytes(ElementTree.tostring(tree, encoding="utf-8", xml_declaration=True))
 

@@ -116,15 +116,20 @@ class _Here:
             raise ReadError(f"the reader failed: {type(error).__name__}") from None
 
 
+def calls_stay_here() -> None:
+    """Let readers run in this process, and not in children of their own."""
+    for module in [m for n, m in sys.modules.items() if n.startswith("geometries.") and n != child.__name__]:
+        if getattr(module, "call", None) is child.call:
+            module.call = _Here.call
+    cad.Child = _Here
+
+
 def attempt(path: str, contents: dict, options: dict) -> dict:
     """Write files into the current folder and read the one at `path` by `options`; return its cells or its error.
 
     Raises what is neither a mesh nor an error of ours.
     """
-    for module in [m for n, m in sys.modules.items() if n.startswith("geometries.") and n != child.__name__]:
-        if getattr(module, "call", None) is child.call:
-            module.call = _Here.call
-    cad.Child = _Here
+    calls_stay_here()
     for name, content in contents.items():
         Path(name).write_bytes(content.tobytes())
     try:

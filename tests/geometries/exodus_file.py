@@ -1,5 +1,6 @@
 """A small writer of Exodus files, by the layout of its manual (SAND92-2137), as other programs write them."""
 
+import h5py
 import numpy as np
 from scipy.io import netcdf_file
 
@@ -48,3 +49,24 @@ def _array(file, name, dimensions, values):
     variable = file.createVariable(name, "i", dimensions)
     variable[:] = values
     return variable
+
+
+def as_hdf5(path, to):
+    """Copy an Exodus file to HDF5, as netCDF-4 lays it out: dimensions are scales of the arrays."""
+    with netcdf_file(path, mmap=False) as old, h5py.File(to, "w") as new:
+        new.attrs.update(_plain(old._attributes))
+        for number, (name, size) in enumerate(old.dimensions.items()):
+            scale = new.create_dataset(name, (size or 0,), "f4", maxshape=(size,))
+            scale.make_scale(f"This is a netCDF dimension but not a netCDF variable. {size or 0:9d}")
+            scale.attrs["_Netcdf4Dimid"] = np.int32(number)
+        for name, variable in old.variables.items():
+            values = np.array(variable[:])
+            array = new.create_dataset(name, data=values.astype(values.dtype.newbyteorder("=")))
+            array.attrs.update(_plain(variable._attributes))
+            for axis, dimension in zip(array.dims, variable.dimensions, strict=True):
+                axis.attach_scale(new[dimension])
+
+
+def _plain(attributes):
+    return {k: np.bytes_(v) if isinstance(v, bytes) else np.asarray(v).astype(v.dtype.newbyteorder("="))
+            for k, v in attributes.items()}  # fmt: skip

@@ -6,6 +6,7 @@ from types import ModuleType
 
 import numpy as np
 
+from geometries.cad import EXTENSIONS
 from geometries.cells import CELLS
 from geometries.gmsh_model import extract, session
 
@@ -36,11 +37,26 @@ def _meshio(path: str) -> tuple:
 
 def _gmsh(path: str) -> tuple:
     suffix = Path(path).suffix.lower()
+    if suffix in EXTENSIONS:
+        return _gmsh_cad(path)
     if suffix not in _GMSH or (suffix == ".msh" and not Path(path).read_bytes().startswith(b"$MeshFormat")):
         raise ValueError(path)
     alone = Path(shutil.copyfile(path, "mesh" + suffix)).absolute()
     with session() as gmsh:
         gmsh.merge(str(alone))
+        found = extract()
+    return found["points"], [(CELLS[b["kind"]].dim, b["nodes"]) for b in found["blocks"] if b["kind"] in CELLS]
+
+
+def _gmsh_cad(path: str) -> tuple:
+    """Mesh as gmsh does by default; sound where every solid, or every face of a file without solids, has cells."""
+    with session() as gmsh:
+        gmsh.model.occ.importShapes(path)
+        gmsh.model.occ.synchronize()
+        top = 3 if gmsh.model.getEntities(3) else 2
+        gmsh.model.mesh.generate(top)
+        if not all(len(gmsh.model.mesh.getElements(*entity)[1]) for entity in gmsh.model.getEntities(top)):
+            raise ValueError(path)
         found = extract()
     return found["points"], [(CELLS[b["kind"]].dim, b["nodes"]) for b in found["blocks"] if b["kind"] in CELLS]
 

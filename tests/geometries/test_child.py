@@ -18,6 +18,9 @@ from geometries.errors import CadError
 
 def echo(**values): return values
 def crash(path): print("deep trouble", flush=True); os.abort()
+def fault(path): os.kill(os.getpid(), 11)
+def fill(path):
+    with open("endless", "wb") as stream: stream.seek(2**40); stream.write(b"x")
 def hang(path): time.sleep(60)
 def spin(path):
     while True: pass
@@ -55,6 +58,8 @@ def test_values_return_as_they_were_sent(child):
     ("function", "values", "words"),
     [
         ("crash", {}, "crashed .*SIGABRT.*deep trouble"),
+        ("fault", {}, "crashed .*SIGSEGV"),
+        ("fill", {}, "File too large"),
         ("hang", {}, "longer than 1 s"),
         ("spin", {}, "longer than 1 s"),
         ("ask", {"gib": 3.0}, "more than 1.5 GiB"),
@@ -63,6 +68,7 @@ def test_values_return_as_they_were_sent(child):
     ],
 )
 def test_a_failure_is_a_read_error_that_names_the_file_and_the_child_goes_on(child, function, values, words):
+    child.call("hostile:echo", {})  # its start is not timed
     begin = time.monotonic()
     with pytest.raises(ReadError, match=f"bad.step.*{words}"):
         child.call(f"hostile:{function}", {"path": "/a/bad.step", **values}, timeout=1.0, memory=1.5)

@@ -14,7 +14,7 @@ from geometries.errors import MeshopsError, ReadError, WriteError
 from geometries.families.grid import Grid
 from geometries.formats import FORMATS, inspect, msh, vtk, vtu
 from geometries.gmsh_model import session
-from tests.geometries.meshes import arrays_equal, assert_same, meshes, one_of_each, reference_nodes
+from tests.geometries.meshes import arrays_equal, assert_same, meshes, reference_nodes
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +44,6 @@ def test_vtu_keeps_everything(folder, mesh):
         arrays_equal(getattr(mesh, part), getattr(reading.mesh, part))
     assert reading.field_data["unit"] == extra["unit"]
     np.testing.assert_array_equal(reading.field_data["steps"], extra["steps"])
-
-
-@pytest.mark.parametrize("name", ["a.msh", "a.vtu"])
-@pytest.mark.parametrize("dim", [1, 2, 3])
-def test_every_cell_type_passes(folder, name, dim):
-    mesh = one_of_each(dim)
-    geo.write(mesh, folder / name)
-    assert_same(mesh, geo.read(folder / name))
 
 
 def _middles(kind):
@@ -178,6 +170,14 @@ def test_msh_of_version_1(folder):
     assert {k: len(v) for k, v in mesh.regions.items()} == {"7": 1, "8": 1}
     assert {k: len(v) for k, v in mesh.boundaries.items()} == {"5": 1}
     assert mesh.measure.sum() == pytest.approx(1 / 6 + 1 / 3)
+
+
+def test_types_of_one_shape_that_share_an_entity_are_not_lost_in_silence(folder):
+    nodes = "8\n1 0 0 0\n2 1 0 0\n3 1 1 0\n4 0 1 0\n5 .5 0 0\n6 1 .5 0\n7 .5 1 0\n8 0 .5 0"
+    elements = "3\n1 2 2 0 1 1 2 3\n2 3 2 0 1 1 2 3 4\n3 16 2 0 1 1 2 3 4 5 6 7 8"
+    (folder / "share.msh").write_text(_msh(nodes, elements))
+    with pytest.raises(ReadError, match="gives 1 of 2"):
+        geo.read(folder / "share.msh")
 
 
 @pytest.mark.parametrize("version", [2.2, 4.1])

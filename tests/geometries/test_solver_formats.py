@@ -27,8 +27,9 @@ WRITTEN = {".su2": LINEAR, ".unv": SIMPLICES, ".med": ALL, ".bdf": SIMPLICES, ".
 
 def sorted_up(mesh):
     """The mesh with its cells in one order, whatever the file's: by their sorted nodes."""
-    cells = {k: c[np.lexsort(np.sort(c, axis=1).T)] for k, c in sorted(mesh.cells.items())}
-    order = np.concatenate([s + np.lexsort(np.sort(c, axis=1).T) for _, c, s in mesh.blocks()])
+    blocks = {kind.name: (c, start + np.lexsort(np.sort(c, axis=1).T), start) for kind, c, start in mesh.blocks()}
+    cells = {k: c[rows - start] for k, (c, rows, start) in sorted(blocks.items())}
+    order = np.concatenate([blocks[k][1] for k in cells])
     place = np.argsort(order)
     regions = {k: np.sort(place[v]) for k, v in sorted(mesh.regions.items())}
     sides = {k: np.column_stack([place[v[:, 0]], v[:, 1]]) for k, v in sorted(mesh.boundaries.items())}

@@ -11,7 +11,7 @@ import geometries as geo
 from geometries.errors import ReadError
 from geometries.families.grid import Grid
 from geometries.mesh import Mesh
-from tests.geometries.meshes import arrays_equal, assert_same, meshes, one_of_each
+from tests.geometries.meshes import arrays_equal, meshes
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +27,6 @@ def test_legacy_vtk_keeps_everything(folder, mesh):
     np.testing.assert_array_equal(mesh.points, read.points)
     for part in ("cells", "regions", "boundaries", "point_data", "cell_data"):
         arrays_equal(getattr(mesh, part), getattr(read, part))
-
-
-@pytest.mark.parametrize("dim", [1, 2, 3])
-def test_every_cell_type_passes_through_legacy_vtk(folder, dim):
-    mesh = one_of_each(dim)
-    geo.write(mesh, folder / "k.vtk")
-    assert_same(mesh, geo.read(folder / "k.vtk"))
 
 
 def test_poly_data_strips_and_grids(folder):

@@ -12,7 +12,7 @@ from vtkmodules.vtkIOXdmf2 import vtkXdmfReader
 
 import geometries as geo
 from geometries.cells import CELLS
-from geometries.errors import MeshopsError, ReadError, WriteError
+from geometries.errors import MeshopsError, ReadError
 from geometries.families.grid import Grid
 from geometries.formats import inspect
 from geometries.mesh import Mesh
@@ -52,19 +52,6 @@ def test_everything_is_kept(folder, mesh):
     arrays_equal(mesh.point_data, reading.mesh.point_data)
     arrays_equal(mesh.cell_data, reading.mesh.cell_data)
     assert reading.problems == () and not reading.field_data
-
-
-@pytest.mark.parametrize("dim", [1, 2, 3])
-def test_every_cell_type_but_one_passes(folder, dim):
-    mesh = _without(one_of_each(dim), "pyramid14")
-    geo.write(mesh, folder / "k.xdmf")
-    assert_same(mesh, geo.read(folder / "k.xdmf"))
-
-
-def test_cells_that_xdmf_lacks_are_refused(folder):
-    with pytest.raises(WriteError, match="pyramid14"):
-        geo.write(one_of_each(3), folder / "p.xdmf")
-    assert not (folder / "p.xdmf").exists() and not (folder / "p.xdmf.h5").exists()
 
 
 @pytest.mark.parametrize(
