@@ -169,7 +169,7 @@ class Surrogate:
 
 @contextmanager
 def shipped(name: str) -> Iterator[Path]:
-    """Yield the folder of a run that comes with the package: `bracket` or `corners`, trained on the recipe of that name.
+    """Yield the folder of a run that comes with the package: `bracket` or `corners`, trained on the recipe so called.
 
     Raises `SurrogateError` for other names.
     """
