@@ -75,10 +75,10 @@ class BENO(Operator):
         super().__init__(schema)
         require_heads(width, heads)
         self.local = local
-        self.source = [i for i, name in enumerate(schema.x) if _is_source(name)]
-        self.coefficients = [i for i, name in enumerate(schema.x) if not _is_source(name)]
-        self.values = [i for i, name in enumerate(schema.boundary_x) if _is_value(name)]
-        self.kinds = [i for i, name in enumerate(schema.boundary_x) if not _is_value(name)]
+        self.source = [i for i, name in enumerate(schema.x) if name in schema.data]
+        self.coefficients = [i for i, name in enumerate(schema.x) if name not in schema.data]
+        self.values = [i for i, name in enumerate(schema.boundary_x) if name in schema.data]
+        self.kinds = [i for i, name in enumerate(schema.boundary_x) if name not in schema.data]
         transformer = {"layers": layers, "heads": heads, "feedforward": feedforward}
         self.branches = nn.ModuleList(
             _Branch(widths, len(schema.y), width=width, steps=steps, transformer=transformer)
@@ -163,17 +163,6 @@ class _Branch(nn.Module):
             context = gather(boundary(given.token, padding), graph.graph_of_node)
             h, edge = step(h, edge, graph.edge_index, context)
         return self.decode(h)
-
-
-def _is_source(name: str) -> bool:
-    """Whether a column is data on the right-hand side: a source or what a transient problem starts from."""
-    return name.split(".")[0] in ("source", "initial")
-
-
-def _is_value(name: str) -> bool:
-    """Whether a boundary column is data on the right-hand side, and not of the domain or the equation's operator."""
-    kind, _, what = name.partition(".")
-    return bool(what) and kind != "normal" and what != "coefficient"
 
 
 def _turning(pos: Tensor, edge_index: Tensor) -> Tensor:
