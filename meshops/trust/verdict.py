@@ -169,17 +169,15 @@ def _known(solution: Solution, cycles: int, certificate: Certificate | None, sys
             system = system_of(case, found.matrix if found else None)
         found = certify(case, system) if found is None else found
     except TrustError:
-        system = assemble(case, solution.fields) if system is None else system
+        found = None
+    if system is None:
+        system = assemble(case, solution.fields)
+    if found is None or not found.contraction.proved:
         rough = estimate(system, values)
         return _Known(rough.error, rough.relative, False, 1.0, lambda: rough.better)
-    assert system is not None
     limits = bounds(found, system, values, cycles=cycles)
     return _Known(
-        (limits.lower, limits.upper),
-        limits.relative,
-        found.contraction.proved,
-        limits.failure,
-        lambda: _nearer(found, system, values),
+        (limits.lower, limits.upper), limits.relative, True, limits.failure, lambda: _nearer(found, system, values)
     )
 
 
