@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 Interval = tuple[float, float]
 WITHIN, INDICATIVE, DO_NOT_USE = "within tolerance", "indicative", "do not use"
 INDICATIVE_UP_TO = 5.0  # tolerances
+SAID = 3  # of what is unusual; the JSON has all
 NEAR = 1e-3  # the share of its energy to which a field is polished before its discretisation error is bounded
 QUICK_CELLS = 20_000  # above which `assess` estimates what it could bound: a bound takes 20 to 30 µs a cell
 
@@ -106,7 +107,9 @@ class Verdict:
         parts.append(str(self.discretisation) if self.discretisation else "discretisation error not assessed")
         parts.append(f"tolerance {self.tolerance:.3g}")
         if self.unusual:
-            parts.append(f"unlike the training data: {', '.join(self.unusual)}")
+            more = len(self.unusual) - SAID
+            rest = f" and {more} more" if more > 0 else ""
+            parts.append(f"unlike the training data: {', '.join(self.unusual[:SAID])}{rest}")
         if self.unusual is None:
             parts.append("not compared with the training data")
         return "; ".join(parts)
