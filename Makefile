@@ -7,7 +7,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist workste
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all fuzz corpus verification bench-solvers bench-mesh bench-data bench-recycling \
-	bench-operators bench-trust lint gallery clean
+	bench-operators bench-trust bench-warm lint gallery clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ bench-operators: setup ## measure time and memory of every operator; writes docs
 bench-trust: setup ## time verdicts at 100,000 unknowns beside a solve, and draw docs/images/effectivity.png
 	OMP_NUM_THREADS=1 $(BIN)/python -m meshops.evaluation.benchmarks.trust
 	OMP_NUM_THREADS=1 $(BIN)/python -m meshops.evaluation.benchmarks.effectivity docs/images/effectivity.png
+
+bench-warm: setup ## time Newton's method from predictions beside Newton's method from zero
+	OMP_NUM_THREADS=1 $(BIN)/python -m meshops.evaluation.benchmarks.warm
 
 lint: setup ## check style and types
 	$(BIN)/ruff check .

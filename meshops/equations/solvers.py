@@ -116,11 +116,18 @@ def newton(assembler: Assembler, state: Floats | None = None) -> Solved:
 
 
 def newton_on(
-    linearised: Callable[[Floats], LinearSystem], state: Floats, *, definite: bool, near: float = 0.0
+    linearised: Callable[[Floats], LinearSystem],
+    state: Floats,
+    *,
+    definite: bool,
+    near: float = 0.0,
+    far: float = np.inf,
 ) -> Solved:
     """Solve by Newton's method, where `linearised` returns the system of the next iterate; see `newton`.
 
-    It ends too where a step is at most the share `near` of the iterate in the norm of the matrix.
+    It ends too where the error left is at most the share `near` of the iterate in the norm of the matrix: a step's size
+    times the ratio of it to the one before, for each is at least as much smaller than the last (Deuflhard 2004).
+    Raises `SolverError` after a first step of more than `far` of the iterate.
 
     `state` need not satisfy the essential conditions: a whole first step then spreads their values over the domain,
     where they alone would tear the cells beside them.
@@ -134,13 +141,20 @@ def newton_on(
         residual = _residual(system, state)
         if not np.isfinite(residual):
             raise SolverError("Newton's first step leads out of what the equation can take; load in smaller steps.")
+    if not np.isfinite(residual):
+        raise SolverError("the equation cannot take the start; start nearer by `initial`.")
+    size = np.inf
     for step in range(NEWTON_STEPS):
         if residual <= max(TOLERANCE * first, _rounding(system, state)):
             return Solved(state, "newton", step)
-        before = state
+        before, last = state, size
         state, system, fell = _search(linearised, Prepared(system, definite=definite), state, residual)
-        if not fell or _energy(system, state - before) <= near**2 * _energy(system, state):
+        size = _energy(system, state - before)
+        ratio, whole = min(size / last, 1.0) if step else 1.0, _energy(system, state)
+        if not fell or size * ratio <= near * whole:
             return Solved(state, "newton", step + 1)
+        if not step and size > far * whole:
+            raise SolverError(f"the start is {size / whole:.2g} of the field away; start nearer.")
         residual = _residual(system, state)
         first = max(first, residual) if step == 0 else first
     raise SolverError(
@@ -179,8 +193,8 @@ def _residual(system: LinearSystem, state: Floats) -> float:
 
 
 def _energy(system: LinearSystem, values: Floats) -> float:
-    """|vᵀ A v|, with A the matrix of the step."""
-    return abs(float(values @ (system.matrix @ values)))
+    """|vᵀ A v|^½, with A the matrix of the step."""
+    return float(np.sqrt(abs(values @ (system.matrix @ values))))
 
 
 def _rounding(system: LinearSystem, state: Floats) -> float:
@@ -288,14 +302,17 @@ def hierarchy(matrix: csr_array, near_null: Floats | None = None) -> Any:  # noq
 
 
 def multigrid(matrix: csr_array, levels: Any, rhs: Floats, start: Floats | None = None) -> tuple[Floats, int]:  # noqa: ANN401
-    """Solve by conjugate gradients preconditioned with one V-cycle of `levels`; return values and iterations."""
+    """Solve by conjugate gradients preconditioned with one V-cycle of `levels`; return values and iterations.
+
+    By GMRES where the matrix is not symmetric, as in a Newton step where a coefficient varies with the field.
+    """
     residuals: list[float] = []
-    values = levels.solve(rhs, x0=start, tol=TOLERANCE, accel="cg", maxiter=200, residuals=residuals)
+    method = "cg" if _symmetric(matrix) else "gmres"
+    values = levels.solve(rhs, x0=start, tol=TOLERANCE, accel=method, maxiter=200, residuals=residuals)
     reached = np.linalg.norm(rhs - matrix @ values)
     if not reached <= 10 * TOLERANCE * max(np.linalg.norm(rhs), np.finfo(float).tiny):
-        raise SolverError(
-            f"conjugate gradients stopped at residual {reached:.3g} after {len(residuals) - 1} iterations."
-        )
+        name = {"cg": "conjugate gradients", "gmres": "GMRES"}[method]
+        raise SolverError(f"{name} stopped at residual {reached:.3g} after {len(residuals) - 1} iterations.")
     return values, len(residuals) - 1
 
 
@@ -314,3 +331,10 @@ def saddle_point(matrix: csr_array, levels: Any, rhs: Floats, start: Floats | No
     if not reached <= 10 * TOLERANCE * max(np.linalg.norm(rhs), np.finfo(float).tiny):
         raise SolverError(f"MINRES stopped at residual {reached:.3g} after {len(steps)} iterations.")
     return values, len(steps)
+
+
+def _symmetric(matrix: csr_array) -> bool:
+    """Compare A x with Aᵀ x for one random x, which no asymmetry survives but by a chance of measure zero."""
+    x = np.random.default_rng(0).standard_normal(matrix.shape[0])
+    size = abs(matrix) @ np.abs(x)
+    return not (np.abs(matrix @ x - matrix.T @ x) > 1e-10 * size.max(initial=0.0)).any()

@@ -210,8 +210,9 @@ def _smoothed_aggregation(matrix: csr_matrix, modes: Floats) -> Any:  # noqa: AN
             break
         tentative, modes = fit_candidates(aggregates, modes)
         sums = np.asarray(abs(fine).sum(1)).ravel()
+        weight = DAMPING / np.where(sums > 0, sums, np.inf)
         tentative = tentative.tocsr()
-        smoothed = tentative - diags_array(DAMPING / sums) @ (fine @ tentative)
+        smoothed = tentative - diags_array(weight) @ (fine @ tentative)
         levels[-1].P, levels[-1].R = _plain(smoothed), _plain(smoothed.T)
         levels.append(MultilevelSolver.Level())
         levels[-1].A = _plain(levels[-2].R @ fine @ levels[-2].P)

@@ -7,7 +7,8 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from meshops.equations import LinearSystem, Solution
+from geometries.errors import MeshopsError
+from meshops.equations import Solution
 from meshops.equations.assembly import Assembler
 from meshops.equations.solvers import Solved, SolverError, continued, newton_on, solve_system
 from meshops.trust.fields import unknowns, with_unknowns
@@ -15,13 +16,16 @@ from meshops.trust.fields import unknowns, with_unknowns
 Floats = NDArray[np.float64]
 
 
+FAR = 0.7  # of the field in energy, that a prediction may be away: one from zero is 1 away
+
+
 def solved(solution: Solution, *, tolerance: float, compare: bool = False) -> Solution:
     """Return the solution carried to the discrete one: an estimate says how near, nothing is proved.
 
-    A nonlinear problem is solved by Newton's method until a step is at most `tolerance` of the field in energy. It
-    starts from the prediction if its residual is the smaller one, else from the case's own start; where it fails from
-    there, the reference solver takes over. A linear one is factorised, which takes no start. `made_by["polish"]` tells
-    iterations, seconds and the start; with `compare`, those from zero in the same run too.
+    A nonlinear problem is solved by Newton's method until the error left is about `tolerance` of the field in energy.
+    Its first step tells how far the prediction is: where that is hardly nearer than zero, or Newton's method fails, it
+    starts again from the case's own start, one step lost. A linear problem is factorised, which takes no start.
+    `made_by["polish"]` tells iterations, seconds and the start; with `compare`, those from zero in the same run too.
 
     Raises `TrustError` for a problem with times, `SolverError` where nothing converges.
     """
@@ -33,41 +37,28 @@ def solved(solution: Solution, *, tolerance: float, compare: bool = False) -> So
         found = solve_system(assembler.system(None, case.start), definite=case.equation.definite)
         record: dict[str, object] = {"solver": found.solver, "iterations": found.iterations, "start": "none"}
         return with_unknowns(solution, found.values, polish=record | _seconds(begun))
-    zero = assembler.layout.join(case.start_values())
-    starts = {"prediction": guess, "zero": zero}
-    size = {name: _force(assembler.system(state, case.start), state) for name, state in starts.items()}
-    chosen = "prediction" if size["prediction"] <= size["zero"] else "zero"
-    found, chosen = _newton(assembler, starts, chosen, tolerance)
-    record = {"solver": found.solver, "iterations": found.iterations, "start": chosen} | _seconds(begun)
+    try:
+        found, start = _newton(assembler, guess, near=tolerance, far=FAR), "prediction"
+    except MeshopsError:  # or a coefficient that is not finite there
+        found, start = _from_zero(assembler, tolerance), "zero"
+    record = {"solver": found.solver, "iterations": found.iterations, "start": start} | _seconds(begun)
     if compare:
-        begun = time.perf_counter()
-        plain, _ = _newton(assembler, starts, "zero", tolerance)
-        record["from_zero"] = {"iterations": plain.iterations, **_seconds(begun), "measured": True}
+        begun, plain = time.perf_counter(), Assembler(case)
+        iterations = _from_zero(plain, tolerance).iterations
+        record["from_zero"] = {"iterations": iterations, **_seconds(begun), "measured": True}
     return with_unknowns(solution, found.values, polish=record)
 
 
-def _newton(assembler: Assembler, starts: dict[str, Floats], chosen: str, tolerance: float) -> tuple[Solved, str]:
-    case = assembler.case
+def _from_zero(assembler: Assembler, tolerance: float) -> Solved:
     try:
-        found = newton_on(
-            lambda u: assembler.system(u, case.start), starts[chosen], definite=case.equation.definite, near=tolerance
-        )
+        return _newton(assembler, assembler.layout.join(assembler.case.start_values()), near=tolerance)
     except SolverError:
-        return continued(assembler), "zero"
-    return found, chosen
+        return continued(assembler)
 
 
-def _force(system: LinearSystem, state: Floats) -> float:
-    """(rᵀ D⁻¹ r)^½, D the matrix's diagonal: infinite where the equation cannot take the state."""
-    met = system.expand(system.restrict(state))
-    gap, diagonal = system.rhs - system.matrix @ met, np.abs(system.matrix.diagonal())
-    diagonal = np.where(diagonal > 0, diagonal, diagonal.max())
-    if system.ties is not None:
-        gap, diagonal = system.ties.T @ gap, (system.ties.multiply(system.ties)).T @ diagonal
-    else:
-        gap, diagonal = gap[system.free], diagonal[system.free]
-    size = float(gap**2 @ (1 / diagonal)) if len(gap) else 0.0
-    return size if np.isfinite(size) else float("inf")
+def _newton(assembler: Assembler, start: Floats, **how: float) -> Solved:
+    case = assembler.case
+    return newton_on(lambda u: assembler.system(u, case.start), start, definite=case.equation.definite, **how)
 
 
 def _seconds(begun: float) -> dict[str, object]:

@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 Interval = tuple[float, float]
 WITHIN, INDICATIVE, DO_NOT_USE = "within tolerance", "indicative", "do not use"
 INDICATIVE_UP_TO = 5.0  # tolerances
+SAID = 3  # of what is unusual; the JSON has all
 NEAR = 1e-3  # the share of its energy to which a field is polished before its discretisation error is bounded
 QUICK_CELLS = 20_000  # above which `assess` estimates what it could bound: a bound takes 20 to 30 µs a cell
 
@@ -106,7 +107,9 @@ class Verdict:
         parts.append(str(self.discretisation) if self.discretisation else "discretisation error not assessed")
         parts.append(f"tolerance {self.tolerance:.3g}")
         if self.unusual:
-            parts.append(f"unlike the training data: {', '.join(self.unusual)}")
+            more = len(self.unusual) - SAID
+            rest = f" and {more} more" if more > 0 else ""
+            parts.append(f"unlike the training data: {', '.join(self.unusual[:SAID])}{rest}")
         if self.unusual is None:
             parts.append("not compared with the training data")
         return "; ".join(parts)
@@ -169,17 +172,15 @@ def _known(solution: Solution, cycles: int, certificate: Certificate | None, sys
             system = system_of(case, found.matrix if found else None)
         found = certify(case, system) if found is None else found
     except TrustError:
-        system = assemble(case, solution.fields) if system is None else system
+        found = None
+    if system is None:
+        system = assemble(case, solution.fields)
+    if found is None or not found.contraction.proved:
         rough = estimate(system, values)
         return _Known(rough.error, rough.relative, False, 1.0, lambda: rough.better)
-    assert system is not None
     limits = bounds(found, system, values, cycles=cycles)
     return _Known(
-        (limits.lower, limits.upper),
-        limits.relative,
-        found.contraction.proved,
-        limits.failure,
-        lambda: _nearer(found, system, values),
+        (limits.lower, limits.upper), limits.relative, True, limits.failure, lambda: _nearer(found, system, values)
     )
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from geometries import Dirichlet, Radiation
-from meshops.equations import EQUATIONS, Case, Heat
+from meshops.equations import EQUATIONS, Case, Heat, solve
 from meshops.equations.assembly import Assembler
+from meshops.equations.solvers import SolverError, newton_on
 from tests.equations.manufactured import case_of, grid
 
 SIZES = {1: ("line", 5), 2: ("triangle", 3), 3: ("tetra", 2)}
@@ -54,3 +55,35 @@ def test_heat_that_varies_with_temperature_has_its_derivative() -> None:
     mesh = grid("triangle", 1, 3)
     conditions = {"left": Dirichlet(1), "right": Radiation(0.3, ambient=2)}
     check(Case(mesh, Heat(), conditions=conditions, coefficients={"conductivity": "1+u**2"}, source="x"))
+
+
+def test_steps_that_are_not_symmetric_are_solved_iteratively_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the conductivity varies with the field, the matrix of a step is not symmetric: GMRES takes it."""
+    mesh = grid("triangle", 1, 24)
+    conditions = {"left": Dirichlet(0.0), "right": Dirichlet("1 + y")}
+    case = Case(mesh, Heat(), conditions=conditions, coefficients={"conductivity": "exp(2*u)"}, source=5.0)
+    direct = solve(case)
+    monkeypatch.setattr("meshops.equations.solvers.DIRECT_BELOW", 0)
+    np.testing.assert_allclose(solve(case).values, direct.values, rtol=1e-7)
+
+
+def test_newton_ends_near_enough_and_refuses_a_start_too_far() -> None:
+    case = Case(
+        grid("triangle", 1, 12),
+        Heat(),
+        conditions={"left": Dirichlet(0.0), "right": Dirichlet(2.0)},
+        coefficients={"conductivity": "1 + u**2"},
+    )
+    assembler, exact = Assembler(case), solve(case).values
+    zero = np.zeros_like(exact)
+    steps = []
+    for near in (1e-1, 1e-3, 1e-6):
+        found = newton_on(lambda u: assembler.system(u, 0.0), zero, definite=True, near=near)
+        matrix = assembler.system(exact, 0.0).matrix
+        error = found.values - exact
+        assert error @ (matrix @ error) <= near**2 * (exact @ (matrix @ exact))
+        steps.append(found.iterations)
+    assert steps == sorted(steps)
+    assert steps[0] < steps[-1]
+    with pytest.raises(SolverError, match="away"):
+        newton_on(lambda u: assembler.system(u, 0.0), 30 * np.sin(50 * np.arange(len(exact))), definite=True, far=0.5)

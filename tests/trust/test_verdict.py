@@ -277,3 +277,18 @@ def test_judging_uses_the_shared_matrix() -> None:
     shared = judge(case.solution(values), tolerance=0.1)
     given = bounds(certify(case), system, values)
     assert shared.energy_error == pytest.approx((given.lower, given.upper))
+
+
+def test_where_the_contraction_is_not_proved_the_error_is_estimated() -> None:
+    """And polishing still gives an answer that is not refused."""
+    case = random_case(0)
+    certificate = certify(case)
+    doubtful = replace(certificate, contraction=replace(certificate.contraction, bound=1.01))
+    exact = discrete_solution(assemble(case))
+    values = exact + 0.01 * np.sin(4 * case.mesh.points[:, 0])
+    found = judge(case.solution(values), tolerance=0.1, certificate=doubtful)
+    low, high = found.energy_error
+    assert not found.guaranteed
+    assert 0.8 * low <= true_error(assemble(case), values, exact) <= 1.25 * high
+    done = polish(case.solution(values), tolerance=1e-6, certificate=doubtful)
+    assert judge(done, tolerance=1e-6, certificate=doubtful).word == "indicative"
