@@ -188,8 +188,8 @@ def solve_system(system: LinearSystem, *, definite: bool = True) -> Solved:
 class Prepared:
     """A system whose factorisation or multigrid hierarchy, made when first needed, serves many right-hand sides.
 
-    Small systems are factorised. Large ones that are `definite` are solved by conjugate gradients, those that a definite
-    matrix is like (see `LinearSystem`) by MINRES, both preconditioned with one cycle of smoothed aggregation.
+    Small systems are factorised. Large ones that are `definite` are solved by conjugate gradients, those to which a
+    definite matrix is like (see `LinearSystem`) by MINRES, both preconditioned with one cycle of smoothed aggregation.
     All others, and those where this fails (thin parts, bad cells), are factorised.
     """
 
