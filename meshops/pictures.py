@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometries.files import atomic_write
-from geometries.mesh import Mesh
+from geometries.mesh import Mesh, MeshError
 from meshops.data import MeshDataset
 from meshops.data.card import PICTURE, write_card
 from meshops.equations import Solution
@@ -62,8 +62,18 @@ def shown(solution: Solution) -> tuple[Mesh, Floats, str]:
         return mesh, _column(fields[name]), name
     moved, stress = fields[name], _column(fields["von_mises"])
     small = _BENT * np.ptp(mesh.points, axis=0).max() / (np.abs(moved).max() or 1.0)
-    bent = replace(mesh, points=mesh.points + (small if solution.case.linear else 1.0) * moved)
+    bent = _bent(mesh, moved * (small if solution.case.linear else 1.0))
     return bent, np.minimum(stress, np.quantile(stress, _HIGHEST)), "von Mises"
+
+
+def _bent(mesh: Mesh, moved: Floats) -> Mesh:
+    """Return the mesh moved, or by a half, a quarter, ... where that would turn a cell over."""
+    for halvings in range(6):
+        try:
+            return replace(mesh, points=mesh.points + moved / 2**halvings)
+        except MeshError:
+            continue
+    return mesh
 
 
 def _column(values: Floats) -> Floats:
