@@ -16,6 +16,8 @@ from meshops.data import MeshDataset
 from meshops.data.card import PICTURE, write_card
 from meshops.equations import Solution
 from meshops.viz import field_scene, screenshot
+from meshops.viz.colors import SEQUENTIAL
+from meshops.viz.layout import CAPTION
 
 Floats = NDArray[np.float64]
 _SAMPLES = 3
@@ -24,11 +26,10 @@ _LONG = (960, 320)  # of shapes more than twice as long as high, which are stack
 _BENT = 0.08  # the largest displacement of a small one, over the longest side
 _HIGHEST = 0.98  # of stresses: the few above, at corners and supports, get the colour of this one
 _ROOM = 12  # pixels
-_COLORS = 160
 
 
 def draw_samples(solutions: Sequence[Solution], path: Path) -> None:
-    """Write a PNG of a few solutions, in few colours to keep it small.
+    """Write a PNG of a few solutions, in 256 colours to keep it small.
 
     Solids are drawn deformed, in von Mises's stress; other vectors by their length; of several times the last. On lines
     a field is drawn as a curve, one for each time.
@@ -40,10 +41,12 @@ def draw_samples(solutions: Sequence[Solution], path: Path) -> None:
         tiles = [
             _tile(solution, Path(folder) / f"{i}.png", _LONG if long else _SIZE) for i, solution in enumerate(solutions)
         ]
-    picture = np.concatenate(_cropped(tiles), axis=0 if long else 1)
-    image = Image.fromarray((255 * picture).round().astype(np.uint8))
+    cropped = [_cropped([tile])[0] for tile in tiles] if long else _cropped(tiles)
+    image = Image.fromarray((255 * np.concatenate(cropped, axis=0 if long else 1)).round().astype(np.uint8))
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(_palette().tobytes())
     with atomic_write(path) as temporary:
-        image.quantize(_COLORS, method=Image.Quantize.MAXCOVERAGE).save(temporary, optimize=True)
+        image.quantize(palette=palette, dither=Image.Dither.NONE).save(temporary, optimize=True)
 
 
 def draw_card(dataset: MeshDataset) -> Path:
@@ -92,7 +95,18 @@ def _tile(solution: Solution, path: Path, size: tuple[int, int]) -> Floats:
         _curves(solution, path, size)
     else:
         screenshot(replace(field_scene(*shown(solution)), title=""), path, size=size)
+        caption = round(CAPTION * min(size[0] / 1600, size[1] / 1000))
+        return np.asarray(imread(path)[:-caption, :, :3], dtype=np.float64)
     return np.asarray(imread(path)[..., :3], dtype=np.float64)
+
+
+def _palette() -> NDArray[np.uint8]:
+    """(256, 3) the colours of fields, bright and under lines, and greys."""
+    from matplotlib import colormaps
+
+    field = colormaps[SEQUENTIAL](np.linspace(0, 1, 72))[:, :3]
+    grey = np.repeat(np.linspace(0, 1, 40)[:, None], 3, axis=1)
+    return (255 * np.concatenate([field, 0.87 * field, 0.74 * field, grey])).round().astype(np.uint8)
 
 
 def _curves(solution: Solution, path: Path, size: tuple[int, int]) -> None:
