@@ -188,9 +188,9 @@ def solve_system(system: LinearSystem, *, definite: bool = True) -> Solved:
 class Prepared:
     """A system whose factorisation or multigrid hierarchy, made when first needed, serves many right-hand sides.
 
-    Small systems are factorised. Large `definite` ones are solved by conjugate gradients, others by MINRES if the system
-    names a definite matrix like theirs (see `LinearSystem`), both preconditioned with a cycle of smoothed aggregation.
-    All others are factorised, and those where the iteration fails (thin parts, bad cells).
+    Small systems are factorised. Large `definite` ones are solved by conjugate gradients, others by MINRES if the
+    system names a definite matrix like theirs (see `LinearSystem`), both with a cycle of smoothed aggregation as the
+    preconditioner. All others are factorised, and those where the iteration fails (thin parts, bad cells).
     """
 
     system: LinearSystem = field(kw_only=False)
