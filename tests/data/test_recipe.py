@@ -24,7 +24,7 @@ def case_of(recipe, seed):
 
 SMALL = {  # parameters of the family, where its own make large meshes
     "bracket": {"size": 0.1},
-    "bracket-elasticity": {"size": 0.2},
+    "bracket-elasticity": {"size": 0.2, "order": 1},
     "burgers": {"shape": (64,)},
     "cavity": {"cells": 8, "height": (0.5, 1.5)},
     "corners": {"cells": 16, "sides": (2, 7)},
@@ -35,7 +35,7 @@ SMALL = {  # parameters of the family, where its own make large meshes
     "heat-sink": {"size": 6.0, "fins": (2, 3)},
     "inductor": {"size": 0.1},
     "parts": {"size": 0.1},
-    "parts-elasticity": {"size": 0.2},
+    "parts-elasticity": {"size": 0.2, "order": 1},
     "poisson-gauss": {"cells": (10, 14)},
     "polygons": {"size": 0.08},
     "tube": {"cells": 8},
