@@ -82,8 +82,8 @@ class OneOf(RandomCondition):
 class SomeOf:
     """A condition on some boundaries, drawn among those that match `of` and have no other condition.
 
-    `{some: {of: [face*], count: [1, 3], condition: {dirichlet: 0}}}`; each boundary gets a draw of its own. Under a name
-    that ends in `?` there may be fewer boundaries than the least count.
+    `{some: {of: [face*], count: [1, 3], condition: {dirichlet: 0}}}`; each boundary gets a draw of its own. Under a
+    name that ends in `?` there may be fewer boundaries than the least count.
     """
 
     of: tuple[str, ...]
