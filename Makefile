@@ -6,8 +6,8 @@ N ?= 2000
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all fuzz corpus verification bench-solvers bench-mesh bench-data bench-recycling \
-	bench-operators bench-trust bench-warm lint gallery clean
+.PHONY: help setup demo test test-all fuzz corpus verification bench-solvers bench-mesh bench-data bench-opening \
+	bench-recycling bench-operators bench-trust bench-warm lint gallery clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ bench-mesh: setup ## time what a mesh of a million tetrahedra derives, and its e
 
 bench-data: setup ## count the samples a second that one worker and two generate
 	$(BIN)/python -m meshops.evaluation.benchmarks.generation
+
+bench-opening: setup ## time the opening of a data set of 100,000 samples
+	$(BIN)/python -m meshops.evaluation.benchmarks.opening
 
 bench-recycling: setup ## compare recycled Krylov spaces with independent solves
 	OMP_NUM_THREADS=1 $(BIN)/python -m meshops.evaluation.benchmarks.recycling

@@ -37,8 +37,8 @@ def export(data: Path, number: int, *, output: Path) -> None:
     """
     from meshops.data import Store
 
-    mesh = Store.open(data).read_mesh(number)
-    geometries.write(mesh, output)
+    Store.open(data).export(number, output)
+    mesh = geometries.read(output)
     console.say(f"wrote {output}: {', '.join(mesh.point_data)} on {mesh.num_points} points")
 
 

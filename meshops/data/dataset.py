@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 from torch.utils.data import Dataset
 
-from geometries import write
 from meshops.data.manifest import StoreError
 from meshops.data.store import Store
 from meshops.equations import Case, Solution
@@ -82,5 +81,5 @@ class MeshDataset(Dataset[MeshGraph]):
         self.store.check()
 
     def export(self, i: int, path: str | Path) -> None:
-        """Write the i-th sample's mesh and fields to a mesh file, .vtu for choice."""
-        write(self.store.read_mesh(self.ids[i]), path)
+        """Write the i-th sample's mesh and fields, at each of its times, to a mesh file, .vtu for choice."""
+        self.store.export(self.ids[i], path)

@@ -82,15 +82,16 @@ class OneOf(RandomCondition):
 class SomeOf:
     """A condition on some boundaries, drawn among those that match `of` and have no other condition.
 
-    `{some: {of: [face*], count: [1, 3], condition: {dirichlet: 0}}}`; each boundary gets a draw of its own.
+    `{some: {of: [face*], count: [1, 3], condition: {dirichlet: 0}}}`; each boundary gets a draw of its own. Under a
+    name that ends in `?` there may be fewer boundaries than the least count.
     """
 
     of: tuple[str, ...]
     count: tuple[int, int]
     condition: RandomCondition
 
-    def choose(self, rng: np.random.Generator, mesh: Mesh, taken: Sequence[str]) -> list[str]:
-        """Draw outer boundaries that share no facet; raises `SpecError` where there are fewer than the least count."""
+    def choose(self, rng: np.random.Generator, mesh: Mesh, taken: Sequence[str], *, least: int) -> list[str]:
+        """Draw outer boundaries that share no facet; raises `SpecError` where there are fewer than `least`."""
         named = [n for n in mesh.boundaries if n not in taken and any(fnmatchcase(n, pattern) for pattern in self.of)]
         count = rng.integers(*self.count, endpoint=True)
         free = np.isin(np.arange(mesh.num_facets), mesh.facet_ids(mesh.outer))
@@ -102,8 +103,8 @@ class SomeOf:
             if len(chosen) < count and free[facets].all():
                 free[facets] = False
                 chosen.append(named[i])
-        if len(chosen) < self.count[0]:
-            raise SpecError(f"{len(chosen)} free boundaries match {list(self.of)}; expected at least {self.count[0]}.")
+        if len(chosen) < least:
+            raise SpecError(f"{len(chosen)} free boundaries match {list(self.of)}; expected at least {least}.")
         return [name for name in named if name in chosen]
 
     def to_spec(self) -> dict[str, object]:
@@ -128,7 +129,8 @@ def draw_conditions(
     for name, entry in sorted(conditions.items(), key=lambda item: _turn(*item)):
         own = name.removesuffix("?")
         if isinstance(entry, SomeOf):
-            for chosen in entry.choose(rng, place.mesh, [n for n in (*named, *drawn) if n in there]):
+            least = entry.count[0] if own == name else 0
+            for chosen in entry.choose(rng, place.mesh, [n for n in (*named, *drawn) if n in there], least=least):
                 drawn[chosen] = entry.condition.draw(rng, place.on(chosen))
         elif own == name or own in there:
             where = place.on(own, drawn)

@@ -42,7 +42,8 @@ class Recipe:
     - `parameters` {name: distribution of numbers}, drawn first; texts refer to them: `"4*{speed}*y*(1-y)"`.
     - `equation` by name; `coefficients` {name: distribution}; `source` a distribution.
     - `conditions` {boundary: random condition}; `*` is every outer side not named. A name that ends in `?` is left out
-      where a shape lacks that boundary. {label: {some: ...}} is a condition on boundaries chosen by chance.
+      where a shape lacks that boundary. {label: {some: ...}} is a condition on boundaries chosen by chance; with a `?`
+      on fewer where there are no more.
     - `initial` {field: distribution} and `times`, a list, or {end, count} evenly spaced from 0: transient cases.
     - `splits` {name: {count, what differs}}: further splits, see `meshops.data.variations`.
     - `about` says in a line what it is for; it is no part of the recipe's identity.

@@ -15,11 +15,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geometries import write
 from geometries.conditions import Condition
 from geometries.mesh import Mesh
 from geometries.values import to_spec
@@ -94,6 +96,14 @@ def unpack_solution(arrays: Arrays) -> Solution:
     spec = _spec(arrays)
     values = {name: arrays[f"solution/{name}"] for name in spec["solution"]}
     return Solution(unpack_case(arrays), values, spec["made_by"])
+
+
+def export(arrays: Arrays, path: str | Path) -> None:
+    """Write the mesh and the fields to a mesh file, as `Solution.save` does; of imported samples too."""
+    if "equation" in _spec(arrays):
+        unpack_solution(arrays).save(path)
+    else:
+        write(unpack_mesh(arrays), path)
 
 
 def geometry_id(mesh: Mesh) -> str:

@@ -23,7 +23,7 @@ from safetensors.numpy import save
 
 from geometries.mesh import Mesh
 from meshops.data.manifest import Manifest, StoreError, check_version, stamped
-from meshops.data.samples import unpack_case, unpack_mesh, unpack_solution
+from meshops.data.samples import export, unpack_case, unpack_mesh, unpack_solution
 from meshops.equations import Case, Solution
 from meshops.graph import MeshGraph, to_graph
 
@@ -61,6 +61,10 @@ class Store:
     def read_mesh(self, sample: int) -> Mesh:
         """Return the mesh of a sample, its fields as point data; also of an imported one, which has no case."""
         return unpack_mesh(self._read(sample, ("spec", "mesh/", "solution/")))
+
+    def export(self, sample: int, path: str | Path) -> None:
+        """Write a sample's mesh and fields, at each of its times, to a mesh file, .vtu for choice."""
+        export(self._read(sample, ("spec", "mesh/", "case/", "solution/")), path)
 
     def check(self) -> None:
         """Compare every shard with its checksum; raises `StoreError` naming those that differ or are missing."""

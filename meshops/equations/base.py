@@ -143,7 +143,7 @@ class Equation(ABC):
       derivative in the first. Otherwise it states `residual(v, w)`, A at the state without the source, and `bilinear`
       is the whole derivative. Coefficients that depend on u come with their slope, as w.conductivity_slope.
     - One with `time_order` n = 1 or 2 states `mass(u, v, w)`, and with n = 2 perhaps `damping(u, v, w)`.
-    - `definite` equations give symmetric positive definite matrices. One whose steady matrix is symmetric, not definite,
+    - `definite` equations give symmetric positive definite matrices. One whose steady matrix is no more than symmetric
       may state `like(u, p, v, q, w)`, a definite form as large, which preconditions it.
     """
 

@@ -212,9 +212,9 @@ def solve_system(system: LinearSystem, *, definite: bool = True) -> Solved:
 class Prepared:
     """A system whose factorisation or multigrid hierarchy, made when first needed, serves many right-hand sides.
 
-    Small systems are factorised. Large ones that are `definite` are solved by conjugate gradients, those that a definite
-    matrix is like (see `LinearSystem`) by MINRES, both preconditioned with one cycle of smoothed aggregation.
-    All others, and those where this fails (thin parts, bad cells), are factorised.
+    Small systems are factorised. Large `definite` ones are solved by conjugate gradients, others by MINRES if the
+    system names a definite matrix like theirs (see `LinearSystem`), both with a cycle of smoothed aggregation as the
+    preconditioner. All others are factorised, and those where the iteration fails (thin parts, bad cells).
     """
 
     system: LinearSystem = field(kw_only=False)

@@ -106,6 +106,16 @@ def test_some_boundaries_are_drawn_among_those_that_are_free():
         none.draw(np.random.default_rng(0))
 
 
+def test_some_of_few_boundaries_are_those_that_there_are():
+    some = {"some": {"of": ["left", "right"], "count": 2, "condition": {"neumann": 1}}}
+    conditions = {"left": {"dirichlet": 0}, "loads?": some}
+    drawn = Recipe.from_spec(TINY | {"conditions": conditions}).draw(np.random.default_rng(0)).conditions
+    assert {name: c.key for name, c in drawn.items()} == {"left": "dirichlet", "right": "neumann"}
+    with pytest.raises(SpecError, match="1 free boundaries match"):
+        strict = {"left": conditions["left"], "loads": some}
+        Recipe.from_spec(TINY | {"conditions": strict}).draw(np.random.default_rng(0))
+
+
 @dataclass(frozen=True)
 class Fragile(Grid):
     """A grid that cannot be meshed with edges of 0.3, for one shape in two."""

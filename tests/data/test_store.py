@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch_geometric.loader import DataLoader
 
+from geometries import read
 from geometries.conditions import Dirichlet, Neumann, Robin, write_condition
 from geometries.families import Grid
 from geometries.mesh import Mesh
@@ -20,7 +21,8 @@ from meshops.data.make import make_sample
 from meshops.data.manifest import Manifest, Record, splits
 from meshops.data.samples import geometry_id, pack
 from meshops.data.store import SHARDS, Store, open_shard, shard_bytes
-from meshops.equations import Case, Heat, solve
+from meshops.equations import EQUATIONS, Case, Heat, solve
+from meshops.evaluation.benchmarks.opening import write_index
 from meshops.graph import build_graph, schema_of
 
 
@@ -142,12 +144,35 @@ def test_splits_have_their_fractions(names, seed):
     assert splits(sorted(names), seed) == splits(names, seed)
 
 
-def test_export(dataset, tmp_path):
-    formats = pytest.importorskip("geometries.formats")
-    if not hasattr(formats, "write"):
-        pytest.skip("no writer")
-    dataset.export(1, tmp_path / "one.vtu")
-    assert (tmp_path / "one.vtu").stat().st_size
+def flow(times=()):
+    mesh = Grid(shape=(4, 3)).mesh()
+    conditions = {"left": Dirichlet(("y*(1-y)", 0)), "bottom": Dirichlet(0), "top": Dirichlet(0)}
+    return Case(mesh, EQUATIONS["stokes"], conditions=conditions, coefficients={"viscosity": 2.0}, times=times)
+
+
+@pytest.mark.parametrize("times", [(), (0.0, 0.25, 1.0)], ids=["steady", "transient"])
+def test_a_sample_is_exported_with_its_fields_at_each_time(tmp_path, times):
+    solution = solve(flow(times))
+    store, _ = stored(tmp_path, solution)
+    store.export(0, tmp_path / "one.vtu")
+    mesh = read(tmp_path / "one.vtu")
+    np.testing.assert_array_equal(mesh.points, solution.case.mesh.points)
+    assert set(mesh.boundaries) == set(solution.case.mesh.boundaries)
+    for name, values in solution.fields.items():
+        series = {f"{name}@{t:g}": v for t, v in zip(times, values, strict=True)} if times else {name: values}
+        for label, moment in series.items():
+            found = mesh.point_data[label].reshape(mesh.num_points, -1)
+            np.testing.assert_array_equal(found[:, : moment.shape[1]], moment)
+
+
+def test_a_hundred_thousand_samples_are_an_index_only(tmp_path, monkeypatch):
+    write_index(tmp_path, 100_000)
+    monkeypatch.setattr("meshops.data.store.open_shard", None)  # no shard is touched
+    dataset = MeshDataset.open(tmp_path)
+    assert len(dataset) == 100_000 - 100
+    assert sum(len(dataset.split(name)) for name in SPLITS) == len(dataset)
+    assert dataset.store.manifest.locate(99_999) == ("03124.safetensors", 99_999)
+    assert dataset.failed[999] == "a reason"
 
 
 def test_check_finds_any_damaged_byte(copy):
