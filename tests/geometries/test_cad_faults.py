@@ -15,7 +15,7 @@ from geometries.gmsh_model import session
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A box whose cavity sticks out of it, a prism over a plan that crosses itself, a ball with a bore."""
+    """A box whose cavity sticks out of it, a prism over a plan that crosses itself, a plate with a hole."""
     out = tmp_path_factory.mktemp("faults")
 
     def cavity(gmsh):
@@ -32,11 +32,11 @@ def folder(tmp_path_factory):
         lines = [occ.addLine(corners[i - 1], corners[i]) for i in range(4)]
         occ.extrude([(2, occ.addPlaneSurface([occ.addCurveLoop(lines)]))], 0, 0, 1)
 
-    def ball(gmsh):
+    def plate(gmsh):
         occ = gmsh.model.occ
-        occ.cut([(3, occ.addSphere(0, 0, 0, 1))], [(3, occ.addCylinder(0, 0, -2, 0, 0, 4, 0.5))])
+        occ.cut([(3, occ.addBox(0, 0, 0, 4, 3, 1))], [(3, occ.addCylinder(2, 1.5, 0, 0, 0, 1, 1))])
 
-    for build in (cavity, prism, ball):
+    for build in (cavity, prism, plate):
         with session() as gmsh:
             build(gmsh)
             gmsh.model.occ.synchronize()
@@ -56,11 +56,10 @@ def test_faces_that_cut_one_another_are_named_and_shown(folder, name, count, are
 
 def test_a_face_without_cells_is_drawn_as_a_grid_of_its_parameters(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    raw = cad_model.faces(str(folder / "ball.step"), 0.2, try_mesh=False)
+    raw = cad_model.faces(str(folder / "plate.step"), 0.2, try_mesh=False)
     with dropping_empty_cells(True):
         mesh = mesh_from_blocks(**raw, dim=2).mesh
-    height = np.sqrt(0.75)
-    assert mesh.measure.sum() == pytest.approx(4 * np.pi * height + 2 * np.pi * 0.5 * 2 * height, rel=0.03)
+    assert mesh.measure.sum() == pytest.approx(2 * (12 - np.pi) + 14 + 2 * np.pi, rel=0.02)
     assert not mesh.regions
 
 
