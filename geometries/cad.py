@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from geometries import units
-from geometries.build import Reading, mesh_from_blocks
+from geometries.build import Reading, dropping_empty_cells, mesh_from_blocks
 from geometries.child import TIMEOUT, Child
-from geometries.errors import CadError, NoVolumeCells, ReadError
+from geometries.errors import CadError, NoVolumeCells, ReaderCrashed, ReadError
 from geometries.files import existing
+from geometries.mesh import Mesh
 
 EXTENSIONS = (".step", ".stp", ".iges", ".igs", ".brep")
 MOST_CELLS = 5e6
@@ -78,6 +79,25 @@ def read_cad(
     reading = mesh_from_blocks(**raw, dim=dim)
     unit = None if file.suffix.lower() == ".brep" else "mm"
     return replace(reading, problems=(*problems, *reading.problems), unit=unit, file_unit=units.of_cad(file))
+
+
+def faces_at_fault(path: str | Path, *, timeout: float = 60.0) -> Mesh:
+    """Return the faces of a part that does not mesh, to look at: a coarse surface whose regions are those at fault.
+
+    Where meshing crashes or takes longer than `timeout`, no fault is known and faces are grids of their parameters.
+    Raises `CadError` where the file cannot be read, or holds no faces.
+    """
+    file = existing(path)
+    check_content(file)
+    with Child() as child:
+        found = Survey(**child.call("geometries.cad_model:survey", {"path": str(file)}, timeout=timeout))
+        values = {"path": str(file), "size": (found.diagonal or 1.0) / _DEFAULT}
+        try:
+            raw = child.call("geometries.cad_model:faces", values, timeout=timeout)
+        except ReaderCrashed:
+            raw = child.call("geometries.cad_model:faces", {**values, "try_mesh": False}, timeout=timeout)
+    with dropping_empty_cells(True):
+        return mesh_from_blocks(**raw, dim=2).mesh
 
 
 def check_content(file: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from geometries.errors import CadError, NoVolumeCells
+from geometries.cad_faults import drawn, meshed
+from geometries.errors import CadError, MeshingError, NoVolumeCells
 from geometries.gmsh_model import extract, session
 from geometries.step_names import face_names
 
@@ -345,26 +346,39 @@ def _lies_on(model: ModuleType, entity: Entity, point: Floats, slack: float) -> 
 
 # -- meshing -----------------------------------------------------------------------------------------------------------
 def _generate(gmsh: ModuleType, name: str, dim: int, size: float, labels: Labels) -> None:
-    """Mesh, and check that cells came out: after some failures gmsh returns without any."""
-    try:
-        gmsh.model.mesh.generate(dim)
-        said = ""
-    except Exception as error:  # noqa: BLE001  gmsh raises plain exceptions
-        said = str(error)
-    complaints = [line for line in gmsh.logger.get() if line.startswith(("Error", "Warning"))]
-    missing = [e for e in gmsh.model.getEntities(dim) if not len(gmsh.model.mesh.getElements(*e)[1])]
-    if not said and not missing:
+    """Mesh; raise `MeshingError` with the faces and solids at fault where that fails."""
+    faults = meshed(gmsh, dim)
+    if faults is None:
         return
-    at_fault = {int(tag) for line in complaints for tag in re.findall(r"[Ss]urfaces? (\d+)", line)}
-    faces = sorted({label for tag in at_fault for label in labels.get((2, tag), ())})
-    where = f" at {', '.join(faces[:8])}" if faces else ""
-    empty = sorted({label for entity in missing for label in labels.get(entity, ())})
-    where += f" in {', '.join(empty[:8])}" if empty else ""
-    reason = said or next((line for line in reversed(complaints)), f"{_WORDS[dim]}s without cells: {len(missing)}")
-    look = f" (see them: meshops view {name} --dim 2 --select '{','.join(faces[:8])}')" if faces else ""
-    raise CadError(
-        f"{name} does not mesh at size {size:.4g}{where} ({reason}); repair the part{look} or take another size."
+    faces, solids = (_named(labels, d, tags) for d, tags in ((2, faults.faces), (3, faults.solids)))
+    where = "".join(f" {word} {', '.join(found[:8])}" for word, found in (("at", faces), ("in", solids)) if found)
+    raise MeshingError(
+        f"{name} does not mesh at size {size:.4g}{where} ({faults.reason}); repair the part (meshops view {name} "
+        "shows where) or take another size."
     )
+
+
+def _named(labels: Labels, dim: int, tags: Iterable[int]) -> list[str]:
+    return sorted({label for tag in tags for label in labels.get((dim, tag), ())})
+
+
+def faces(path: str, size: float, try_mesh: bool = True) -> dict[str, Any]:
+    """Return the faces of a part that does not mesh, as arguments of `build.mesh_from_blocks`.
+
+    Those at fault have their names; where gmsh tells none, all faces of a solid without cells have its name.
+    """
+    with imported(path) as gmsh:
+        model = gmsh.model
+        labels = _labels(model, _step_names(model, path))
+        top = 3 if model.getEntities(3) else 2
+        labels = _conforming(gmsh, top, labels, [])
+        gmsh.option.setNumber("Mesh.MeshSizeMax", size)
+        faults = meshed(gmsh, top) if try_mesh else None
+        names = {tag: labels.get((2, tag), []) for tag in faults.faces} if faults else {}
+        for solid in faults.solids if faults and not names else ():
+            for tag in model.getAdjacencies(3, solid)[1]:
+                names.setdefault(int(tag), []).extend(labels.get((3, solid), ()))
+        return drawn(gmsh, names)
 
 
 def _second_order(gmsh: ModuleType, dim: int, problems: list[str]) -> None:

@@ -35,6 +35,10 @@ class CadError(ReadError):
     """A shape cannot be read or meshed."""
 
 
+class MeshingError(CadError):
+    """A shape is read and does not mesh."""
+
+
 class NoVolumeCells(CadError):
     """The file holds surfaces only, and a volume mesh was asked for."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Unpack
 
 import geometries
-from geometries.errors import MeshopsError
+from geometries.errors import MeshingError, MeshopsError, ReaderCrashed
 from geometries.formats import Options
 from meshops import console
 from meshops.data_commands import check, export, import_
@@ -272,6 +272,8 @@ def view(
 ) -> None:
     """Show a CAD, mesh or solution file: its boundaries by name, or a field, beside its reference where both are there.
 
+    Of a CAD file that does not mesh it shows the faces at fault.
+
     Example: meshops view answer.vtu --field temperature --screenshot answer.png
 
     Args:
@@ -282,18 +284,25 @@ def view(
         screenshot: PNG file to write.
         html: HTML file to write, which a browser opens without a server.
     """
+    from geometries.cad import EXTENSIONS, faces_at_fault
     from meshops.answer import scene_of
     from meshops.equations.case_file import names_of
     from meshops.highlight import only
     from meshops.viz import html as write_html
-    from meshops.viz import interact
+    from meshops.viz import interact, regions_scene
     from meshops.viz import screenshot as write_png
 
     with console.working(f"reading {file.name}"):
-        part = geometries.read(file, **options)
-        if names or select:
-            part, field = only(part, names_of(names) if names else {}, select)
-        scene = scene_of(part, field, title=file.name)
+        try:
+            part = geometries.read(file, **options)
+            if names or select:
+                part, field = only(part, names_of(names) if names else {}, select)
+            scene = scene_of(part, field, title=file.name)
+        except (MeshingError, ReaderCrashed) as error:
+            if file.suffix.lower() not in EXTENSIONS:
+                raise
+            console.say(str(error))
+            scene = regions_scene(faces_at_fault(file), title=f"{file.name}: what does not mesh")
     if screenshot:
         write_png(scene, screenshot)
         console.say(f"wrote {screenshot}")

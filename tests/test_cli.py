@@ -12,6 +12,7 @@ import pytest
 import geometries
 from geometries.errors import MeshopsError
 from geometries.families import FAMILIES
+from geometries.gmsh_model import session
 from meshops.cli import main
 from meshops.commands import COMMANDS
 from meshops.equations.case_file import names_of
@@ -70,6 +71,19 @@ def test_view_writes_pictures(folder: Path) -> None:
     assert main(["view", "square.msh", "--screenshot", "square.png", "--html", "square.html"]) == 0
     assert Path("square.png").read_bytes().startswith(b"\x89PNG")
     assert "<html" in Path("square.html").read_text()
+
+
+def test_view_shows_the_faces_that_do_not_mesh(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with session() as gmsh:
+        occ = gmsh.model.occ
+        corners = [occ.addPoint(*at, 0) for at in ((0, 0), (2, 2), (2, 0), (0, 2))]
+        lines = [occ.addLine(corners[i - 1], corners[i]) for i in range(4)]
+        occ.extrude([(2, occ.addPlaneSurface([occ.addCurveLoop(lines)]))], 0, 0, 1)
+        occ.synchronize()
+        gmsh.write("crossed.step")
+    assert main(["view", "crossed.step", "--html", "crossed.html"]) == 0
+    assert "crossed.step does not mesh" in "".join(capsys.readouterr())
+    assert all(f'"name": "face{i}"' in Path("crossed.html").read_text() for i in (2, 4))
 
 
 def test_view_shows_what_is_selected_alone(folder: Path) -> None:

@@ -150,4 +150,6 @@ def _other_dimensions(model: Model, mesh: Mesh) -> list[str]:
     return [f"{n} elements of dimension {d}: {kept.get(d, 'left out')}" for d, n in left.items()]
 
 
-FORMAT = Format("inp", (".inp",), "sets, surfaces, conditions, coefficients", read=mesh_file(read), write=write)
+FORMAT = Format(
+    "inp", (".inp",), "sets, surfaces, conditions, coefficients; AVS-UCD is read too", read=mesh_file(read), write=write
+)

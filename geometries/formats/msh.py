@@ -192,4 +192,10 @@ def _element_section(elements: list[_Elements]) -> bytes:
     return _sizes(blocks, total, 1, total) + b"".join(body)
 
 
-FORMAT = Format("msh", (".msh",), "regions and boundaries, overlapping ones too", read=mesh_file(read), write=write)
+FORMAT = Format(
+    "msh",
+    (".msh",),
+    "regions and boundaries, overlapping ones too; 1, 2 and 4 are read, 4.1 and 2.2 written",
+    read=mesh_file(read),
+    write=write,
+)

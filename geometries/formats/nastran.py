@@ -1,4 +1,4 @@
-"""Nastran's bulk data, .bdf .nas .fem: regions by property, boundaries by skin elements, SPC and PLOAD4.
+"""Nastran's bulk data, .bdf .nas .fem: regions by property, boundaries by skin elements, SPC and PLOAD.
 
 Source of the cards' fields: MSC Nastran Quick Reference Guide, bulk data entries.
 """
@@ -95,7 +95,7 @@ def model(path: str) -> dict[str, Any]:
     for e in elements:
         sets = _by_property(e, names) | _loaded_shells(e, loads)
         blocks.append({"kind": e.kind, "nodes": places(labels, e.nodes), "names": sets})
-    for sid, kind, nodes in _loaded_facets(elements, loads, problems):
+    for sid, kind, nodes in [*_loaded_facets(elements, loads, problems), *_pressed(deck, elements)]:
         sets = {f"pload {sid}": np.arange(len(nodes))}
         blocks.append({"kind": kind, "nodes": places(labels, nodes), "names": sets})
     return {"points": points, "blocks": blocks, "node_sets": _fixed(deck, labels), "problems": problems}
@@ -191,26 +191,60 @@ def _fixed(deck: Cards, labels: Ints) -> dict[str, Ints]:
     at = deck.of("SPC")
     sets, nodes = deck.integers(at, 0, 2).T
     others = deck.integers(at, 4, 1)[:, 0]
-    owner, words = deck.rest(deck.of("SPC1"), 2)
-    through = words == b"THRU"
-    values = np.append(whole(np.where(through, b"0", words)), 0)
-    middle = np.flatnonzero(through)
-    sids = deck.integers(deck.of("SPC1"), 0, 1)[:, 0][owner]
-    sid = np.concatenate([sets, sets, sids[~through], sids[middle]])
-    first = np.concatenate([nodes, others, values[:-1][~through], values[middle - 1]])
-    last = np.concatenate([nodes, others, values[:-1][~through], values[middle + 1]])
+    sids, starts, ends = _listed(deck, "SPC1", 2)
+    sid = np.concatenate([sets, sets, sids])
+    first, last = np.concatenate([nodes, others, starts]), np.concatenate([nodes, others, ends])
     return {f"spc {s}": _covered(labels, first[sid == s], last[sid == s]) for s in np.unique(sid)}
 
 
+def _listed(deck: Cards, name: str, start: int) -> tuple[Ints, Ints, Ints]:
+    """Return the ranges that cards of a list with THRU hold from the field `start`: the set, the first, the last."""
+    at = deck.of(name)
+    owner, words = deck.rest(at, start)
+    through = words == b"THRU"
+    values = np.append(whole(np.where(through, b"0", words)), 0)
+    middle = np.flatnonzero(through)
+    sid = np.concatenate([owner[~through], owner[middle]])
+    first = np.concatenate([values[:-1][~through], values[middle - 1]])
+    last = np.concatenate([values[:-1][~through], values[middle + 1]])
+    return deck.integers(at, 0, 1)[:, 0][sid], first, last
+
+
 def _loads(deck: Cards) -> Ints:
-    """Return (n, 5) set, first and last element, two nodes (0: none) of PLOAD4 cards."""
+    """Return (n, 5) set, first and last element, two nodes (0: none) of PLOAD4 and PLOAD2 cards."""
     at = deck.of("PLOAD4")
     words = deck.words(at, 0, 8)
     through = words[:, 6] == b"THRU"
     sid, first = whole(words[:, :2]).T
     one, other = whole(np.where(through[:, None], b"0", words[:, 6:])).T
     last = np.where(through, whole(np.where(through, words[:, 7], b"0")), first)
-    return np.column_stack([sid, first, last, one, other])
+    listed = np.column_stack(_listed(deck, "PLOAD2", 2))
+    table = np.column_stack([sid, first, last, one, other])
+    return np.concatenate([table, np.pad(listed, ((0, 0), (0, 2)))])
+
+
+def _pressed(deck: Cards, elements: list[_Elements]) -> Iterator[tuple[int, str, Ints]]:
+    """Yield the faces that PLOAD cards name by their corners: (set, type, nodes)."""
+    at = deck.of("PLOAD")
+    sid, nodes = deck.integers(at, 0, 1)[:, 0], deck.integers(at, 2, 4)
+    for kind, mine in (("triangle", nodes[:, 3] == 0), ("quad", nodes[:, 3] != 0)):
+        corners = nodes[:, : CELLS[kind].nodes]
+        own = [e for e in elements if CELLS[e.kind].dim == 2 and CELLS[e.kind].corners == corners.shape[1]]
+        for s in np.unique(sid[mine]):
+            faces = corners[mine & (sid == s)]
+            if any(CELLS[e.kind].dim == 3 for e in elements):
+                yield int(s), kind, faces
+            for e in own:
+                on = _row_in(e.nodes[:, : corners.shape[1]], faces)
+                if on.any():
+                    yield int(s), e.kind, e.nodes[on]
+
+
+def _row_in(rows: Ints, wanted: Ints) -> NDArray[np.bool_]:
+    """(n,) whether each row holds the same nodes as any of those wanted."""
+    both = np.sort(np.concatenate([wanted, rows]), axis=1)
+    number = np.unique(both, axis=0, return_inverse=True)[1].ravel()
+    return np.isin(number[len(wanted) :], number[: len(wanted)])
 
 
 def _loaded_shells(elements: _Elements, loads: Ints) -> dict[str, Ints]:
@@ -238,7 +272,7 @@ def _loaded_facets(elements: list[_Elements], loads: Ints, problems: list[str]) 
             found |= on
             yield from ((int(s), facet, nodes[on & (loads[:, 0] == s)]) for s in np.unique(loads[on, 0]))
     if not found.all():
-        problems.append(f"{(~found).sum()} of {len(found)} PLOAD4 cards are on no face: left out")
+        problems.append(f"{(~found).sum()} of {len(found)} entries of PLOAD2 and PLOAD4 are on no face: left out")
 
 
 def _is_loaded(corners: Ints, pair: Ints, opposite: bool) -> NDArray[np.bool_]:
@@ -314,7 +348,7 @@ def _cards(kind: str, nodes: Ints, labels: Ints, properties: Ints) -> bytes:
 FORMAT = Format(
     "nastran",
     (".bdf", ".nas", ".fem"),
-    "regions and boundaries, by property; nodes of SPC, faces of PLOAD4",
+    "regions and boundaries, by property; nodes of SPC, faces of PLOAD",
     read=mesh_file(read),
     write=write,
 )

@@ -2,7 +2,17 @@
 
 from meshops.viz.export import html, interact, screenshot
 from meshops.viz.probe import VizError, probe
-from meshops.viz.scenes import Group, Panel, Scene, boundaries_scene, comparison_scene, field_scene, mesh_scene, show
+from meshops.viz.scenes import (
+    Group,
+    Panel,
+    Scene,
+    boundaries_scene,
+    comparison_scene,
+    field_scene,
+    mesh_scene,
+    regions_scene,
+    show,
+)
 
 __all__ = [
     "Group",
@@ -16,6 +26,7 @@ __all__ = [
     "interact",
     "mesh_scene",
     "probe",
+    "regions_scene",
     "screenshot",
     "show",
 ]

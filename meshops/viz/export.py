@@ -76,7 +76,7 @@ def interact(scene: Scene) -> Path:
 def _content(painted: Painted) -> dict[str, object]:
     scene, drawn = painted.scene, painted.surface
     middle = (drawn.points.min(0) + drawn.points.max(0)) / 2
-    bare = (UNNAMED if scene.mesh.dim == 3 else PAPER) if scene.groups else PLAIN
+    bare = UNNAMED if painted.on_facets else PAPER if scene.groups else PLAIN
     return {
         "title": scene.title,
         "caption": caption(scene.mesh),

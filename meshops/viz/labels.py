@@ -41,7 +41,7 @@ def place_labels(painted: Painted, view: View, box: Box, pixel: float) -> list[L
     """Return labels for the groups that are seen in this view and have room; the largest choose first."""
     if not painted.scene.groups or painted.scene.mesh.dim == 1:
         return []
-    spots = (_on_faces if painted.scene.mesh.dim == 3 else _on_lines)(painted, view, box, pixel)
+    spots = (_on_faces if painted.on_facets else _on_lines)(painted, view, box, pixel)
     placed: list[Label] = []
     for choices in spots:
         free = [c for c in choices if _inside(c, box) and not any(c.overlaps(p) for p in placed)]

@@ -200,7 +200,8 @@ def _legend(page: Axes, painted: Painted, box: Box) -> None:
     rows, columns = at.legend_shape(names, box.height + at.TITLE + at.CAPTION)
     room = rows * columns
     shown = groups[: room - 1] if len(groups) > room else groups
-    write(page, (box.x, box.y + 14), "Boundaries", fontsize=12, color=SOFT)
+    title = "Regions" if painted.on_facets and painted.scene.mesh.dim < 3 else "Boundaries"
+    write(page, (box.x, box.y + 14), title, fontsize=12, color=SOFT)
     for number, group in enumerate(shown):
         x = box.x + number // rows * at.column_width(names)
         y = box.y + 48 + number % rows * at.LINE

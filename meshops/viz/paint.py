@@ -50,6 +50,11 @@ class Painted:
         return self.surface.sharp(self.group)
 
     @property
+    def on_facets(self) -> bool:
+        """Whether groups are what is drawn as triangles, and not lines."""
+        return bool(self.scene.groups) and (self.scene.mesh.dim == 3 or bool((self.group >= 0).any()))
+
+    @property
     def shown(self) -> set[int]:
         """Groups that have any facet or line of their own to see."""
         return set(np.unique(np.concatenate([self.group, self.stroke_group, self.under_group])).tolist()) - {-1}
@@ -66,8 +71,7 @@ class Painted:
 
     def triangle_colors(self) -> Bytes:
         """(T, 3) colours of the triangles in a scene without panels."""
-        volume = self.scene.mesh.dim == 3
-        bare = UNNAMED if self.scene.groups and volume else PAPER if self.scene.groups else PLAIN
+        bare = UNNAMED if self.on_facets else PAPER if self.scene.groups else PLAIN
         palette = rgb((*(g.color for g in self.scene.groups), bare))
         return palette[self.group[self.surface.facet]]
 
@@ -93,12 +97,21 @@ def paint(scene: Scene) -> Painted:
     bare = np.full(len(sides), -1)
     if scene.mesh.dim == 1:
         return Painted(scene, drawn, bare, empty, none, empty, none)
+    if any((g.sides[:, 1] < 0).any() for g in scene.groups):
+        return Painted(scene, drawn, _on_cells(scene, bare), empty, none, empty, none)
     named = np.concatenate([scene.mesh.outer, *(g.sides for g in scene.groups)])
     _, first = np.unique(scene.mesh.facet_ids(named), return_index=True)
     _, top, under = _layers(scene.mesh, scene.groups, named[first])
     pairs, owner = lines(scene.mesh, named[first])
     below = under[owner] >= 0
     return Painted(scene, drawn, bare, pairs, top[owner], pairs[below], under[owner][below])
+
+
+def _on_cells(scene: Scene, group: Ints) -> Ints:
+    """(C,) the smallest group that each cell is in."""
+    for number in sorted(range(len(scene.groups)), key=lambda i: -len(scene.groups[i].sides)):
+        group[scene.groups[number].sides[:, 0]] = number
+    return group
 
 
 def _layers(mesh: Mesh, groups: Sequence[Group], sides: Ints) -> tuple[Ints, Ints, Ints]:

@@ -33,7 +33,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Group:
-    """A named set of sides (n, 2) in its colour, `#rrggbb`."""
+    """A named set of sides (n, 2) in its colour, `#rrggbb`; of cells of a surface, whose local facet is -1."""
 
     name: str
     color: str
@@ -59,6 +59,16 @@ def boundaries_scene(mesh: Mesh, *, title: str = "") -> Scene:
     """Show each boundary in its own colour; where boundaries overlap, the smaller lies over the larger."""
     colors = categorical(len(mesh.boundaries))
     groups = (Group(name, color, sides) for (name, sides), color in zip(mesh.boundaries.items(), colors, strict=True))
+    return Scene(mesh, title, groups=tuple(groups))
+
+
+def regions_scene(mesh: Mesh, *, title: str = "") -> Scene:
+    """Show each region of a surface in its own colour; where regions overlap, the smaller lies over the larger."""
+    colors = categorical(len(mesh.regions))
+    groups = (
+        Group(name, color, np.column_stack([cells, np.full(len(cells), -1)]))
+        for (name, cells), color in zip(mesh.regions.items(), colors, strict=True)
+    )
     return Scene(mesh, title, groups=tuple(groups))
 
 

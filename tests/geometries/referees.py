@@ -55,7 +55,8 @@ def _gmsh_cad(path: str) -> tuple:
         gmsh.model.occ.synchronize()
         top = 3 if gmsh.model.getEntities(3) else 2
         gmsh.model.mesh.generate(top)
-        if not all(len(gmsh.model.mesh.getElements(*entity)[1]) for entity in gmsh.model.getEntities(top)):
+        parts = gmsh.model.getEntities(top)
+        if not parts or not all(len(gmsh.model.mesh.getElements(*part)[1]) for part in parts):
             raise ValueError(path)
         found = extract()
     return found["points"], [(CELLS[b["kind"]].dim, b["nodes"]) for b in found["blocks"] if b["kind"] in CELLS]

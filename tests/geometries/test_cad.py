@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import geometries as geo
-from geometries import cad, cad_model
+from geometries import cad
 from geometries.errors import CadError, NoVolumeCells, ReadError
 from geometries.formats import inspect
 from geometries.gmsh_model import session
@@ -205,29 +205,6 @@ def test_other_sizes_are_tried_and_told(folder, monkeypatch):
     diagonal = np.sqrt(11)
     np.testing.assert_allclose(tried, [(0.5, 6), (diagonal / 40, 6), (diagonal / 20, 1)], rtol=1e-4)
     assert reading.problems == (f"size 0.5 does not mesh; meshed at size {diagonal / 20:.4g}",)
-
-
-def test_the_error_names_the_faces_at_fault():
-    class Mesh:
-        def generate(self, dim):
-            raise RuntimeError("PLC Error")
-
-    class Gmsh:
-        class model:
-            mesh = Mesh()
-
-            @staticmethod
-            def getEntities(dim):
-                return []
-
-        class logger:
-            @staticmethod
-            def get():
-                return ["Info: 3", "Error: Invalid boundary mesh (overlapping facets) on surface 3 surface 5"]
-
-    labels = {(2, 3): ["inlet"], (2, 5): ["face5"]}
-    with pytest.raises(CadError, match=r"a.step does not mesh at size 2 at face5, inlet \(PLC Error\)"):
-        cad_model._generate(Gmsh, "a.step", 3, 2.0, labels)
 
 
 @pytest.mark.parametrize(

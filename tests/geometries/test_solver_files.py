@@ -221,6 +221,19 @@ def test_pload4_means_one_face(folder, card, pair, center):
     np.testing.assert_allclose(found, [center])
 
 
+def test_pload_and_pload2_name_faces_and_shells(folder):
+    loads = "PLOAD,11,2.5,5,6,7,8\nPLOAD,12,1.0,1,2,3,4\nPLOAD,12,1.0,1,2,4\nPLOAD2,13,1.0,3\nPLOAD2,13,1.0,7,THRU,9\n"
+    reading = read_text(folder, "p.bdf", NASTRAN.replace("ENDDATA", f"{loads}ENDDATA"))
+    names = {name: facets_of(reading.mesh, name) for name in reading.mesh.boundaries if name.startswith("pload 1")}
+    assert names == {"pload 11": 1, "pload 12": 1, "pload 13": 1}
+    told = " / ".join(reading.problems)
+    assert "1 of 3 facets of 'pload 12' are on no cell" in told and "entries of PLOAD2 and PLOAD4 are on no" in told
+    shells = "\n".join(line for line in NASTRAN.splitlines() if not line.startswith(("CHEXA", "CPYRAM", "   ")))
+    flat = read_text(folder, "s.bdf", shells.replace("ENDDATA", f"{loads}ENDDATA")).mesh
+    assert set(flat.regions) == {"skin", "pload 6", "pload 12", "pload 13"}
+    assert all(cells.tolist() == [0] for cells in flat.regions.values())
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [

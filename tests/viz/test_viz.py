@@ -128,6 +128,15 @@ def test_the_smaller_boundary_lies_over_the_larger():
     assert {names[g] for g in painted.under_group} == {"outer"}
 
 
+def test_regions_of_a_surface_are_its_cells_the_smaller_over_the_larger():
+    points = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 1], [1, 1, 2]])
+    mesh = Mesh(points=points, cells={"triangle": [[0, 1, 2], [1, 3, 2]]}, regions={"one": [1], "both": [0, 1]})
+    scene = viz.regions_scene(mesh)
+    painted = paint(scene)
+    assert [scene.groups[g].name for g in painted.group] == ["both", "one"]
+    assert painted.triangle_colors().tolist() == rgb([scene.groups[1].color, scene.groups[0].color]).tolist()
+
+
 def test_a_boundary_that_others_cover_counts_as_hidden():
     mesh = block()
     covered = Mesh(
