@@ -99,12 +99,12 @@ def draw(path: Path) -> None:
         error, lower, upper = np.array(list(random_fields(grid))).T
         points = left.scatter(error, upper, s=14, marker="^", label=name)
         left.scatter(error, lower, s=14, marker="v", color=points.get_facecolor())
-    left.set(xscale="log", xlabel="true error / ‖u_h‖, energy norm", ylabel="bound / true error", ylim=(0.7, 1.8))
+    left.set(xscale="log", xlabel="true error / ‖u_h‖, energy norm", ylabel="bound / true error", ylim=(0.7, 2.0))
     left.set_title("against the discrete solution: one V-cycle\n▲ upper, ▼ lower bound", fontsize=11)
     for cell, order, marker in (("triangle", 1, "o"), ("triangle", 2, "s"), ("quad", 1, "^")):
         how = "recovered (estimate)" if cell == "quad" else "equilibrated (bound)"
         right.plot(*refined(cell, order), marker=marker, label=f"{cell} P{order}, {how}")
-    right.set(xscale="log", xlabel="unknowns", ylabel="estimate / true error", ylim=(0.7, 1.8))
+    right.set(xscale="log", xlabel="unknowns", ylabel="estimate / true error", ylim=(0.7, 2.0))
     right.set_title("against the exact solution,\nunder refinement", fontsize=11)
     for axes in (left, right):
         _finish(axes)
