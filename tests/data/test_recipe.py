@@ -42,7 +42,7 @@ SMALL = {  # parameters of the family, where its own make large meshes
     "unit-cell": {"size": 0.1},
     "wave": {"size": 0.08},
 }
-TIMES = {"burgers": (0.0, 0.25), "cylinder-flow": (0.0, 0.01)}
+TIMES = {"burgers": (0.0, 0.25), "cylinder-flow": (0.0, 0.002)}
 
 
 @pytest.mark.parametrize("name", recipes())
