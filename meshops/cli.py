@@ -74,3 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fail(message: str, code: int = 2) -> int:
     console.say("meshops: " + " ".join(message.split()))
     return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
