@@ -36,7 +36,7 @@ class Burgers(Equation):
 
     @staticmethod
     def bilinear(u: Any, v: Any, w: Any) -> Any:  # noqa: ANN401
-        """Ν ∇u : ∇v + (u₀·∇)u · v."""
+        """Return ν ∇u : ∇v + (u₀·∇)u · v."""
         return w.viscosity * ddot(grad(u), grad(v)) + dot(mul(grad(u), w.velocity), v)
 
     @staticmethod

@@ -29,12 +29,12 @@ class NavierStokes(Stokes):
 
     @staticmethod
     def bilinear(u: Any, p: Any, v: Any, q: Any, w: Any) -> Any:  # noqa: ANN401
-        """Μ ∇u : ∇v - p ∇·v - q ∇·u + ρ (u₀·∇) u · v."""
+        """Return μ ∇u : ∇v - p ∇·v - q ∇·u + ρ (u₀·∇) u · v."""
         return Stokes.bilinear(u, p, v, q, w) + w.density * dot(mul(grad(u), w.velocity), v)
 
     @staticmethod
     def derivative(u: Any, p: Any, v: Any, q: Any, w: Any) -> Any:  # noqa: ANN401
-        """Ρ (u·∇) u₀ · v."""
+        """Return ρ (u·∇) u₀ · v."""
         return w.density * dot(mul(grad(w.velocity), u), v)
 
     def eased(self, case: Case, share: float) -> Case:

@@ -56,17 +56,17 @@ class Stokes(Equation):
 
     @staticmethod
     def bilinear(u: Any, p: Any, v: Any, q: Any, w: Any) -> Any:  # noqa: ANN401
-        """Μ ∇u : ∇v - p ∇·v - q ∇·u."""
+        """Return μ ∇u : ∇v - p ∇·v - q ∇·u."""
         return w.viscosity * ddot(grad(u), grad(v)) - p * div(v) - q * div(u)
 
     @staticmethod
     def like(u: Any, p: Any, v: Any, q: Any, w: Any) -> Any:  # noqa: ANN401
-        """Μ ∇u : ∇v + p q/μ: the Schur complement is as large as the last term (doi:10.1137/0731070)."""
+        """Return μ ∇u : ∇v + p q/μ: the Schur complement is as large as the last term (doi:10.1137/0731070)."""
         return w.viscosity * ddot(grad(u), grad(v)) + p * q / w.viscosity
 
     @staticmethod
     def mass(u: Any, p: Any, v: Any, q: Any, w: Any) -> Any:  # noqa: ANN401
-        """Ρ u · v."""
+        """Return ρ u · v."""
         return w.density * dot(u, v)
 
     @staticmethod
