@@ -125,8 +125,9 @@ def newton_on(
 ) -> Solved:
     """Solve by Newton's method, where `linearised` returns the system of the next iterate; see `newton`.
 
-    It ends too where the error left is at most the share `near` of the iterate in the norm of the matrix: a step's size
-    times the ratio of it to the one before, for each is at least as much smaller than the last (Deuflhard 2004).
+    With `near` it ends where the error left is about that share of the iterate, in the norm of the matrix: after a step
+    the next correction by the same matrix, θ times as large, costs no assembly and no factorisation; it is added, and
+    what further ones would add, their sum θ/(1 - θ) of it, is the error left (Deuflhard 2004).
     Raises `SolverError` after a first step of more than `far` of the iterate.
 
     `state` need not satisfy the essential conditions: a whole first step then spreads their values over the domain,
@@ -143,18 +144,21 @@ def newton_on(
             raise SolverError("Newton's first step leads out of what the equation can take; load in smaller steps.")
     if not np.isfinite(residual):
         raise SolverError("the equation cannot take the start; start nearer by `initial`.")
-    size = np.inf
     for step in range(NEWTON_STEPS):
         if residual <= max(TOLERANCE * first, _rounding(system, state)):
             return Solved(state, "newton", step)
-        before, last = state, size
-        state, system, fell = _search(linearised, Prepared(system, definite=definite), state, residual)
-        size = _energy(system, state - before)
-        ratio, whole = min(size / last, 1.0) if step else 1.0, _energy(system, state)
-        if not fell or size * ratio <= near * whole:
+        before, prepared = state, Prepared(system, definite=definite)
+        state, system, fell = _search(linearised, prepared, state, residual)
+        if not fell:
             return Solved(state, "newton", step + 1)
+        size, whole = _energy(system, state - before), _energy(system, state)
         if not step and size > far * whole:
             raise SolverError(f"the start is {size / whole:.2g} of the field away; start nearer.")
+        if near:
+            correction = _correction(prepared, system, state)
+            left = _energy(system, correction)
+            if left < size / 2 and left * left / (size - left) <= near * whole:
+                return Solved(state + correction, "newton", step + 1)
         residual = _residual(system, state)
         first = max(first, residual) if step == 0 else first
     raise SolverError(
@@ -178,11 +182,16 @@ def _search(
                 return trial, system, True
             if size <= 1e-9 * np.linalg.norm(state + step):
                 return trial, system, False
-            force = system.rhs - system.matrix @ trial
-            if np.linalg.norm(prepared.solve(force, np.zeros_like(force)).values) < size * (1 - share / 4):
+            if np.linalg.norm(_correction(prepared, system, trial)) < size * (1 - share / 4):
                 return trial, system, True
         share /= 2
     raise SolverError("Newton's method cannot lower the residual any further; load the case in smaller steps.")
+
+
+def _correction(prepared: Prepared, system: LinearSystem, state: Floats) -> Floats:
+    """The next step from `state` by an earlier matrix: what is left of the equations in `system`, solved by it."""
+    force = system.rhs - system.matrix @ state
+    return prepared.solve(force, np.zeros_like(force)).values
 
 
 def _residual(system: LinearSystem, state: Floats) -> float:

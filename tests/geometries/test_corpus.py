@@ -19,6 +19,15 @@ from geometries.formats import FORMATS, inspect
 
 READERS = {e: f for f in FORMATS.values() if f.read and f.name != "geo" for e in f.extensions}
 LIMIT, SHARE = 60.0, 0.9
+TWICE = "meshio counts its last *ELEMENT block twice and drops the first"
+TOLD = {  # counted by hand in the decks
+    ("beamcom.inp", "EALL"): "4 elements are 2 cells, each given twice, as layers of a composite",
+    ("beamcontact.inp", "EALL"): TWICE,  # 32 C3D20R and 2 C3D8
+    ("cubef2f1.inp", "AUTO1"): TWICE,  # 120 C3D10 and 512 C3D20
+    ("cubef2f2.inp", "AUTO1"): TWICE,
+    ("cubef2f3.inp", "AUTO1"): TWICE,
+    ("UUea.inp", "_PICKEDSET2"): "a set of an instance has the instance's name before its own",
+}
 
 
 def _files():
@@ -73,9 +82,7 @@ def test_named_groups_have_the_size_that_others_find(capsys):
     with capsys.disabled():
         sys.stdout.write(f"\n{len(rows)} named groups compared, {len(wrong)} differ\n")
         sys.stdout.writelines(f"{f.name}: {kind} {name!r}: {n}, here {m}\n" for f, kind, name, n, m in wrong)
-    # Known: meshio counts a set twice that two *ELEMENT blocks of CalculiX's decks fill; repeated elements, which are
-    # one cell here; and a set of an instance, which carries the instance's name here.
-    assert len(wrong) <= 0.05 * len(rows)
+    assert [row for row in wrong if (row[0].name, row[2]) not in TOLD] == []
 
 
 @pytest.mark.slow
