@@ -1,26 +1,35 @@
-"""What a prediction saves Newton's method: `make bench-warm`.
+"""What a prediction saves Newton's method: `make bench-warm`, or `... warm RUN DATA` for a trained operator.
 
-Random nonlinear problems, heat with k(u) and hyperelastic cells, from predictions of a given relative error: smooth, as
-a trained operator's mostly is, with a tenth of it rough. Iterations and seconds to the same tolerance, from the
-prediction and from the case's own start, one after the other in one run; one thread.
+Without arguments: random nonlinear problems, heat with k(u) and hyperelastic cells, from predictions of a given
+relative error: smooth, as a trained operator's mostly is, with a tenth of it rough. With a run and a data set: the
+problems of its test split, from what the run predicts; the seconds of the prediction, graph and all, stand beside.
+Iterations and seconds to the same tolerance, from the prediction and from the case's own start, one after the other in
+one run; one thread.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from geometries.conditions import Dirichlet, Neumann, Robin
 from geometries.families.grid import Grid
 from geometries.families.unit_cell import UnitCell
+from meshops.data import MeshDataset
 from meshops.equations import EQUATIONS, Case, Solution, solve
+from meshops.evaluation import relative_l2
+from meshops.training import Surrogate
 from meshops.trust import polish
 
 COUNT = 8  # problems of each kind
 ERRORS = (0.1, 0.03, 0.01, 0.001)
 TOLERANCE = 1e-3
+COLUMNS = ("error", "steps", "seconds", "steps from 0", "seconds", "saved", "prediction taken")
+HEAD = "".join(f"{name:>18}" for name in COLUMNS) + "\n"
 
 
 def heat_cases() -> Iterator[Case]:
@@ -54,33 +63,50 @@ def predictions(exact: Solution, size: float, rng: np.random.Generator) -> Solut
     return case.solution(values + size * norm * error)
 
 
-def measured(cases: list[Solution], size: float) -> list[float]:
-    """Return the mean iterations and seconds from the prediction, from zero, and the share that started there."""
-    rng = np.random.default_rng(2)
+def measured(guesses: Sequence[Solution]) -> list[float]:
+    """Return the mean iterations and seconds from the guesses, from zero, and the share that started from them."""
     rows = []
-    for exact in cases:
-        record = polish(predictions(exact, size, rng), tolerance=TOLERANCE, compare=True).made_by["polish"]
+    for guess in guesses:
+        record = polish(guess, tolerance=TOLERANCE, compare=True).made_by["polish"]
         assert isinstance(record, dict)
-        zero = record["from_zero"]
-        used = record["start"] == "prediction"
+        zero, used = record["from_zero"], record["start"] == "prediction"
         rows.append([record["iterations"], record["seconds"], zero["iterations"], zero["seconds"], used])
     return np.mean(rows, axis=0).tolist()
 
 
-def main() -> None:
-    """Write a table."""
-    head = ("error", "steps", "seconds", "steps from 0", "seconds", "saved", "prediction taken")
+def row(label: str, guesses: Sequence[Solution]) -> str:
+    """Return a line of the table."""
+    steps, seconds, zero_steps, zero_seconds, used = measured(guesses)
+    saved = 1 - seconds / zero_seconds
+    cells = (label, f"{steps:.1f}", f"{seconds:.3f}", f"{zero_steps:.1f}", f"{zero_seconds:.3f}", f"{saved:.0%}")
+    return "".join(f"{x:>18}" for x in (*cells, f"{used:.0%}")) + "\n"
+
+
+def trained(run: Path, data: Path) -> None:
+    """Write the line of a trained operator on the test split of its data."""
+    surrogate, split = Surrogate.load(run), MeshDataset.open(data).split("test")
+    begun = time.perf_counter()
+    guesses = [surrogate.solve(split.case(i)) for i in range(len(split))]
+    spent = (time.perf_counter() - begun) / len(guesses)
+    graphs = [split[i] for i in range(len(split))]
+    errors = [relative_l2(surrogate.predict(g).numpy(), g.y.numpy(), g.mass.numpy()) for g in graphs]
+    points = f"{guesses[0].case.mesh.num_points:,} points"
+    sys.stdout.write(f"{data.name}, {surrogate.name}: {len(guesses)} cases of about {points}\n")
+    sys.stdout.write(HEAD + row(f"{np.mean(errors):.1%}", guesses) + f"a prediction took {spent:.3f} s more\n")
+
+
+def synthetic() -> None:
+    """Write a table of predictions that are off by given shares."""
     for name, cases in (("heat, k(u)", heat_cases()), ("hyperelastic cell", solid_cases())):
-        exact = [solve(case) for case in cases]
-        sys.stdout.write(f"{name}: {exact[0].case.mesh.num_points:,} points\n")
-        sys.stdout.write("".join(f"{h:>18}" for h in head) + "\n")
+        exact, rng = [solve(case) for case in cases], np.random.default_rng(2)
+        sys.stdout.write(f"{name}: {exact[0].case.mesh.num_points:,} points\n" + HEAD)
         for size in ERRORS:
-            steps, seconds, zero_steps, zero_seconds, used = measured(exact, size)
-            saved = 1 - seconds / zero_seconds
-            row = (f"{size:.1%}", f"{steps:.1f}", f"{seconds:.3f}", f"{zero_steps:.1f}", f"{zero_seconds:.3f}")
-            sys.stdout.write("".join(f"{x:>18}" for x in (*row, f"{saved:.0%}", f"{used:.0%}")) + "\n")
+            sys.stdout.write(row(f"{size:.1%}", [predictions(solution, size, rng) for solution in exact]))
             sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) == 3:
+        trained(Path(sys.argv[1]), Path(sys.argv[2]))
+    else:
+        synthetic()
