@@ -7,6 +7,7 @@ import os
 import signal
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -36,7 +37,7 @@ def client(workers: int | None, scheduler: str | None) -> Iterator[Any]:
     `GenerationError` where no scheduler answers.
     """
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(_CONFIG))
@@ -44,16 +45,23 @@ def client(workers: int | None, scheduler: str | None) -> Iterator[Any]:
             address: Any = scheduler
         else:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="meshops-", ignore_cleanup_errors=True))
-            address = LocalCluster(
-                n_workers=workers or available(),
-                threads_per_worker=1,
-                memory_limit=0,
-                dashboard_address=None,
-                local_directory=folder,
-                silence_logs=logging.CRITICAL,
-            )
-            stack.enter_context(address)
+            address = stack.enter_context(_local(workers or available(), folder))
         yield stack.enter_context(_connected(Client, address, scheduler))
+
+
+def _local(workers: int, folder: str) -> Any:  # noqa: ANN401
+    from distributed import LocalCluster
+
+    with warnings.catch_warnings():  # a second run takes another port for its HTTP server, which nobody asks for
+        warnings.filterwarnings("ignore", r"\s*Port \d+ is already in use", UserWarning)
+        return LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            memory_limit=0,
+            dashboard_address=None,
+            local_directory=folder,
+            silence_logs=logging.CRITICAL,
+        )
 
 
 def _connected(client_type: Any, address: Any, scheduler: str | None) -> Any:  # noqa: ANN401
