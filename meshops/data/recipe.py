@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -148,9 +149,10 @@ class Recipe:
         """What the columns of its samples' graphs are: those that it gives values to, in any of its splits."""
         every = [self, *(variation.recipe for variation in self.splits.values())]
         kinds = {kind for recipe in every for entry in recipe.conditions.values() for kind in kinds_of(entry)}
-        coefficients = {name for recipe in every for name in recipe.coefficients}
+        given = [item for recipe in every for item in recipe.coefficients.items()]
+        varying = {name for name, distribution in given if _by_field(distribution.to_spec())}
         full = schema_of(self.equation, self.family.dim, times=len(self.times))
-        return full.restricted(kinds, coefficients)
+        return full.restricted(kinds, {name for name, _ in given}, varying)
 
 
 def recipes() -> dict[str, Path]:
@@ -197,6 +199,15 @@ def _times(given: object) -> tuple[float, ...]:
         if isinstance(given, list | tuple) and len(given) > 1:
             return tuple(number_of(value) for value in given)
         raise SpecError(f"found {given!r}; expected a list of times, or {{end: 1, count: 11}}.")
+
+
+def _by_field(spec: object) -> bool:
+    """Whether a text in the plain form of a distribution is an expression in the field u."""
+    if isinstance(spec, Mapping):
+        return any(_by_field(value) for value in spec.values())
+    if isinstance(spec, list | tuple):
+        return any(_by_field(value) for value in spec)
+    return isinstance(spec, str) and re.search(r"\bu\b", re.sub(r"{.*?}", "", spec)) is not None
 
 
 def _number(drawn: Draw) -> float:

@@ -92,13 +92,15 @@ class Scaling:
     """How a case becomes dimensionless: pos = (x - center)/length, t/time, quantity = (value - offset)/scale.
 
     `quantities` maps the fields' names, the coefficients, `source`, and `kind.value` of each condition (as in
-    `robin.ambient`) to their (offset, scale).
+    `robin.ambient`) to their (offset, scale). `numbers` are what a nonlinear problem still depends on, once it is
+    dimensionless, and its fields do not show: those that the equation names.
     """
 
     length: float
     center: tuple[float, ...]
     quantities: Mapping[str, tuple[float, float]]
     time: float = 1.0
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
     def apply(self, name: str, values: Floats) -> Floats:
         """Return dimensionless values."""
@@ -143,6 +145,8 @@ class Equation(ABC):
       derivative in the first. Otherwise it states `residual(v, w)`, A at the state without the source, and `bilinear`
       is the whole derivative. Coefficients that depend on u come with their slope, as w.conductivity_slope.
     - One with `time_order` n = 1 or 2 states `mass(u, v, w)`, and with n = 2 perhaps `damping(u, v, w)`.
+    - A nonlinear one names in `numbers` the dimensionless ones that its `scaling` leaves: `KIND.name` where a kind of
+      condition brings it, `COEFFICIENT.slope` where that coefficient depends on the field.
     - `definite` equations give symmetric positive definite matrices. One whose steady matrix is no more than symmetric
       may state `like(u, p, v, q, w)`, a definite form as large, which preconditions it.
     """
@@ -154,6 +158,7 @@ class Equation(ABC):
     coefficients: ClassVar[tuple[Coefficient, ...]]
     terms: ClassVar[Mapping[type[Condition], Terms]] = MappingProxyType({Dirichlet: Terms()})
     dims: ClassVar[tuple[int, ...]] = (1, 2, 3)
+    numbers: ClassVar[tuple[str, ...]] = ()
     time_order: ClassVar[int] = 0
     definite: ClassVar[bool] = True
     derivative: ClassVar[Form | None] = None

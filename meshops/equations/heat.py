@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import asinh
 from types import MappingProxyType
 from typing import Any
 
@@ -12,7 +13,7 @@ from meshops.equations.base import Coefficient, Equation, Field, Manufactured, S
 from meshops.equations.case import Case
 from meshops.equations.case_checks import check_level
 from meshops.equations.forms import times
-from meshops.equations.scales import mean, offset_and_scale, scalar_quantities
+from meshops.equations.scales import mean, offset_and_scale, relative_slope, scalar_quantities
 
 
 class Heat(Equation):
@@ -38,6 +39,7 @@ class Heat(Equation):
         Coefficient("capacity", "J/(m³ K)", default=1.0, positive=True, transient=True),
     )
     time_order = 1
+    numbers = ("radiation.level", "conductivity.slope")
     terms = MappingProxyType(
         {
             Dirichlet: Terms(),
@@ -84,7 +86,8 @@ class Heat(Equation):
     def scaling(self, case: Case) -> Scaling:
         """Scale lengths by the radius of gyration L, k by its mean k₀, u as `offset_and_scale` says, time by c₀ L²/k₀.
 
-        So u' is of order one, and the same part in millimetres and in metres gives one u'.
+        So u' is of order one, and the same part in millimetres and in metres gives one u'. With u = u₀ + U u', what
+        is left is arsinh(u₀/U) where it radiates, and U k'(u₀)/k(u₀) where k depends on u.
         """
         mesh, length = case.mesh, case.mesh.length
         k0, c0 = mean(case, "conductivity"), mean(case, "capacity")
@@ -97,7 +100,14 @@ class Heat(Equation):
             "radiation.coefficient": (0.0, k0 / (4 * length * max(abs(offset), scale) ** 3)),
             "radiation.ambient": (offset, scale),
         }
-        return Scaling(length, tuple(mesh.centroid.tolist()), MappingProxyType(quantities), time)
+        radiates = any(isinstance(part.condition, Radiation) for part in case.parts)
+        varies = "conductivity" in case.varying
+        numbers = {
+            "radiation.level": asinh(offset / scale) if radiates else 0.0,
+            "conductivity.slope": scale * relative_slope(case, "conductivity", offset) if varies else 0.0,
+        }
+        center = tuple(mesh.centroid.tolist())
+        return Scaling(length, center, MappingProxyType(quantities), time, MappingProxyType(numbers))
 
     def manufactured(self, dim: int) -> Manufactured:
         """U = sin(2x) e^y e^(z/2), k = 1 + x/2."""

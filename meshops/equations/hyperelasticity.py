@@ -62,6 +62,7 @@ class Hyperelasticity(Equation):
     """
 
     name = "hyperelasticity"
+    numbers = ("strain",)
     title = "-∇·P(∇u) = f, neo-Hookean, plane strain in 2-D"
     fields = (Field("displacement", "m", AXES),)
     source_unit = "N/m³"
@@ -127,8 +128,10 @@ class Hyperelasticity(Equation):
         return forces(case, fields)
 
     def scaling(self, case: Case) -> Scaling:
-        """See `meshops.equations.solids.scaled`."""
-        return scaled(case)
+        """See `meshops.equations.solids.scaled`; what is left is the load's strain, log U/L."""
+        found = scaled(case)
+        strain = float(np.log(found.quantities["displacement"][1] / found.length))
+        return replace(found, numbers=MappingProxyType({"strain": strain}))
 
     def manufactured(self, dim: int) -> Manufactured:
         """Return u_x = sin(2x) e^y cos(z)/8 with u_y = sin(y)/4, u_z = sin(z)/4, and E = 1 + x/2."""

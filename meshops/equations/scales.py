@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from geometries.conditions import Dirichlet, Neumann, Radiation
+from geometries.errors import SpecError
+from geometries.values import evaluate, slope_by_field
 from meshops.equations.case import Case, Part, on_sides
 
 Floats = NDArray[np.float64]
@@ -19,6 +23,25 @@ def mean(case: Case, name: str) -> float:
     elif values.ndim == 2:
         values = np.linalg.norm(values, axis=1)
     return float(case.mesh.mass @ values / case.mesh.mass.sum())
+
+
+def relative_slope(case: Case, name: str, level: float) -> float:
+    """Return k'(u)/k(u) at u = `level`, by their means over the volume; 0 where they are not finite there."""
+    given, points, mass = case.given(name), case.mesh.points, case.mesh.mass
+    if isinstance(given, Mapping):
+        return 0.0
+    shape, u = case.shape_of(name), np.full(len(points), level)
+    try:
+        value = evaluate(given, points, name, shape=shape, time=case.start, u=u)
+        slope = evaluate(slope_by_field(given, points, time=case.start, u=u), points, name, shape=shape)
+    except SpecError:
+        return 0.0
+    size = float(mass @ _trace(value))
+    return float(mass @ _trace(slope)) / size if size else 0.0
+
+
+def _trace(values: Floats) -> Floats:
+    return np.trace(values, axis1=1, axis2=2) if values.ndim == 3 else values
 
 
 def offset_and_scale(case: Case, k0: float, time: float = 0.0, *, loss: str = "") -> tuple[float, float]:

@@ -42,7 +42,7 @@ def build_graph(
     edge_index = directed(mesh.edges)
     inside = _node_columns(case, scaling)
     arrays = {"pos": pos, "edge_index": edge_index, "mass": mass, "x": np.stack([inside[n] for n in chosen.x], axis=1)}
-    arrays |= _boundary(case, scaling, chosen) | _fixed(case, scaling) | {"theta": _theta(case, scaling)}
+    arrays |= _boundary(case, scaling, chosen) | _fixed(case, scaling) | {"theta": _theta(case, scaling, chosen)}
     for number, level in enumerate(coarsen(pos, mass, edge_index), start=1):
         arrays |= {f"{name}_{number}": getattr(level, name) for name in ("cluster", "pos", "mass", "edge_index")}
     if solution is not None:
@@ -94,6 +94,9 @@ def _require(case: Case, schema: Schema) -> None:
                 f"{part.name!r} has a {part.condition.key} condition; expected {', '.join(schema.kinds)}, which these "
                 "graphs have columns for."
             )
+    moving = case.varying.intersection(c.name for c in case.equation.coefficients) - set(schema.varying)
+    if moving:
+        raise SchemaError(f"{min(moving)} depends on the field; these graphs are of problems where it does not.")
     for info in case.equation.coefficients:
         plain = info.name in schema.coefficients or info.transient or case.given(info.name) == info.default
         if not plain:
@@ -133,10 +136,11 @@ def _named(names: list[str], values: Floats) -> Columns:
     return {name: flat[:, i] for i, name in enumerate(names)}
 
 
-def _theta(case: Case, scaling: Scaling) -> Floats:
-    if not case.transient:
-        return np.zeros((1, 0))
-    return np.array([[np.log((case.times[-1] - case.times[0]) / scaling.time)]])
+def _theta(case: Case, scaling: Scaling, schema: Schema) -> Floats:
+    values = dict(scaling.numbers)
+    if case.transient:
+        values["duration"] = float(np.log((case.times[-1] - case.times[0]) / scaling.time))
+    return np.array([[values[name] for name in schema.theta]]).reshape(1, -1)
 
 
 def _fixed(case: Case, scaling: Scaling) -> dict[str, NDArray[np.generic]]:

@@ -10,6 +10,8 @@ from geometries.errors import MeshopsError
 from meshops.equations import EQUATIONS, Equation
 from meshops.equations.base import AXES, Coefficient
 
+SLOPE = ".slope"  # ends the number of a coefficient that depends on the field
+
 
 class SchemaError(MeshopsError):
     """A case has what the graphs of a schema have no columns for."""
@@ -23,7 +25,8 @@ class Schema:
     - `boundary_x`: the share of each kind of condition, where components may be open one a component (`dirichlet:x`);
       each kind's values (`robin.ambient`, `neumann.value.x`); the outward normal; the weight.
     - `y`: the fields' components; with times `temperature@1`, ..., one a time after the start.
-    - `theta`: of transient problems `duration`, the logarithm of the time from start to end.
+    - `theta`: of transient problems `duration`, the logarithm of the time from start to end; of nonlinear ones the
+      equation's `numbers`.
     """
 
     equation: str
@@ -46,6 +49,11 @@ class Schema:
         return tuple(name for name in names if name not in ("source", "initial"))
 
     @property
+    def varying(self) -> tuple[str, ...]:
+        """The names of the coefficients that may depend on the field."""
+        return tuple(name.removesuffix(SLOPE) for name in self.theta if name.endswith(SLOPE))
+
+    @property
     def data(self) -> frozenset[str]:
         """The columns of `x` and `boundary_x` that a linear problem's solution is linear in.
 
@@ -57,10 +65,10 @@ class Schema:
 
     @property
     def linear(self) -> bool:
-        """Whether its problems are linear in their data; a coefficient that depends on the field is not seen here."""
+        """Whether its problems are linear in their data."""
         equation = EQUATIONS[self.equation]
         terms = [term for kind, term in equation.terms.items() if kind.key in self.kinds]
-        return not (equation.nonlinear(None) or any(term.nonlinear for term in terms))
+        return not (self.varying or equation.nonlinear(None) or any(term.nonlinear for term in terms))
 
     def to_json(self) -> dict[str, object]:
         """Return the plain form; `from_json` gives the schema back."""
@@ -71,14 +79,19 @@ class Schema:
         """Read the plain form."""
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
 
-    def restricted(self, kinds: Iterable[str], coefficients: Iterable[str]) -> Schema:
-        """Return the schema with columns for these kinds of condition and these coefficients only."""
+    def restricted(self, kinds: Iterable[str], coefficients: Iterable[str], varying: Iterable[str] = ()) -> Schema:
+        """Return the schema with columns for these kinds of condition and these coefficients only.
+
+        Those `varying` may depend on the field.
+        """
         gone = set(self.kinds) - set(kinds)
         less = set(self.coefficients) - set(coefficients)
+        fixed = {name + SLOPE for name in set(self.varying) - set(varying)}
         return replace(
             self,
             x=tuple(n for n in self.x if n.split(".")[0] not in less),
             boundary_x=tuple(n for n in self.boundary_x if n.split(".")[0].split(":")[0] not in gone),
+            theta=tuple(n for n in self.theta if n.split(".")[0] not in gone and n not in fixed),
         )
 
 
@@ -100,7 +113,7 @@ def schema_of(equation: Equation, dim: int, *, times: int = 0) -> Schema:
         ),
         boundary_x=(*conditions, *(f"normal.{axis}" for axis in AXES[:dim]), "weight"),
         y=tuple(f"{name}@{k}" for k in range(1, times) for name in columns) if times else tuple(columns),
-        theta=("duration",) if times else (),
+        theta=(*(["duration"] if times else []), *equation.numbers),
         times=times,
     )
 

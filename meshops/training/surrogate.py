@@ -150,7 +150,7 @@ class Surrogate:
                 f"{self.schema.dim}-D. Solve with one trained for such cases, or without."
             )
         full = schema_of(case.equation, dim, times=len(case.times))
-        if full.restricted(self.schema.kinds, self.schema.coefficients) != self.schema:
+        if full.restricted(self.schema.kinds, self.schema.coefficients, self.schema.varying) != self.schema:
             raise SurrogateError(
                 f"this surrogate was trained for {self.schema.times} times of {found!r}, or another version of it; "
                 f"the case has {len(case.times)}."

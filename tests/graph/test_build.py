@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch_geometric.data import Batch
 
-from geometries import Dirichlet, Mesh, Neumann, Robin
+from geometries import Dirichlet, Mesh, Neumann, Radiation, Robin
 from geometries.families.grid import Grid
-from meshops.equations import Case, Heat, solve
-from meshops.graph import MeshGraph, Schema, build_graph, coarse_batch, schema_of
+from meshops.equations import EQUATIONS, Case, Heat, solve
+from meshops.graph import MeshGraph, Schema, SchemaError, build_graph, coarse_batch, schema_of
 from meshops.graph.levels import LEVELS
 
 
@@ -206,3 +206,47 @@ def test_floats_have_the_type_asked_for() -> None:
     assert {single.double().pos.dtype, single.double().mass_2.dtype} == {torch.float64}
     assert single.edge_index.dtype == single.cluster_1.dtype == torch.int64
     assert single.fixed.dtype == torch.bool
+
+
+# -- what a nonlinear problem's size changes ---------------------------------------------------------------------------
+def test_the_size_of_loads_shows_where_the_answer_is_not_proportional_to_them() -> None:
+    """Twice the load is the same scaled problem where it is linear; else only a number tells them apart."""
+    mesh = Grid(shape=(4, 3)).mesh()
+    found = {}
+    for name in ("plane_stress", "hyperelasticity"):
+        for load in (0.1, 0.2):
+            conditions = {"left": Dirichlet(0), "right": Neumann((load, 0.0))}
+            case = Case(mesh, EQUATIONS[name], conditions=conditions, coefficients={"poisson": 0.3})
+            found[name, load] = build_graph(case, dtype=torch.float64)
+    for name, expected in (("plane_stress", []), ("hyperelasticity", [np.log(2)])):
+        once, twice = found[name, 0.1], found[name, 0.2]
+        torch.testing.assert_close(once.boundary_x, twice.boundary_x)
+        torch.testing.assert_close(once.x, twice.x)
+        assert (twice.theta - once.theta).ravel().tolist() == pytest.approx(expected)
+
+
+def heated(law: float | str, *, far: Robin | Radiation, by: float = 1.0) -> Case:
+    """A strip between 300 and 300 + 100 `by` degrees."""
+    conditions = {"left": Dirichlet(300.0), "right": Dirichlet(300.0 + 100 * by), "top": far}
+    return Case(Grid(shape=(4, 3)).mesh(), Heat(), conditions=conditions, coefficients={"conductivity": law})
+
+
+def test_the_numbers_of_heat_are_its_level_where_it_radiates_and_the_slope_of_its_conductivity() -> None:
+    plain, air = Robin(2.0, ambient=300.0), Radiation(1e-9, ambient=300.0)
+    linear, radiating = heated(9.0, far=plain), heated(9.0, far=air)
+    falling = heated("9000/u", far=plain)
+    numbers = [case.equation.scaling(case).numbers for case in (linear, radiating, falling)]
+    assert list(numbers[0].values()) == [0, 0]
+    level, scale = falling.equation.scaling(falling).quantities["temperature"]
+    assert numbers[2]["conductivity.slope"] == pytest.approx(-scale / level)
+    level, scale = radiating.equation.scaling(radiating).quantities["temperature"]
+    assert np.sinh(numbers[1]["radiation.level"]) == pytest.approx(level / scale)
+
+
+def test_graphs_without_a_column_for_it_refuse_a_coefficient_that_depends_on_the_field() -> None:
+    case = heated("9000/u", far=Robin(2.0, ambient=300.0))
+    schema = schema_of(case.equation, 2).restricted(("dirichlet", "robin"), ("conductivity",))
+    assert schema.linear
+    assert not schema_of(case.equation, 2).restricted(("dirichlet",), ("conductivity",), ("conductivity",)).linear
+    with pytest.raises(SchemaError, match="conductivity depends on the field"):
+        build_graph(case, schema=schema)
