@@ -58,7 +58,7 @@ def mixed_case(*shape: int, cell: str = "", source: str = "1 + sin(5*x)") -> Cas
 
 def mixed_graph(*shape: int, cell: str = "", dtype: torch.dtype = torch.float32) -> MeshGraph:
     case = mixed_case(*shape, cell=cell)
-    return build_graph(case, solve(case), dtype)
+    return numbered(build_graph(case, solve(case), dtype))
 
 
 def surface_graph(*shape: int, dtype: torch.dtype = torch.float32) -> MeshGraph:
@@ -66,7 +66,13 @@ def surface_graph(*shape: int, dtype: torch.dtype = torch.float32) -> MeshGraph:
     flat = mixed_case(*shape)
     points = np.column_stack([flat.mesh.points, np.sin(2 * flat.mesh.points[:, 0])])
     sheet = Mesh(points=points, cells=flat.mesh.cells, boundaries=flat.mesh.boundaries)
-    return build_graph(replace(flat, mesh=sheet), dtype=dtype)
+    return numbered(build_graph(replace(flat, mesh=sheet), dtype=dtype))
+
+
+def numbered(graph: MeshGraph) -> MeshGraph:
+    """The graph as if its problem were nonlinear, with numbers that are not 0."""
+    graph.theta = graph.pos.new_tensor([[0.7, -0.4]])
+    return graph
 
 
 def permuted(graph: MeshGraph, order: torch.Tensor) -> MeshGraph:
