@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import nullcontext
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from meshops.cli import main
 from meshops.data import MeshDataset, Recipe, generate
 from meshops.graph import MeshGraph
 from meshops.objectives import best, objective, refine
 from meshops.operators import Boosted, OperatorError, Refined, build
 from meshops.training import Labels, Surrogate, Total, TrainingError, TrainingStopped
 from meshops.training.losses import relative_l2
-from meshops.trust import PhysicsLoss, Problem, TrustError
-from tests.data.tiny import TINY
-from tests.training.small import OPTIONS, TRAIN, Watched, case, graphs, same_bits, train_small
+from meshops.trust import Guard, PhysicsLoss, Problem, TrustError
+from tests.data.tiny import COUNT, TINY
+from tests.training.small import OPTIONS, SCHEMA, TRAIN, Watched, case, graphs, same_bits, train_small
 
 
 def numbered(poison: bool = False) -> list[MeshGraph]:
@@ -105,7 +109,11 @@ def test_a_stopped_boost_resumes_to_the_same_bits(trained, tmp_path):
 # -- refinement --------------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> MeshDataset:
-    return generate(Recipe.from_spec(TINY), tmp_path_factory.mktemp("data") / "tiny", count=40, seed=3, workers=1)
+    folder, module = tmp_path_factory.mktemp("data") / "tiny", "meshops.data.generation"
+    with pytest.MonkeyPatch.context() as here:  # no other process
+        here.setattr(f"{module}.client", lambda workers, scheduler: nullcontext())
+        here.setattr(f"{module}.run", lambda _, make, jobs, apart: ((job, make(job)) for job in jobs))
+        return generate(Recipe.from_spec(TINY), folder, count=COUNT, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +175,7 @@ def test_the_ridge_is_the_one_that_validation_prefers():
 
 @pytest.mark.parametrize("name", ["multigrid", "transolver", "fno", "beno", "meshgraphnet"])
 def test_a_refined_operator_is_linear_in_its_map(samples, name):
-    operator = build(name, graphs_schema(), {"refined": True})
+    operator = build(name, SCHEMA, {"refined": True})
     graph, generator = samples[0], torch.Generator().manual_seed(0)
     fields, basis = operator.parts(graph)
     assert torch.allclose(operator.predict(graph), fields, atol=1e-6)
@@ -179,7 +187,7 @@ def test_a_refined_operator_is_linear_in_its_map(samples, name):
 
 def test_an_operator_without_a_last_layer_is_not_refined():
     with pytest.raises(OperatorError, match="no last linear layer"):
-        build("deeponet", graphs_schema(), {"refined": True})
+        build("deeponet", SCHEMA, {"refined": True})
 
 
 def test_losses_are_refused_before_anything_is_made(data):
@@ -194,15 +202,35 @@ def test_losses_are_refused_before_anything_is_made(data):
             return 1
 
         def case(self, i: int):
-            from dataclasses import replace
-
             return replace(case(i), coefficients={"conductivity": "1 + u**2"})
 
     with pytest.raises(TrustError, match="--loss labels"):
         objective("ritz", Nonlinear())
 
 
-def graphs_schema():
-    from tests.training.small import SCHEMA
+def test_the_command_line_trains_boosts_and_refines(data, tmp_path, capsys):
+    config, runs = tmp_path / "small.yaml", [str(tmp_path / name) for name in ("first", "second", "refined")]
+    config.write_text("{width: 16, context: 8, cycles: 1}")
+    how = ["--config", str(config), "--epochs", "1"]
+    assert main(["train", str(data.folder), "-o", runs[0], "--loss", "dual-norm", *how]) == 0
+    assert main(["train", str(data.folder), "-o", runs[1], "--loss", "labels,ritz", "--boost", runs[0], *how]) == 0
+    capsys.readouterr()
+    assert main(["refine", runs[1], str(data.folder), "-o", runs[2], "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"ridge", "val_dual_norm", "val_relative_l2"}
+    last = Surrogate.load(runs[2])
+    assert isinstance(last.operator, Refined)
+    assert isinstance(last.operator.inner, Boosted)
+    assert last.training["settings"]["loss"] == "labels,ritz"
+    assert Guard.load(runs[2]) is not None
+    assert np.isfinite(last.solve(data.case(0)).values).all()
+    assert main(["train", str(data.folder), "-o", str(tmp_path / "none"), "--loss", "dual"]) == 2
+    assert not (tmp_path / "none").exists()
 
-    return SCHEMA
+
+def test_only_the_last_use_of_a_layer_is_refined(samples):
+    """Without its offset the cycles' last output is the decoder's of what it was last given."""
+    operator = build("multigrid", SCHEMA, {"width": 16, "context": 8, "cycles": 3, "refined": True})
+    for values in operator.inner.offset.layers[-1].parameters():
+        torch.nn.init.zeros_(values)
+    fields, basis = operator.parts(samples[0])
+    assert torch.allclose(basis @ operator.inner.decode.weight.detach().flatten(), fields, atol=1e-6)

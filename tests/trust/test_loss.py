@@ -73,6 +73,7 @@ def test_a_batch_is_its_samples(name: str) -> None:
     fields = torch.randn(len(batch.pos), 1, generator=torch.Generator().manual_seed(1), requires_grad=True)
     whole = loss(fields, batch, lambda v: 2 * v + 1)
     assert whole.shape == (3,)
+    assert torch.equal(loss(2 * fields + 1, batch, lambda v: v), whole)
     (gradient,) = torch.autograd.grad(whole.sum(), fields)
     for i, (part, own) in enumerate(zip(fields.detach().split([49] * 3), gradient.split([49] * 3), strict=True)):
         alone = part.clone().requires_grad_()
@@ -110,10 +111,13 @@ def test_a_constant_solution_has_a_finite_loss() -> None:
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_solution_has_a_finite_gradient(loss: str) -> None:
-    case = plate(0)
-    fields = fields_of(case, solve(case).values).requires_grad_()
-    LOSSES[loss](Problem.of(case), fields).backward()
-    assert fields.grad.isfinite().all()
+    """Also where nothing is left of the residual, not even by rounding."""
+    nothing = Case(Grid(shape=(8, 8)).mesh(), EQUATIONS["heat"], conditions={"left": Dirichlet(0.0)},
+        coefficients={"conductivity": 2.0})  # fmt: skip
+    for case in (plate(0), nothing):
+        fields = fields_of(case, solve(case).values).requires_grad_()
+        LOSSES[loss](Problem.of(case), fields).backward()
+        assert fields.grad.isfinite().all()
 
 
 def test_systems_are_kept_while_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
