@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from geometries.errors import nearest
-from meshops.data import MeshDataset
+from meshops.data import MeshDataset, Normalization
 from meshops.graph import MeshGraph
 from meshops.operators import Refined, build
 from meshops.training import Labels, Loss, Surrogate, Total, TrainingError
@@ -24,6 +24,8 @@ from meshops.trust import LOSSES, PhysicsLoss, Problem
 from meshops.trust.loss import require_definite
 
 Floats = NDArray[np.float64]
+Equations = tuple[Floats, Floats]
+ROUNDING = 1e-12  # of the largest eigenvalue, below which a direction is none
 RIDGES = (0.0, *(10.0**k for k in range(-10, 1)))  # over the diagonal of the normal equations
 Progress = Callable[[int, int], None]
 
@@ -53,7 +55,7 @@ def refine(surrogate: Surrogate, samples: MeshDataset, *, progress: Progress | N
 
     Raises `OperatorError` where the operator has no last linear layer, `TrustError` as `Problem.of`.
     """
-    refined = _refined(surrogate)
+    operator, options = _refined(surrogate)
     train_set, validation_set = samples.split("train"), samples.split("validation")
     total = len(train_set) + len(validation_set)
 
@@ -61,63 +63,62 @@ def refine(surrogate: Surrogate, samples: MeshDataset, *, progress: Progress | N
         if progress:
             progress(done, total)
 
-    gram, slope = _normal_equations(refined, train_set, count)
-    checks = _normal_equations(refined, validation_set, lambda done: count(len(train_set) + done))
-    before = _errors(refined, validation_set)
-    ridge, weights = best(gram, slope, checks)
-    operator = refined.operator
-    assert isinstance(operator, Refined)
+    equations = _normal_equations(operator, surrogate.normalization, train_set, count)
+    checks = _normal_equations(operator, surrogate.normalization, validation_set, lambda n: count(len(train_set) + n))
+    before = _errors(surrogate, validation_set)
+    ridge, weights = best(equations, checks)
     operator.set_correction(torch.from_numpy(weights))
+    refined = replace(surrogate, operator=operator, options=options)
     after = _errors(refined, validation_set)
     record = {"ridge": ridge} | {name: [before[name], after[name]] for name in before}
     training = {**surrogate.training, "val_relative_l2": after["val_relative_l2"], "refined": record}
     return replace(refined, training=training)
 
 
-def best(gram: Floats, slope: Floats, checks: tuple[Floats, Floats]) -> tuple[float | None, Floats]:
-    """Return the ridge and the weights w of least wᵀG w - 2 gᵀw for `checks` = (G, g); None and zeros beat a gain."""
+def best(equations: Equations, checks: Equations) -> tuple[float | None, Floats]:
+    """Return the ridge, and the weights w of `equations` (G, g) with it, that make wᵀG w - 2 gᵀw least for `checks`.
+
+    None and zeros where no ridge makes it negative.
+    """
+    gram, slope = equations
     scale = 1.0 / np.sqrt(np.where(gram.diagonal() > 0, gram.diagonal(), 1.0))
     size, axes = np.linalg.eigh(scale[:, None] * gram * scale)
+    kept = size > ROUNDING * size.max()
+    size, axes = size[kept], axes[:, kept]
     along = axes.T @ (scale * slope)
     found: tuple[float | None, Floats] = None, np.zeros_like(slope)
     least = 0.0
     for ridge in RIDGES:
-        kept = size > 1e-12 * size.max()
-        weights = scale * (axes[:, kept] @ (along[kept] / (size[kept] + ridge)))
+        weights = scale * (axes @ (along / (size + ridge)))
         value = float(weights @ checks[0] @ weights - 2 * checks[1] @ weights)
         if value < least:
             found, least = (ridge, weights), value
     return found
 
 
-def _refined(surrogate: Surrogate) -> Surrogate:
+def _refined(surrogate: Surrogate) -> tuple[Refined, dict[str, Any]]:
+    """Return the operator with its map, zero as yet, and the options that build it."""
     if surrogate.options.get("refined"):
         raise TrainingError("the run is refined already; refine the one that it was made of.")
-    options = {**surrogate.options, "refined": True}
     with seeded(0):
-        operator = build(surrogate.name, surrogate.schema, options)
-    assert isinstance(operator, Refined)
-    operator.inner.load_state_dict(surrogate.operator.state_dict())
-    return replace(surrogate, operator=operator.eval(), options=options)
+        inner = build(surrogate.name, surrogate.schema, surrogate.options)
+        inner.load_state_dict(surrogate.operator.state_dict())
+        operator = Refined(inner)
+    return operator.eval(), {**surrogate.options, "refined": True}
 
 
-def _normal_equations(refined: Surrogate, samples: MeshDataset, count: Callable[[int], None]) -> tuple[Floats, Floats]:
+def _normal_equations(
+    operator: Refined, normalization: Normalization, samples: MeshDataset, count: Callable[[int], None]
+) -> Equations:
     """Return the means of G and g over the samples."""
-    gram, slope = 0.0, 0.0
+    gram, slope = np.zeros(()), np.zeros(())
     for done, (graph, problem) in enumerate(_problems(samples), start=1):
-        one, own = problem.normal_equations(*_parts(refined, graph))
+        fields, basis = (found.double() for found in operator.parts(normalization.apply(graph)))
+        basis = basis * normalization.y_scale[:, None]
+        one, own = problem.normal_equations(normalization.undo(fields), basis)
         gram, slope = gram + one / len(samples), slope + own / len(samples)
         count(done)
-    return np.asarray(gram), np.asarray(slope)
-
-
-def _parts(refined: Surrogate, graph: MeshGraph) -> tuple[Tensor, Tensor]:
-    """Return the dimensionless fields (N, C) without the map, and (N, C, m) those that its parameters add."""
-    operator, normalization = refined.operator, refined.normalization
-    assert isinstance(operator, Refined)
-    device = next(operator.parameters()).device
-    fields, basis = (found.cpu().double() for found in operator.parts(normalization.apply(graph).to(device)))
-    return normalization.undo(fields), basis * normalization.y_scale[:, None]
+    return gram, slope
 
 
 def _problems(samples: MeshDataset) -> Iterator[tuple[MeshGraph, Problem]]:

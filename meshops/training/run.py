@@ -81,6 +81,8 @@ def make_run(train_set: Graphs, validation_set: Graphs, *, schema: Schema | None
     for name, graphs in (("training", train_set), ("validation", validation_set)):
         if not len(graphs):
             raise TrainingError(f"the {name} set is empty; expected at least one graph. Generate more.")
+    if validation_set[0].get("y") is None:
+        raise TrainingError("the validation set has no labels; it needs them whatever the loss, to pick the weights.")
     schema = schema or getattr(train_set, "schema", None)
     if schema is None:
         raise TrainingError("the training set has no schema; expected a data set, or a list with schema=...")

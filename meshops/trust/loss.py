@@ -56,6 +56,11 @@ class Problem:
         """
         require_definite(case)
         system, components = system_of(case), len(case.equation.fields[0].parts(case.mesh.space_dim))
+        if system.ties is not None:
+            raise TrustError(
+                "unknowns are tied (periodic boundaries, oblique rollers), which these losses do not know; train on "
+                "labels (--loss labels)."
+            )
         hierarchy = Hierarchy.build(system, components=components, mesh=case.mesh)
         offset, scale = case.equation.scaling(case).quantities[case.equation.field]
         values = near_solution(system, hierarchy)
@@ -135,7 +140,7 @@ class PhysicsLoss:
         parts = undo(prediction).split(counts)
         loss = LOSSES[self.name]
         found = [loss(self.problem(i), part) for i, part in zip(graph.sample.tolist(), parts, strict=True)]
-        return torch.stack(found).to(prediction)
+        return torch.stack(found).to(graph.mass)
 
     def problem(self, sample: int) -> Problem:
         """Return the problem of a sample, built now or before."""

@@ -17,7 +17,7 @@ from meshops.data import MeshDataset, Recipe, generate
 from meshops.graph import MeshGraph
 from meshops.objectives import best, objective, refine
 from meshops.operators import Boosted, OperatorError, Refined, build
-from meshops.training import Labels, Surrogate, Total, TrainingError, TrainingStopped
+from meshops.training import Labels, Settings, Surrogate, Total, TrainingError, TrainingStopped, train
 from meshops.training.losses import relative_l2
 from meshops.trust import Guard, PhysicsLoss, Problem, TrustError
 from tests.data.tiny import COUNT, TINY
@@ -65,6 +65,14 @@ def test_a_stopped_run_without_labels_resumes_to_the_same_bits(without, tmp_path
     assert same_bits(without[0], tmp_path)
     with pytest.raises(TrainingError, match="loss 'dual-norm'"):
         train_small(tmp_path, train_set=numbered(), resume=True)
+
+
+def test_validation_needs_labels(tmp_path):
+    bare = [copy(graph) for graph in graphs()[TRAIN:]]
+    for graph in bare:
+        del graph.y
+    with pytest.raises(TrainingError, match="validation set has no labels"):
+        train(numbered(), bare, folder=tmp_path, settings=Settings(epochs=1, loss=dual()), schema=SCHEMA)
 
 
 def test_losses_add_up(samples, tmp_path):
@@ -118,8 +126,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> MeshDataset:
 
 @pytest.fixture(scope="module")
 def run(data: MeshDataset, tmp_path_factory: pytest.TempPathFactory) -> Surrogate:
-    from meshops.training import Settings, train
-
     sets = data.split("train"), data.split("validation")
     settings = Settings(epochs=2, accelerator="cpu", progress=False, loss=objective("dual-norm", sets[0]))
     return train(*sets, folder=tmp_path_factory.mktemp("run"), settings=settings, options=OPTIONS)
@@ -159,16 +165,15 @@ def test_the_ridge_is_the_one_that_validation_prefers():
     rows, checks = rng.standard_normal((4, 6)), rng.standard_normal((50, 6))
     truth = rng.standard_normal(6)
     gram, slope = rows.T @ rows, rows.T @ (rows @ truth + rng.standard_normal(4))
-    ridge, weights = best(gram, slope, (checks.T @ checks, checks.T @ (checks @ truth)))
+    preferred = checks.T @ checks, checks.T @ (checks @ truth)
+    ridge, weights = best((gram, slope), preferred)
     assert ridge is not None
     assert ridge > 0
     assert np.linalg.norm(checks @ (weights - truth)) < np.linalg.norm(checks @ truth)
-    exact, found = best(
-        checks.T @ checks, checks.T @ (checks @ truth), (checks.T @ checks, checks.T @ (checks @ truth))
-    )
+    exact, found = best(preferred, preferred)
     assert exact == 0.0
     assert np.allclose(found, truth)
-    nothing, zeros = best(gram, slope, (np.eye(6), -slope))
+    nothing, zeros = best((gram, slope), (np.eye(6), -slope))
     assert nothing is None
     assert not zeros.any()
 
