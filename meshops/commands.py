@@ -13,6 +13,7 @@ from meshops import console
 from meshops.data_commands import check, export, import_
 from meshops.listing_commands import equations, families, formats, operators, recipes
 from meshops.solve_command import solve
+from meshops.training_commands import refine, train
 
 
 def doctor() -> None:
@@ -143,55 +144,6 @@ def generate(
     with console.working("drawing a few samples"):
         card = draw_card(samples)
     console.say(f"wrote {output}: {len(samples)} samples, {len(samples.failed)} failed; look at {card}")
-
-
-def train(
-    data: Path,
-    *,
-    output: Path,
-    operator: str = "multigrid",
-    config: Path | None = None,
-    epochs: int | None = None,
-    minutes: float | None = None,
-    resume: bool = False,
-    seed: int = 0,
-) -> None:
-    """Train an operator on the training split of a data set; validation picks the best epoch.
-
-    Example: meshops train data/brackets -o runs/brackets --minutes 10
-
-    Args:
-        data: Folder of the data set.
-        output: Folder of the run: the surrogate and what resuming needs.
-        operator: See `meshops operators`.
-        config: YAML file with the operator's options, such as `width: 96`.
-        epochs: Number of passes over the training set; give this or minutes.
-        minutes: Training time; 10 by default.
-        resume: Continue the run in the output folder.
-        seed: Of the weights and of the order of samples.
-    """
-    from geometries import yaml_file
-    from meshops.data import MeshDataset
-    from meshops.training import Settings
-    from meshops.training import train as run
-    from meshops.trust.guard import remember
-
-    if epochs is not None and minutes is not None:
-        raise MeshopsError("found both --epochs and --minutes; give one of them.")
-    samples = MeshDataset.open(data)
-    run(
-        samples.split("train"),
-        samples.split("validation"),
-        folder=output,
-        settings=Settings(epochs=epochs, minutes=10.0 if epochs is None and minutes is None else minutes, seed=seed),
-        operator=operator,
-        options=yaml_file.load(config) if config else {},
-        resume=resume,
-    )
-    note = remember(samples.split("train"), samples.schema, output)
-    if note:
-        console.say(f"note: {note}")
-    console.say(f"wrote {output}; next: meshops evaluate {output} {data}")
 
 
 def evaluate(run: Path, data: Path, *, split: str = "test", json: bool = False) -> None:
@@ -338,6 +290,6 @@ def demo(*, output: Path = Path("demo"), pretrained: bool = False, json: bool = 
 
 Command = Callable[..., int | None]
 COMMANDS: tuple[Command, ...] = (
-    doctor, inspect, mesh, convert, generate, check, export, import_, train, evaluate, bench, solve, view,
+    doctor, inspect, mesh, convert, generate, check, export, import_, train, refine, evaluate, bench, solve, view,
     operators, equations, families, formats, recipes, demo,
 )  # fmt: skip

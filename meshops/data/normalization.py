@@ -24,7 +24,8 @@ class NormalizationError(MeshopsError):
 class Normalization:
     """value -> (value - mean)/scale for each column of `x`, `boundary_x` and `y`; float64, (C,) each.
 
-    Columns that never vary get scale 1. In `boundary_x` the shares of the kinds and the normals stay as they are.
+    Columns that never vary get scale 1, and without labels so do all of `y`, with mean 0: the equation's own scaling
+    leaves fields of order one. In `boundary_x` the shares of the kinds and the normals stay as they are.
     """
 
     x_mean: Tensor
@@ -35,8 +36,8 @@ class Normalization:
     y_scale: Tensor
 
     @classmethod
-    def fit(cls, graphs: Iterable[MeshGraph], schema: Schema) -> Normalization:
-        """Return the normalization of `graphs`, the training ones only.
+    def fit(cls, graphs: Iterable[MeshGraph], schema: Schema, *, labels: bool = True) -> Normalization:
+        """Return the normalization of `graphs`, the training ones only; without `labels` no `y` is read.
 
         Nodes count by their mass, boundary nodes by their weight; each graph counts as much as any other.
         """
@@ -44,12 +45,15 @@ class Normalization:
         for graph in graphs:
             x.add(graph.x, graph.mass)
             boundary.add(graph.boundary_x, graph.boundary_x[:, schema.boundary_x.index("weight")])
-            y.add(graph.y, graph.mass)
+            if labels:
+                y.add(graph.y, graph.mass)
         if not x.count:
             raise NormalizationError("no graphs to fit a normalization to; expected at least one.")
         kept = torch.tensor([n.split(":")[0] in CONDITIONS or n.startswith("normal.") for n in schema.boundary_x])
         mean, scale = boundary.result()
-        return cls(*x.result(), mean.masked_fill(kept, 0.0), scale.masked_fill(kept, 1.0), *y.result())
+        inside, edge = x.result(), (mean.masked_fill(kept, 0.0), scale.masked_fill(kept, 1.0))
+        own = torch.zeros(len(schema.y)).double(), torch.ones(len(schema.y)).double()
+        return cls(*inside, *edge, *(y.result() if labels else own))
 
     def apply(self, graph: MeshGraph) -> MeshGraph:
         """Return the graph, or batch, with normalised columns; `fixed_value` as `y`. The one given stays as it is."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from typing import Any
 
 from meshops.graph import Schema, nearest
 from meshops.operators.base import Operator, OperatorError
 from meshops.operators.beno import BENO
 from meshops.operators.bistride_unet import BiStrideUNet
+from meshops.operators.boosted import Boosted
 from meshops.operators.chebnet import ChebNet
 from meshops.operators.coral import Coral
 from meshops.operators.deeponet import DeepONet
@@ -26,6 +28,7 @@ from meshops.operators.multipole_gno import MultipoleGNO
 from meshops.operators.omega import Omega
 from meshops.operators.pign import PIGN
 from meshops.operators.point_mlp import PointMLP
+from meshops.operators.refined import Refined
 from meshops.operators.rollout import Rollout
 from meshops.operators.transolver import Transolver
 
@@ -67,7 +70,13 @@ def build(name: str, schema: Schema, options: Mapping[str, object]) -> Operator:
     """Return the operator `name` for `schema`; raises `OperatorError` for an unknown name, option or type of value.
 
     On problems in time every operator also takes `STEPPING`'s options: with `bundle` it is the step of a `Rollout`.
+    With `boost` {operator, options, scale} it is the second of a `Boosted`, and with `refined` the inner one of a
+    `Refined`, whose weights are then loaded or found.
     """
+    if options.get("refined"):
+        return Refined(build(name, schema, {k: v for k, v in options.items() if k != "refined"}))
+    if "boost" in options:
+        return _boosted(name, schema, options)
     known = options_of(name)
     if "bundle" in options:
         known |= STEPPING
@@ -81,6 +90,13 @@ def build(name: str, schema: Schema, options: Mapping[str, object]) -> Operator:
     if "bundle" in options:
         return Rollout(schema, OPERATORS[name], **{**STEPPING, **options})  # type: ignore[arg-type]
     return OPERATORS[name](schema, **options)
+
+
+def _boosted(name: str, schema: Schema, options: Mapping[str, Any]) -> Operator:
+    before = options["boost"]
+    first = build(before["operator"], schema, before["options"])
+    second = build(name, schema, {k: v for k, v in options.items() if k != "boost"})
+    return Boosted(schema, first, second, scale=float(before["scale"]))
 
 
 def describe(name: str) -> dict[str, object]:
@@ -97,4 +113,15 @@ def describe(name: str) -> dict[str, object]:
     }
 
 
-__all__ = ["OPERATORS", "STEPPING", "Operator", "OperatorError", "Rollout", "build", "describe", "options_of"]
+__all__ = [
+    "OPERATORS",
+    "STEPPING",
+    "Boosted",
+    "Operator",
+    "OperatorError",
+    "Refined",
+    "Rollout",
+    "build",
+    "describe",
+    "options_of",
+]

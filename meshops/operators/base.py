@@ -53,6 +53,17 @@ class Operator(nn.Module, ABC):
     def prepare(self, normal: Normal) -> None:
         """Take from the normalization of the training data what is needed; called once, before training."""
 
+    @property
+    def head(self) -> nn.Linear:
+        """The layer whose last call gives the output, or a part of it, from features (N, F).
+
+        By default the last linear one with the output's columns. Raises `OperatorError` where there is none.
+        """
+        found = [m for m in self.modules() if isinstance(m, nn.Linear) and m.out_features == len(self.schema.y)]
+        if not found:
+            raise OperatorError(f"{self.name} has no last linear layer; it cannot be refined.")
+        return found[-1]
+
     @abstractmethod
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out) fields; what it gives at fixed nodes is replaced."""

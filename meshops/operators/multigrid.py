@@ -60,6 +60,11 @@ class Multigrid(Operator):
         self.decode, self.exit = nn.Linear(width, len(schema.y), bias=False), nn.Linear(context, width)
         self.offset = MLP(context, context, len(schema.y))
 
+    @property
+    def head(self) -> nn.Linear:
+        """The decoder of the state: what it is given is linear in the data."""
+        return self.decode
+
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
         grids, data = _grids(graph), data_features(graph, self.columns)

@@ -1,15 +1,19 @@
 """Training an operator, and the surrogate that comes out."""
 
 from meshops.training.errors import NonFiniteLoss, SurrogateError, TrainingError, TrainingStopped
+from meshops.training.losses import Labels, Loss, Total
 from meshops.training.settings import Settings
 from meshops.training.surrogate import Surrogate, shipped
 from meshops.training.train import train
 
 __all__ = [
+    "Labels",
+    "Loss",
     "NonFiniteLoss",
     "Settings",
     "Surrogate",
     "SurrogateError",
+    "Total",
     "TrainingError",
     "TrainingStopped",
     "shipped",

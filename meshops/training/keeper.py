@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import lightning as L
@@ -77,7 +76,7 @@ class Keeper(L.Callback):
             "parameters": sum(p.numel() for p in module.operator.parameters()),
             "training_graphs": len(run.train_set),
             "validation_graphs": len(run.validation_set),
-            "settings": asdict(run.settings),
+            "settings": run.settings.to_json(),
         }
         return Surrogate(module.operator, run.normalization, run.name, run.options, record)
 

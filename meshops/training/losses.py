@@ -1,13 +1,72 @@
-"""The loss, and the error that it stands for."""
+"""What training minimises, and the error that validation tells."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
 from meshops.graph import MeshGraph, segment_sum
 
+Undo = Callable[[Tensor], Tensor]
 FLOOR = 1e-3  # of the root mean square of y: a field of zeros has no relative error
+
+
+class Loss(Protocol):
+    """What training minimises, the mean over graphs of one number each.
+
+    Called with the normalized fields (N, C) of a batch that an operator predicts, the normalized batch, and `undo`,
+    which makes fields dimensionless, it gives (B,). Losses are relative, so that samples weigh equally and losses can
+    be added. `labels` tells whether it reads `y`: where it does not, nothing of training does. A batch has the numbers
+    of its graphs in `sample`.
+    """
+
+    @property
+    def name(self) -> str:
+        """What a run is told apart by."""
+
+    @property
+    def labels(self) -> bool:
+        """Whether it reads `y`."""
+
+    def __call__(self, prediction: Tensor, graph: MeshGraph, undo: Undo) -> Tensor:
+        """Return (B,)."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The relative L2 error of the normalized field against the reference's."""
+
+    name: ClassVar[str] = "labels"
+    labels: ClassVar[bool] = True
+
+    def __call__(self, prediction: Tensor, graph: MeshGraph, undo: Undo) -> Tensor:
+        """Return (B,)."""
+        return relative_l2(prediction, graph.y, graph)
+
+
+@dataclass(frozen=True)
+class Total:
+    """The sum of several losses."""
+
+    parts: tuple[Loss, ...]
+
+    @property
+    def name(self) -> str:
+        """Their names with commas between."""
+        return ",".join(part.name for part in self.parts)
+
+    @property
+    def labels(self) -> bool:
+        """Whether one of them reads `y`."""
+        return any(part.labels for part in self.parts)
+
+    def __call__(self, prediction: Tensor, graph: MeshGraph, undo: Undo) -> Tensor:
+        """Return (B,)."""
+        return torch.stack([part(prediction, graph, undo) for part in self.parts]).sum(0)
 
 
 def relative_l2(prediction: Tensor, target: Tensor, graph: MeshGraph) -> Tensor:

@@ -32,10 +32,11 @@ _STATE = ("step", "seconds", "best", "total", "count")
 class Training(L.LightningModule):
     """Trains the operator of a run.
 
-    The loss is the mean over graphs of `relative_l2` of the normalized field. Progress is `step`, counted from the
-    start of training, and `seconds`; both are in the checkpoint, and Lightning's own counts of batches are not: a
-    resumed run is a fresh one that begins at `step`. What Lightning calls an epoch is a round here: the steps from one
-    validation to the next.
+    It minimises the mean over graphs of the settings' loss; validation compares with labels.
+
+    Progress is `step`, counted from the start of training, and `seconds`; both are in the checkpoint, and Lightning's
+    own counts of batches are not: a resumed run is a fresh one that begins at `step`. What Lightning calls an epoch is
+    a round here: the steps from one validation to the next.
     """
 
     def __init__(self, run: Run) -> None:
@@ -95,7 +96,7 @@ class Training(L.LightningModule):
     def training_step(self, batch: MeshGraph, index: int) -> Tensor:
         """Return the loss; raises `NonFiniteLoss`."""
         with seeded(self.settings.seed, self.step, self.global_rank, device=self.device):
-            losses = relative_l2(self.operator(batch), batch.y, batch)
+            losses = self.settings.loss(self.operator(batch), batch, self.run.normalization.undo)
         self._samples = batch.sample
         found = losses.detach()
         self._require_finite(found, "the loss")

@@ -11,10 +11,11 @@ import torch
 
 from meshops.data import Normalization
 from meshops.graph import MeshGraph, Schema
-from meshops.operators import Operator, build
+from meshops.operators import Boosted, Operator, build
 from meshops.training.errors import TrainingError
 from meshops.training.seeds import seeded
 from meshops.training.settings import Settings
+from meshops.training.surrogate import Surrogate
 
 Graphs = Sequence[MeshGraph]
 CLOSE = 1e-4  # of its own scale, that a normalization may differ by and be of the same data
@@ -22,7 +23,10 @@ CLOSE = 1e-4  # of its own scale, that a normalization may differ by and be of t
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """Data, the operator by `name` and `options`, and settings. Raises `TrainingError` for empty sets."""
+    """Data, the operator by `name` and `options`, and settings; with `first`, the operator that it is to boost.
+
+    Raises `TrainingError` for empty sets.
+    """
 
     train_set: Graphs
     validation_set: Graphs
@@ -31,11 +35,14 @@ class Run:
     schema: Schema
     settings: Settings
     normalization: Normalization
+    first: Surrogate | None = None
 
     def operator(self) -> Operator:
         """Return the operator as it is before training, a pure function of the seed."""
         with seeded(self.settings.seed):
             operator = build(self.name, self.schema, dict(self.options))
+        if isinstance(operator, Boosted) and self.first is not None:
+            operator.first.load_state_dict(self.first.operator.state_dict())
         operator.prepare(self.normalization)
         return operator
 
@@ -74,10 +81,35 @@ def make_run(train_set: Graphs, validation_set: Graphs, *, schema: Schema | None
     for name, graphs in (("training", train_set), ("validation", validation_set)):
         if not len(graphs):
             raise TrainingError(f"the {name} set is empty; expected at least one graph. Generate more.")
+    if validation_set[0].get("y") is None:
+        raise TrainingError("the validation set has no labels; it needs them whatever the loss, to pick the weights.")
     schema = schema or getattr(train_set, "schema", None)
     if schema is None:
         raise TrainingError("the training set has no schema; expected a data set, or a list with schema=...")
     if getattr(validation_set, "schema", schema) != schema:
         raise TrainingError("the training and the validation set differ in equation or dimension; give two of one.")
-    normalization = Normalization.fit(train_set, schema)
-    return Run(train_set, validation_set, schema=schema, normalization=normalization, **given)
+    options = dict(given.pop("options"))
+    first = options.get("boost")
+    if isinstance(first, Surrogate):
+        _require_same(first, schema)
+        options["boost"] = {"operator": first.name, "options": dict(first.options), "scale": _left(first)}
+        normalization = first.normalization
+    else:
+        first = None
+        normalization = Normalization.fit(train_set, schema, labels=given["settings"].loss.labels)
+    return Run(
+        train_set, validation_set, schema=schema, normalization=normalization, options=options, first=first, **given
+    )
+
+
+def _require_same(first: Surrogate, schema: Schema) -> None:
+    if first.schema != schema:
+        raise TrainingError(
+            f"the run to boost is of {first.schema.equation!r} in {first.schema.dim}-D, or another recipe's; the data "
+            f"are of {schema.equation!r} in {schema.dim}-D. Boost a run on the same data set."
+        )
+
+
+def _left(first: Surrogate) -> float:
+    """Return about the relative error of a surrogate, as its own validation found it."""
+    return min(1.0, float(first.training.get("val_relative_l2", 1.0))) or 1.0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 from math import isfinite
 from typing import Any
 
 from meshops.training.errors import TrainingError
+from meshops.training.losses import Labels, Loss
 
 _FREE = {"epochs", "minutes", "accelerator", "devices", "strategy", "workers", "save_every", "progress"}
 
@@ -21,6 +22,7 @@ class Settings:
     - `minutes` counts everything from the first step on, validation included, and goes on counting after `resume`.
     - `batch_size` is that of one device. `learning_rate` is the highest of the schedule; see `optimizers`.
     - `accelerator`, `devices`, `strategy` and `precision` (32-true or bf16-mixed) are those of Lightning's `Trainer`.
+    - `loss` is what is minimised; see `losses`.
     - `workers` processes read the training data; 0 for data in memory. `save_every` seconds a checkpoint is written.
 
     Raises `TrainingError` for values out of range.
@@ -32,6 +34,7 @@ class Settings:
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     seed: int = 0
+    loss: Loss = field(default_factory=Labels)
     precision: str = "32-true"
     accelerator: str = "auto"
     devices: int | str = "auto"
@@ -60,7 +63,11 @@ class Settings:
 
     def identity(self) -> dict[str, object]:
         """Return what a resumed run must have in common with the one that it goes on with."""
-        return {name: value for name, value in asdict(self).items() if name not in _FREE}
+        return {name: value for name, value in self.to_json().items() if name not in _FREE}
+
+    def to_json(self) -> dict[str, object]:
+        """Return the plain form; the loss is its name."""
+        return {f.name: getattr(self, f.name) for f in fields(self)} | {"loss": self.loss.name}
 
     def done(self, *, step: int, seconds: float, epoch_steps: int) -> float:
         """Return how much of the run is done, in [0, 1]."""

@@ -34,8 +34,12 @@ def train(
     """Train an operator and return the surrogate with the lowest validation error, which stays in `folder`.
 
     The sets are data sets or lists (kept in memory) of graphs with `y`; `schema` is needed where the first set has
-    none. `folder` also gets `last.ckpt`, from which `resume` goes on (on a CPU, to the same bits as an unbroken run of
-    as many epochs), and `metrics.jsonl`, a line for each validation.
+    none. Where the settings' loss reads no labels, those of the training set are never read, and fields are normalized
+    by the equation's own scaling; validation needs its labels all the same. With a `Surrogate` as the option `boost`,
+    the operator is trained on what that one leaves, and the surrogate is their sum.
+
+    `folder` also gets `last.ckpt`, from which `resume` goes on (on a CPU, to the same bits as an unbroken run of as
+    many epochs), and `metrics.jsonl`, a line for each validation.
 
     Raises `TrainingError` where `folder` has a run and `resume` is not given, or where `resume` finds none or one of
     another operator, other settings or data; `NonFiniteLoss`; `TrainingStopped` after SIGTERM or Ctrl-C.

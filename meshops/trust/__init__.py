@@ -12,6 +12,7 @@ from meshops.trust.estimates import Estimate, estimate
 from meshops.trust.fields import at_points_of, on_own_mesh
 from meshops.trust.guard import Guard
 from meshops.trust.hierarchy import Hierarchy
+from meshops.trust.loss import LOSSES, PhysicsLoss, Problem
 from meshops.trust.physics import dual_norm, ritz
 from meshops.trust.polish import Polished, descend, polish
 from meshops.trust.quantities import Quantity, flux_through, mean_over, quantity, value_at
@@ -19,6 +20,7 @@ from meshops.trust.recovery import recover
 from meshops.trust.verdict import Verdict, assess, discretise, discretised, judge
 
 __all__ = [
+    "LOSSES",
     "Bounds",
     "Certificate",
     "Conformal",
@@ -27,7 +29,9 @@ __all__ = [
     "Estimate",
     "Guard",
     "Hierarchy",
+    "PhysicsLoss",
     "Polished",
+    "Problem",
     "Quantity",
     "TrustError",
     "Verdict",

@@ -90,15 +90,19 @@ class Certificate:
 
         So neither an offset of all temperatures nor a rigid motion counts.
         """
-        modes = self.modes
-        rest = values - modes @ np.linalg.lstsq(modes, values, rcond=None)[0]
-        stiff = modes.T @ (self.matrix @ modes)
-        size, axes = np.linalg.eigh(stiff)
-        scale = np.abs(modes).T @ (np.abs(self.matrix).diagonal()[:, None] * np.abs(modes))
-        kept = size > 1e-10 * np.trace(scale)
-        image = self.matrix @ rest
-        along = axes[:, kept].T @ (modes.T @ image)
-        return float(np.sqrt(max(rest @ image - (along**2 / size[kept]).sum(), 0.0)))
+        return energy_norm(self.matrix, self.modes, values)
+
+
+def energy_norm(matrix: csr_array, modes: Floats, values: Floats) -> float:
+    """Return the least ‖u - z‖_A over the fields z that `modes` (n, m) span."""
+    rest = values - modes @ np.linalg.lstsq(modes, values, rcond=None)[0]
+    stiff = modes.T @ (matrix @ modes)
+    size, axes = np.linalg.eigh(stiff)
+    scale = np.abs(modes).T @ (np.abs(matrix).diagonal()[:, None] * np.abs(modes))
+    kept = size > 1e-10 * np.trace(scale)
+    image = matrix @ rest
+    along = axes[:, kept].T @ (modes.T @ image)
+    return float(np.sqrt(max(rest @ image - (along**2 / size[kept]).sum(), 0.0)))
 
 
 def near_kernel(system: LinearSystem, components: int) -> Floats:

@@ -1,0 +1,111 @@
+"""The commands that train; see `meshops.commands`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+from geometries.errors import MeshopsError
+from meshops import console
+
+
+class Goal(TypedDict, total=False):
+    """What training minimises, and what it starts from.
+
+    Args:
+        loss: labels (the default), dual-norm or ritz, or several with commas between. The latter two read no labels of
+            the training set: the residual of the equation in its dual norm, and the Ritz energy.
+        boost: Folder of a run on the same data set: train a second operator on what that one leaves; their sum is kept.
+    """
+
+    loss: str | None
+    boost: Path | None
+
+
+def train(
+    data: Path,
+    *,
+    output: Path,
+    operator: str = "multigrid",
+    config: Path | None = None,
+    epochs: int | None = None,
+    minutes: float | None = None,
+    resume: bool = False,
+    seed: int = 0,
+    **goal: Unpack[Goal],
+) -> None:
+    """Train an operator on the training split of a data set; validation, by labels, picks the best epoch.
+
+    Example: meshops train data/brackets -o runs/brackets --minutes 10
+
+    Args:
+        data: Folder of the data set.
+        output: Folder of the run: the surrogate and what resuming needs.
+        operator: See `meshops operators`.
+        config: YAML file with the operator's options, such as `width: 96`.
+        epochs: Number of passes over the training set; give this or minutes.
+        minutes: Training time; 10 by default.
+        resume: Continue the run in the output folder.
+        seed: Of the weights and of the order of samples.
+    """
+    from geometries import yaml_file
+    from meshops.data import MeshDataset
+    from meshops.objectives import objective
+    from meshops.training import Settings, Surrogate
+    from meshops.training import train as run
+    from meshops.trust.guard import remember
+
+    if epochs is not None and minutes is not None:
+        raise MeshopsError("found both --epochs and --minutes; give one of them.")
+    samples = MeshDataset.open(data)
+    loss = objective(goal.get("loss") or "labels", samples.split("train"))
+    options: dict[str, Any] = yaml_file.load(config) if config else {}
+    before = goal.get("boost")
+    if before is not None:
+        options["boost"] = Surrogate.load(before)
+    minutes = 10.0 if epochs is None and minutes is None else minutes
+    run(
+        samples.split("train"),
+        samples.split("validation"),
+        folder=output,
+        settings=Settings(epochs=epochs, minutes=minutes, seed=seed, loss=loss),
+        operator=operator,
+        options=options,
+        resume=resume,
+    )
+    note = remember(samples.split("train"), samples.schema, output)
+    if note:
+        console.say(f"note: {note}")
+    console.say(f"wrote {output}; next: meshops evaluate {output} {data}")
+
+
+def refine(run: Path, data: Path, *, output: Path, json: bool = False) -> None:
+    """Refine a run's last layer by least squares of the residual in the dual norm; labels are not needed.
+
+    Example: meshops refine runs/brackets data/brackets -o runs/refined
+
+    Args:
+        run: Folder of the run.
+        data: Folder of the data set, whose training split is solved for and whose validation split picks the ridge.
+        output: Folder of the refined run.
+        json: Print one JSON object.
+    """
+    from meshops.data import MeshDataset
+    from meshops.objectives import refine as solve
+    from meshops.training import Surrogate
+    from meshops.trust import Guard
+
+    samples = MeshDataset.open(data)
+    with console.progress("refining") as update:
+        refined = solve(Surrogate.load(run), samples, progress=update)
+    refined.save(output)
+    guard = Guard.load(run)
+    if guard is not None:
+        guard.save(output)
+    record: Any = refined.training["refined"]
+    if json:
+        console.print_json(record)
+        return
+    rows = [(name, *pair) for name, pair in record.items() if name != "ridge"]
+    console.table(f"on the validation split, ridge {record['ridge']}", ("", "before", "after"), rows)
+    console.line(f"wrote {output}; next: meshops evaluate {output} {data}")
