@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from meshops.nn import EdgeMLP, GraphNetwork, MessagePassing, Neighbors, edgewise, plain_forms
+from meshops.nn import Chain, EdgeMLP, GraphNetwork, MessagePassing, Neighbors, edgewise, messages, plain_forms
+from tests.nn.test_per_graph import random
 
 N, WIDTH, EDGES = 9, 8, 30
 
@@ -26,10 +27,14 @@ def assert_same(fast: Tensor, slow: Tensor, leaves: list[Tensor]) -> None:
     assert all(torch.allclose(a, b, rtol=1e-10, atol=1e-12) for a, b in zip(ours, theirs, strict=True))
 
 
-@pytest.fixture(params=[1, 8, 10**6], ids=["one a block", "eight a block", "at once"])
+@pytest.fixture(params=[(1, EDGES), (8, EDGES), (8, EDGES - 1), None], ids=str)
 def in_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edgewise, "BLOCK", request.param)
-    monkeypatch.setattr(edgewise, "LEAST", 0 if request.param < EDGES else EDGES)
+    """Edges a block and edges up to which blocks are held; None for all at once."""
+    if request.param is None:
+        monkeypatch.setattr(edgewise, "by_blocks", lambda _: False)
+    else:
+        monkeypatch.setattr(edgewise, "BLOCK", request.param[0])
+        monkeypatch.setattr(edgewise, "HELD", request.param[1])
 
 
 @pytest.mark.usefixtures("in_blocks")
@@ -70,9 +75,55 @@ def test_a_graph_network_adds_to_nodes_and_edges(inputs) -> None:
     step = GraphNetwork(WIDTH, context=3).double()
     context = torch.ones(N, 3, dtype=torch.float64)
     new, new_edge = step(h, edge, edge_index, context)
-    total, message = step.message.reference(h, edge, edge_index)
+    total, advanced = step.message.reference(h, edge, edge_index)
     assert torch.allclose(new, h + step.update(torch.cat([h, total, context], 1)))
-    assert torch.allclose(new_edge, edge + message)
+    assert torch.allclose(new_edge, advanced)
+
+
+@pytest.mark.usefixtures("in_blocks")
+@pytest.mark.parametrize("keep", [True, False])
+def test_derivatives_of_messages_are_those_of_differences(keep: bool) -> None:
+    edge_index = torch.tensor([[1, 0, 2, 0, 1, 2, 1, 0, 2, 1], [0, 1, 1, 2, 2, 0, 2, 1, 0, 0]])
+    rest = nn.Sequential(nn.SiLU(), nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2), nn.LayerNorm(2)).double()
+    given = [random(n, 2).requires_grad_() for n in (3, 3, 10, 2)]
+
+    def run(s: Tensor, t: Tensor, edge: Tensor, weight: Tensor, *_: Tensor) -> tuple[Tensor, ...]:
+        found = messages((s, t), edge, edge_index, weight=weight, rest=rest, keep=keep)
+        return found if keep else found[:1]
+
+    assert torch.autograd.gradcheck(run, (*given, *rest.parameters()))
+
+
+@pytest.mark.usefixtures("in_blocks")
+def test_a_second_backward_pass_gives_the_same(inputs) -> None:
+    h, edge_index, edge = inputs
+    loss = EdgeMLP(WIDTH, hidden=2).double()(h, edge, edge_index)[1].square().sum()
+    (first,), (second,) = (torch.autograd.grad(loss, h, retain_graph=True) for _ in range(2))
+    assert torch.equal(first, second)
+
+
+@pytest.mark.usefixtures("in_blocks")
+def test_a_graph_without_edges_has_no_messages(inputs) -> None:
+    h, *_ = inputs
+    total, new = EdgeMLP(WIDTH, hidden=1).double()(h, h[:0], torch.empty(2, 0, dtype=torch.long))
+    assert not total.any()
+    assert new.shape == (0, WIDTH)
+    (slope,) = torch.autograd.grad(total.sum() + new.sum(), h)
+    assert not slope.any()
+
+
+def test_what_the_backward_pass_holds_goes_with_it(inputs) -> None:
+    h, edge_index, edge = inputs
+    total, _ = EdgeMLP(WIDTH, hidden=1).double()(h, edge, edge_index)
+    node = total.grad_fn
+    assert len(node.held) == 1
+    total.sum().backward()
+    assert node.held == []
+
+
+def test_a_chain_rejects_layers_that_it_does_not_know() -> None:
+    with pytest.raises(KeyError):
+        Chain(nn.Sequential(nn.Linear(2, 2), nn.Tanh()))
 
 
 @pytest.mark.usefixtures("in_blocks")
