@@ -155,6 +155,15 @@ def test_neighbor_sums_equal_their_plain_form(inputs) -> None:
     assert_same(neighbors.sum(h, weight), dense @ h, [h, weight])
 
 
+def test_several_weights_give_several_sums(inputs) -> None:
+    h, edge_index, _ = inputs
+    weight, neighbors = random(EDGES, 3).requires_grad_(), Neighbors.of(edge_index, N)
+    with plain_forms():
+        plain = neighbors.sum(h, weight)
+    assert_same(neighbors.sum(h, weight), plain, [h, weight])
+    assert_same(neighbors.sum(h, weight)[:, 1], neighbors.sum(h, weight[:, 1]), [h, weight])
+
+
 def test_neighbor_sums_between_two_sets_of_nodes(inputs) -> None:
     h, _, _ = inputs
     cluster = torch.tensor([3, 0, 0, 1, 1, 1, 0, 3, 3])
