@@ -9,15 +9,16 @@ from pathlib import Path
 
 import torch
 
-from meshops.evaluation.speed import Cost, costs, exponent
+from meshops.evaluation.speed import REPEATS, Cost, costs, exponent
 from meshops.operators import OPERATORS
 
 HERE = Path(__file__).parent
 HEAD = """\
 # What the operators cost
 
-Measured by `make bench-operators` on {machine}, {threads} threads, torch {torch}: each operator at its default size,
-heat on a square of triangles, batch 1, float32, the best of five. Memory is what the process grew by at its peak. The
+Measured by `make bench-operators` on {machine}, one thread, torch {torch}: each operator at its default size, heat on
+a square of triangles, batch 1, float32; processor time, the best of {repeats} calls up to ten thousand nodes and the
+first call above. Memory is what the process grew by at its peak. The
 ratio is a training step in the plain form (messages of concatenated rows, torch_geometric's scatter, padded batches)
 over ours, taken in turns. The exponent is that of inference time with nodes, between the two largest meshes. A step
 that would take more than 10 GiB is left out.
@@ -43,16 +44,29 @@ def rows(found: list[Cost]) -> list[str]:
 
 
 def main(names: list[str]) -> None:
-    """Measure the operators `names`, by default all; the page is written when all are."""
-    machine = f"{platform.machine()} ({os.cpu_count()} cores)"
-    page = HEAD.format(machine=machine, threads=torch.get_num_threads(), torch=torch.__version__)
+    """Print a line of JSON for each of the operators `names`; without names, for all, and write the page.
+
+    A name that ends in `.jsonl` is a file of such lines, of which the page is written without measuring again.
+    """
+    if len(names) == 1 and names[0].endswith(".jsonl"):
+        lines = Path(names[0]).read_text(encoding="utf-8").splitlines()
+        measured = {line[0]["operator"]: [Cost(**cost) for cost in line] for line in map(json.loads, lines)}
+        write_page([measured[name] for name in OPERATORS if name in measured])
+        return
+    found = []
     for name in names or list(OPERATORS):
-        found = costs(name)
-        sys.stdout.write(json.dumps([asdict(cost) for cost in found]) + "\n")
+        found.append(costs(name))
+        sys.stdout.write(json.dumps([asdict(cost) for cost in found[-1]]) + "\n")
         sys.stdout.flush()
-        page += "".join(rows(found))
     if not names:
-        (HERE / "operator_speed.md").write_text(page, encoding="utf-8")
+        write_page(found)
+
+
+def write_page(found: list[list[Cost]]) -> None:
+    """Write `operator_speed.md` from the costs of each operator."""
+    machine = f"{platform.machine()} ({os.cpu_count()} cores)"
+    page = HEAD.format(machine=machine, torch=torch.__version__, repeats=REPEATS)
+    (HERE / "operator_speed.md").write_text(page + "".join(line for f in found for line in rows(f)), encoding="utf-8")
 
 
 if __name__ == "__main__":

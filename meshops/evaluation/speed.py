@@ -25,13 +25,15 @@ from meshops.training.memory import keep_memory
 SIZES = (1_000, 10_000, 100_000)
 MEMORY = 10 * 2**30  # a step that would take more is left out
 PLAIN_UP_TO = 10_000  # nodes; the plain forms are slow
+REPEATS = 2  # timed calls up to so many nodes, after one that does not count; above, the first and only call counts
 
 
 @dataclass(frozen=True)
 class Cost:
     """Seconds and bytes of one inference and one training step on a mesh; None where it was left out.
 
-    Bytes are what the process grew by, at its peak. `plain_seconds` is a step with every tuned kernel in its plain form
+    Seconds are processor time of one thread, so that what else runs on the machine enters as little as may be. Bytes
+    are what the process grew by, at its peak. `plain_seconds` is a step with every tuned kernel in its plain form
     (concatenated messages with torch_geometric's scatter, padded batches), measured in turns with `step_seconds`.
     """
 
@@ -51,7 +53,7 @@ class Cost:
         )
 
 
-def costs(name: str, sizes: Sequence[int] = SIZES, repeats: int = 5) -> list[Cost]:
+def costs(name: str, sizes: Sequence[int] = SIZES, repeats: int = REPEATS) -> list[Cost]:
     """Return the costs of the operator `name` at its default size on plane meshes, smallest first.
 
     Each mesh has a process of its own, for its memory. A step whose memory, growing as the nodes, would exceed `MEMORY`
@@ -61,7 +63,7 @@ def costs(name: str, sizes: Sequence[int] = SIZES, repeats: int = 5) -> list[Cos
     for size in sizes:
         last = found[-1] if found else None
         expected = (last.step_bytes or math.inf) * size / last.nodes if last else 0.0
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(1, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
             found.append(pool.submit(measure, name, size, repeats=repeats, step=expected < MEMORY).result())
     return found
 
@@ -72,11 +74,12 @@ def exponent(found: Sequence[Cost]) -> float:
     return math.log(large.infer_seconds / small.infer_seconds) / math.log(large.nodes / small.nodes)
 
 
-def measure(name: str, nodes: int, *, repeats: int = 5, step: bool = True) -> Cost:
+def measure(name: str, nodes: int, *, repeats: int = REPEATS, step: bool = True) -> Cost:
     """Return the cost of the operator `name` in this process, on about so many nodes; the best of `repeats`."""
     keep_memory()
     graph = plane_graph(nodes)
     operator = build(name, schema_of(EQUATIONS["heat"], 2), {})
+    repeats = repeats if nodes <= PLAIN_UP_TO else 0
 
     def infer() -> None:
         with torch.no_grad():
@@ -92,10 +95,9 @@ def measure(name: str, nodes: int, *, repeats: int = 5, step: bool = True) -> Co
     cost = Cost(name, graph.num_nodes, seconds[0], _peak() - start)
     if not step:
         return cost
-    train()
+    first = _seconds(train)
     taken = _peak() - start
-    turns: list[Callable[[], None]] = [train, lambda: train(plain=True)] if nodes <= PLAIN_UP_TO else [train]
-    times = [*_best(turns, repeats), None]
+    times = _best([train, lambda: train(plain=True)], repeats) if repeats else [first, None]
     return Cost(name, cost.nodes, cost.infer_seconds, cost.infer_bytes, times[0], taken, times[1])
 
 
@@ -108,14 +110,15 @@ def plane_graph(nodes: int) -> MeshGraph:
 
 
 def _best(turns: Sequence[Callable[[], None]], repeats: int) -> list[float]:
-    """Return the least seconds of each, called in turns, after one call that does not count."""
-    times: list[list[float]] = [[] for _ in turns]
-    for _ in range(repeats + 1):
-        for run, taken in zip(turns, times, strict=True):
-            begun = time.perf_counter()
-            run()
-            taken.append(time.perf_counter() - begun)
-    return [min(taken[1:]) for taken in times]
+    """Return the least seconds of each, called in turns, after one call that does not count unless it is the only."""
+    times = [[_seconds(run) for run in turns] for _ in range(repeats + 1)]
+    return [min(taken) for taken in zip(*(times[1:] or times), strict=True)]
+
+
+def _seconds(run: Callable[[], None]) -> float:
+    begun = time.process_time()
+    run()
+    return time.process_time() - begun
 
 
 def _memory() -> int:

@@ -3,6 +3,7 @@
 from meshops.nn.attention import SliceAttention, through_slices
 from meshops.nn.bistride import Stride, bistride
 from meshops.nn.boundary import BoundaryTransformer, Padding
+from meshops.nn.chain import Chain
 from meshops.nn.edgewise import degree, messages
 from meshops.nn.features import (
     boundary_mass,
@@ -29,6 +30,7 @@ from meshops.nn.tuned import plain_forms, tuned
 __all__ = [
     "MLP",
     "BoundaryTransformer",
+    "Chain",
     "EdgeMLP",
     "GraphNetwork",
     "Kernel",

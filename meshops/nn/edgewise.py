@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from meshops.graph import gather, segment_sum
+from meshops.nn.chain import HELD, Chain, by_blocks
 
 BLOCK = 2048  # edges; of 128 channels in float32, 1 MiB
-LEAST = 2**15  # edges below which blocks do not pay
-Message = Callable[[Tensor, Tensor], Tensor]
 
 
 def messages(
-    message: Message,
-    weights: Sequence[Tensor],
     ends: tuple[Tensor, Tensor],
     edge: Tensor,
     edge_index: Tensor,
     *,
+    weight: Tensor,
+    rest: nn.Module,
     keep: bool = False,
 ) -> tuple[Tensor, Tensor | None]:
-    """Return (N, W) sums over each node's incoming edges of m_ij = message(s_j + t_i, e_ij); with `keep`, (E, W) m too.
+    """Return (N, W) sums over each node's incoming edges of m_ij = rest(s_j + t_i + weight e_ij); see `keep`.
 
-    `ends` are s and t, (N, C) each, `edge` is (E, K), `edge_index` (2, E) with the sources j in row 0. `weights` are
-    the parameters within `message`. Many edges on a CPU are gone through in blocks, forward and again backward: what a
-    block needs stays in the cache, and memory is that of the arguments and results alone. Otherwise all at once.
+    `ends` are s and t, (N, C) each, `edge` is (E, K), `weight` (C, K), `edge_index` (2, E) with the sources j in row 0;
+    `rest` is made of layers that `Chain` knows. With `keep`, K is W and the second result the advanced edges (E, W).
+    On a CPU edges are gone through in blocks, forward and again backward. What the layers hold for the backward pass is
+    kept for at most `HELD` edges, so that on larger graphs memory is that of the arguments and results alone.
     """
-    if _blocks_pay(edge, edge_index):
-        total, rows = _Blocks.apply(message, keep, edge_index, *ends, edge, *weights)
-        return total, rows if keep else None
+    if by_blocks(edge):
+        how = _How(Chain(rest), keep, torch.is_grad_enabled() and len(edge) <= HELD)
+        total, new = _Blocks.apply(how, edge_index, *ends, edge, weight, *how.chain.weights)
+        return total, new
     source, target = edge_index
-    rows = message(gather(ends[0], source) + gather(ends[1], target), edge)
-    return segment_sum(rows, target, len(ends[0])), rows if keep else None
+    rows = rest(gather(ends[0], source) + gather(ends[1], target) + nn.functional.linear(edge, weight))
+    return segment_sum(rows, target, len(ends[1])), edge + rows if keep else None
 
 
 def degree(edge_index: Tensor, like: Tensor) -> Tensor:
@@ -44,63 +46,69 @@ def degree(edge_index: Tensor, like: Tensor) -> Tensor:
     return segment_sum(ones, edge_index[1], len(like)).clamp_min(1)
 
 
-def _blocks_pay(edge: Tensor, edge_index: Tensor) -> bool:
-    if torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
-        return False
-    return edge.device.type == "cpu" and edge_index.shape[1] > LEAST
+@dataclass(frozen=True, eq=False)
+class _How:
+    """What `_Blocks` takes besides tensors: the layers, whether edges are advanced, whether blocks are held."""
+
+    chain: Chain
+    keep: bool
+    hold: bool
 
 
 class _Blocks(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, message: Message, keep: bool, edge_index: Tensor, *tensors: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401
-        source, target, edge, *_ = tensors
-        ctx.message = message
+    def forward(ctx: Any, how: _How, edge_index: Tensor, *tensors: Tensor) -> tuple[Tensor, Tensor | None]:  # noqa: ANN401
+        first, edge, weights = tensors[:4], tensors[2], tensors[4:]
+        ctx.how, ctx.held = how, []
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(edge_index, *tensors)
-        total = rows = None
+        total, new = None, torch.empty_like(edge) if how.keep else None
         for at, j, i in _blocks(edge_index):
-            block = message(source.index_select(0, j) + target.index_select(0, i), edge[at])
-            if total is None or rows is None:
-                total = block.new_zeros(len(source), block.shape[1])
-                rows = block.new_empty(len(edge) if keep else 0, block.shape[1])
-            total.index_add_(0, i, block)
-            if keep:
-                rows[at] = block
-        return total, rows
+            rows, held = how.chain.forward(_first(first, at, j, i), weights)
+            total = rows.new_zeros(len(tensors[1]), rows.shape[1]) if total is None else total
+            total.index_add_(0, i, rows)
+            if new is not None:
+                torch.add(edge[at], rows, out=new[at])
+            if how.hold:
+                ctx.held.append(held)
+        return total, new  # type: ignore[return-value]
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, d_total: Tensor | None, d_rows: Tensor | None) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        edge_index, *inputs = ctx.saved_tensors
-        source, target, edge, *weights = inputs
-        wanted = ctx.needs_input_grad[5]
-        d_ends = [torch.zeros_like(source), torch.zeros_like(target)]
-        d_edge, d_weights = torch.zeros_like(edge) if wanted else None, [torch.zeros_like(w) for w in weights]
+    def backward(ctx: Any, d_total: Tensor | None, d_new: Tensor | None) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        if d_total is None and d_new is None:
+            return (None,) * len(ctx.needs_input_grad)
+        edge_index, *tensors = ctx.saved_tensors
+        chain, first, weights = ctx.how.chain, tensors[:4], tensors[4:]
+        held, ctx.held = iter(ctx.held), []
+        found, d_weights = [torch.zeros_like(t) for t in first], [torch.zeros_like(w) for w in weights]
         for at, j, i in _blocks(edge_index):
-            with torch.enable_grad():
-                ends = (source.index_select(0, j) + target.index_select(0, i)).requires_grad_()
-                own = edge[at].detach().requires_grad_(wanted)
-                block = ctx.message(ends, own)
-            found = torch.autograd.grad(
-                block, [ends, *([own] if wanted else []), *weights], _given(d_total, d_rows, at, i)
-            )
-            d_ends[0].index_add_(0, j, found[0])
-            d_ends[1].index_add_(0, i, found[0])
-            if d_edge is not None:
-                d_edge[at] = found[1]
-            for total, part in zip(d_weights, found[len(found) - len(weights) :], strict=True):
-                total += part
-        return None, None, None, *d_ends, d_edge, *d_weights
+            kept = next(held, None) or chain.forward(_first(first, at, j, i), weights)[1]
+            grad = chain.backward(_given(d_total, d_new, at, i), kept, weights, d_weights)
+            found[0].index_add_(0, j, grad)
+            found[1].index_add_(0, i, grad)
+            found[3].addmm_(grad.t(), first[2][at])
+            if ctx.needs_input_grad[4]:
+                found[2][at] = grad @ first[3] if d_new is None else torch.addmm(d_new[at], grad, first[3])
+        return None, None, *found, *d_weights
 
 
-def _given(d_total: Tensor | None, d_rows: Tensor | None, at: slice, target: Tensor) -> Tensor:
-    """Return the gradient that reaches the messages of a block."""
-    parts = ([] if d_total is None else [d_total.index_select(0, target)]) + ([] if d_rows is None else [d_rows[at]])
-    return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+def _first(first: Sequence[Tensor], at: slice, j: Tensor, i: Tensor) -> Tensor:
+    """Return s_j + t_i + weight e_ij of a block."""
+    source, target, edge, weight = first
+    return source.index_select(0, j).add_(target.index_select(0, i)).addmm_(edge[at], weight.t())
+
+
+def _given(d_total: Tensor | None, d_new: Tensor | None, at: slice, i: Tensor) -> Tensor:
+    """Return the gradient of the messages of a block, to be overwritten."""
+    if d_total is None:
+        return d_new[at].clone()  # type: ignore[index]
+    given = d_total.index_select(0, i)
+    return given if d_new is None else given.add_(d_new[at])
 
 
 def _blocks(edge_index: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    """Yield the place, sources and targets of each block of edges."""
-    for start in range(0, edge_index.shape[1], BLOCK):
+    """Yield the place, sources and targets of each block of edges; one without edges if there are none."""
+    for start in range(0, max(1, edge_index.shape[1]), BLOCK):
         at = slice(start, start + BLOCK)
         yield at, edge_index[0, at], edge_index[1, at]

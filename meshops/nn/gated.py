@@ -80,6 +80,17 @@ class Gates(nn.Module):
         self.edge = nn.Linear(edge_width, width, bias=False)
         self.node = nn.Linear(context, width)
 
+    def reference(self, context: Tensor, edge_index: Tensor, edge: Tensor) -> Gate:
+        """Return the same by concatenation."""
+        source, target = edge_index
+        joined = torch.cat([context.index_select(0, source), context.index_select(0, target), edge], 1)
+        weight = torch.cat([self.source.weight, self.target.weight, self.edge.weight], 1)
+        share = (1 / degree(edge_index, context)).index_select(0, target)
+        return Gate(
+            nn.functional.silu(nn.functional.linear(joined, weight, self.target.bias)) * share, self.node(context)
+        )
+
+    @tuned(reference)
     def forward(self, context: Tensor, edge_index: Tensor, edge: Tensor) -> Gate:
         """Return the gate of one level from context (N, c), edge_index (2, E) and edge features (E, edge_width)."""
         share = 1 / degree(edge_index, context)

@@ -38,25 +38,25 @@ class EdgeMLP(nn.Module):
         for part in (self.source, self.target, self.edge):
             nn.init.uniform_(part.weight, -bound, bound)
 
-    def reference(self, h: Tensor, edge: Tensor, edge_index: Tensor, *, keep: bool = True) -> tuple[Tensor, Tensor]:
+    def reference(
+        self, h: Tensor, edge: Tensor, edge_index: Tensor, *, keep: bool = True
+    ) -> tuple[Tensor, Tensor | None]:
         """Return the same by concatenation, as it is usually written."""
         joined = torch.cat([h.index_select(0, edge_index[0]), h.index_select(0, edge_index[1]), edge], dim=1)
         weight = torch.cat([self.source.weight, self.target.weight, self.edge.weight], dim=1)
         message = self.rest(nn.functional.linear(joined, weight, self.edge.bias))
-        return scatter(message, edge_index[1], 0, len(h), reduce="sum"), message
+        return scatter(message, edge_index[1], 0, len(h), reduce="sum"), edge + message if keep else None
 
     @tuned(reference)
-    def forward(self, h: Tensor, edge: Tensor, edge_index: Tensor, *, keep: bool = True) -> tuple[Tensor, Tensor]:
-        """Return the sums (N, width) of the messages to each node and, where `keep`, the messages (E, width).
+    def forward(
+        self, h: Tensor, edge: Tensor, edge_index: Tensor, *, keep: bool = True
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the sums (N, width) of the messages to each node and, where `keep`, the edges e_ij + m_ij (E, width).
 
         h is (N, width), edge (E, ·) and edge_index (2, E), row 0 the sources j.
         """
-        weights = [*self.edge.parameters(), *self.rest.parameters()]
-        ends = (self.source(h), self.target(h))
-        return messages(self._message, weights, ends, edge, edge_index, keep=keep)
-
-    def _message(self, ends: Tensor, edge: Tensor) -> Tensor:
-        return self.rest(ends + self.edge(edge))
+        ends = (self.source(h), nn.functional.linear(h, self.target.weight, self.edge.bias))
+        return messages(ends, edge, edge_index, weight=self.edge.weight, rest=self.rest, keep=keep)
 
 
 class GraphNetwork(nn.Module):
@@ -85,7 +85,7 @@ class GraphNetwork(nn.Module):
         self, h: Tensor, edge: Tensor, edge_index: Tensor, context: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Return the new h (N, width) and edge (E, width); `context` is (N, context)."""
-        total, message = self.message(h, edge, edge_index)
+        total, new = self.message(h, edge, edge_index)
         total = total / degree(edge_index, h) if self.mean else total
         inputs = [h, total] + ([] if context is None else [context])
-        return h + self.update(torch.cat(inputs, dim=1)), edge + message
+        return h + self.update(torch.cat(inputs, dim=1)), new

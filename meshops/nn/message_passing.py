@@ -26,6 +26,7 @@ class MessagePassing(nn.Module):
         self.source = nn.Linear(width, width, bias=False)
         self.target = nn.Linear(width, width)
         self.edge = nn.Linear(edge_width, width, bias=False)
+        self.rest = nn.SiLU()
         self.value = nn.Linear(width, width, bias=False)
         self.update = MLP(2 * width, width, width)
 
@@ -42,8 +43,6 @@ class MessagePassing(nn.Module):
     def forward(self, h: Tensor, edge_index: Tensor, edge: Tensor) -> Tensor:
         """Return (N, width) from h (N, width), edge_index (2, E) and edge features (E, edge_width)."""
         x = self.norm(h)
-        total, _ = messages(self._message, [self.edge.weight], (self.source(x), self.target(x)), edge, edge_index)
+        ends = (self.source(x), self.target(x))
+        total, _ = messages(ends, edge, edge_index, weight=self.edge.weight, rest=self.rest)
         return h + self.update(torch.cat([x, self.value(total / degree(edge_index, h))], dim=1))
-
-    def _message(self, ends: Tensor, edge: Tensor) -> Tensor:
-        return nn.functional.silu(ends + self.edge(edge))

@@ -42,15 +42,20 @@ class Neighbors:
     @staticmethod
     def _plain_sum(self: Neighbors, rows: Tensor, weight: Tensor) -> Tensor:
         source, target = self.edge_index
-        message = weight.index_select(0, self.order)[:, None] * rows.index_select(0, source)
+        ordered, near = weight.index_select(0, self.order), rows.index_select(0, source)
+        message = ordered[:, None] * near if weight.dim() == 1 else ordered[:, :, None] * near[:, None]
         return scatter(message, target, 0, len(self.first), reduce="sum")
 
     @tuned(_plain_sum)
     def sum(self, rows: Tensor, weight: Tensor) -> Tensor:
-        """Return (targets, C), Σ_j w_ij rows_j, of rows (sources, C) and weights (E,) in the order of `edge_index`."""
+        """Return (targets, C), Σ_j w_ij rows_j, of rows (sources, C) and weights (E,) in the order of `edge_index`.
+
+        Of weights (E, R) the sums are (targets, R, C).
+        """
         kind = torch.promote_types(torch.promote_types(rows.dtype, weight.dtype), torch.float32)
         ordered = weight.to(kind).index_select(0, self.order)
-        return _Sum.apply(self, rows.to(kind), ordered)
+        total = _Sum.apply(self, rows.to(kind), ordered.view(len(ordered), -1))
+        return total if weight.dim() == 2 else total[:, 0]
 
 
 def symmetric_weights(weight: Tensor, edge_index: Tensor, nodes: int) -> Tensor:
@@ -70,7 +75,8 @@ class _Sum(torch.autograd.Function):
     def forward(ctx: Any, by: Neighbors, rows: Tensor, weight: Tensor) -> Tensor:  # noqa: ANN401
         ctx.by = by
         ctx.save_for_backward(rows, weight)
-        return _bags(by.edge_index[0], rows, by.first, weight)
+        parts = [_bags(by.edge_index[0], rows, by.first, w) for w in weight.t().contiguous()]
+        return torch.stack(parts, 1) if len(parts) > 1 else parts[0][:, None]
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -78,7 +84,10 @@ class _Sum(torch.autograd.Function):
         (rows, weight), by, grad = ctx.saved_tensors, ctx.by, grad.contiguous()
         d_rows = d_weight = None
         if ctx.needs_input_grad[1]:
-            d_rows = _bags(by.edge_index[1][by.back], grad, by.back_first, weight[by.back])
+            sums = torch.arange(weight.shape[1], device=weight.device)
+            index = by.edge_index[1].index_select(0, by.back)[:, None] * len(sums) + sums  # of rows (targets R, C)
+            spread = weight.index_select(0, by.back).flatten()
+            d_rows = _bags(index.flatten(), grad.flatten(0, 1), by.back_first * len(sums), spread)
         if ctx.needs_input_grad[2]:
             d_weight = _products(rows, grad, by.edge_index)
         return None, d_rows, d_weight
@@ -89,6 +98,7 @@ def _bags(index: Tensor, rows: Tensor, first: Tensor, weight: Tensor) -> Tensor:
 
 
 def _products(rows: Tensor, grad: Tensor, edge_index: Tensor) -> Tensor:
-    """Return (E,) inner products of the source's row and the target's gradient."""
+    """Return (E, R) inner products of the source's row (C,) and the target's gradients (R, C)."""
     blocks = edge_index.split(BLOCK if rows.device.type == "cpu" else max(1, edge_index.shape[1]), 1)
-    return torch.cat([(rows.index_select(0, j) * grad.index_select(0, i)).sum(1) for j, i in blocks])
+    ones = rows.new_ones(rows.shape[1])  # a product with it is quicker than a sum over so few
+    return torch.cat([(rows.index_select(0, j)[:, None] * grad.index_select(0, i)) @ ones for j, i in blocks])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema, gather, segment_sum
-from meshops.nn import MLP, boundary_mass, node_features, node_width, outer_sum, parameters, read, tuned
+from meshops.nn import MLP, boundary_mass, node_features, node_width, outer_sum, parameters, read
 from meshops.operators.base import Operator, require_heads
 
 HIDDEN = 4  # width of an expert's hidden layer over that of h
@@ -107,34 +107,19 @@ class NormalizedAttention(nn.Module):
 
 
 class Experts(nn.Module):
-    """Σ_e g_ie MLP_e(h_i): all experts as two matrices, the gates between them."""
+    """Σ_e g_ie MLP_e(h_i)."""
 
     def __init__(self, width: int, experts: int) -> None:
         """Each expert has one hidden layer of 4 `width`."""
         super().__init__()
-        self.experts = experts
-        self.first = nn.Linear(width, experts * HIDDEN * width)
-        self.second = nn.Linear(experts * HIDDEN * width, width, bias=False)
-        self.bias = nn.Linear(experts, width, bias=False)
-        bound = (HIDDEN * width) ** -0.5  # as the second layer of one expert would start
-        nn.init.uniform_(self.second.weight, -bound, bound)
-        nn.init.uniform_(self.bias.weight, -bound, bound)
+        self.experts = nn.ModuleList(MLP(width, HIDDEN * width, width, activation=nn.GELU) for _ in range(experts))
 
-    def reference(self, h: Tensor, gate: Tensor) -> Tensor:
-        """Return the same, expert by expert."""
-        n = self.experts
-        layers = zip(self.first.weight.chunk(n), self.first.bias.chunk(n), self.second.weight.chunk(n, 1), strict=True)
-        outs = [
-            nn.functional.linear(nn.functional.gelu(nn.functional.linear(h, first, bias)), second, shift)
-            for (first, bias, second), shift in zip(layers, self.bias.weight.unbind(1), strict=True)
-        ]
-        return torch.stack([out * gate[:, e, None] for e, out in enumerate(outs)]).sum(0)
-
-    @tuned(reference)
     def forward(self, h: Tensor, gate: Tensor) -> Tensor:
         """Return (n, width) from h (n, width) and gate (n, experts)."""
-        hidden = nn.functional.gelu(self.first(h)).unflatten(1, (self.experts, -1)) * gate[..., None]
-        return self.second(hidden.flatten(1)) + self.bias(gate)
+        out = torch.zeros_like(h)
+        for expert, own in zip(self.experts, gate.unbind(1), strict=True):
+            out = torch.addcmul(out, expert(h), own[:, None])
+        return out
 
 
 class _Block(nn.Module):

@@ -83,8 +83,8 @@ class _EdgeMap(nn.Module):
         self.mix = nn.Linear((rank + 1) * given, out, bias=False)
 
     def forward(self, v: Tensor, grid: _Grid) -> Tensor:
-        weights = (self.weights(grid.edge) * grid.share).unbind(1)
-        return self.mix(torch.cat([v, *(grid.neighbors.sum(v, weight) for weight in weights)], 1))
+        means = grid.neighbors.sum(v, self.weights(grid.edge) * grid.share)
+        return self.mix(torch.cat([v, means.flatten(1)], 1))
 
 
 class VCycle(nn.Module):

@@ -67,7 +67,7 @@ class _Step(nn.Module):
     def __init__(self, width: int, given: int, theta: int) -> None:
         super().__init__()
         self.first = nn.Linear(2 * width + given + theta, width)
-        self.second = nn.Linear(width, width)
+        self.rest = nn.Sequential(nn.SiLU(), nn.Linear(width, width), nn.SiLU())
         self.update = nn.Sequential(MLP(2 * width + theta, width, width), nn.SiLU())
         self.widths = [width, width, given, theta]
 
@@ -76,7 +76,7 @@ class _Step(nn.Module):
         source, target = edge_index
         gap = given.index_select(0, target) - given.index_select(0, source)
         ends = [f.index_select(0, target), f.index_select(0, source)]
-        message = self._message(self.first(torch.cat([*ends, gap, theta.index_select(0, target)], 1)), gap)
+        message = self.rest(self.first(torch.cat([*ends, gap, theta.index_select(0, target)], 1)))
         return self.update(torch.cat([f, scatter(message, target, 0, len(f), reduce="mean"), theta], 1))
 
     @tuned(reference)
@@ -88,11 +88,8 @@ class _Step(nn.Module):
         )
         source = nn.functional.linear(torch.cat([f, -given], 1), torch.cat([to_source, to_gap], 1))
         none = f.new_empty(edge_index.shape[1], 0)
-        total, _ = messages(self._message, list(self.second.parameters()), (source, target), none, edge_index)
+        total, _ = messages((source, target), none, edge_index, weight=none.new_empty(len(to_gap), 0), rest=self.rest)
         return self.update(torch.cat([f, total / degree(edge_index, f), theta], 1))
-
-    def _message(self, ends: Tensor, edge: Tensor) -> Tensor:
-        return nn.functional.silu(self.second(nn.functional.silu(ends)))
 
 
 def _decoder(width: int, fields: int, times: int) -> nn.Module:

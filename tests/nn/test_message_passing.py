@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from meshops.nn import EdgeMLP, GraphNetwork, MessagePassing, Neighbors, edgewise, plain_forms
+from meshops.nn import Chain, EdgeMLP, GraphNetwork, MessagePassing, Neighbors, edgewise, messages, plain_forms
 
 N, WIDTH, EDGES = 9, 8, 30
 
@@ -26,10 +26,14 @@ def assert_same(fast: Tensor, slow: Tensor, leaves: list[Tensor]) -> None:
     assert all(torch.allclose(a, b, rtol=1e-10, atol=1e-12) for a, b in zip(ours, theirs, strict=True))
 
 
-@pytest.fixture(params=[1, 8, 10**6], ids=["one a block", "eight a block", "at once"])
+@pytest.fixture(params=[(1, EDGES), (8, EDGES), (8, EDGES - 1), None], ids=str)
 def in_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edgewise, "BLOCK", request.param)
-    monkeypatch.setattr(edgewise, "LEAST", 0 if request.param < EDGES else EDGES)
+    """Edges a block and edges up to which blocks are held; None for all at once."""
+    if request.param is None:
+        monkeypatch.setattr(edgewise, "by_blocks", lambda _: False)
+    else:
+        monkeypatch.setattr(edgewise, "BLOCK", request.param[0])
+        monkeypatch.setattr(edgewise, "HELD", request.param[1])
 
 
 @pytest.mark.usefixtures("in_blocks")
@@ -70,9 +74,56 @@ def test_a_graph_network_adds_to_nodes_and_edges(inputs) -> None:
     step = GraphNetwork(WIDTH, context=3).double()
     context = torch.ones(N, 3, dtype=torch.float64)
     new, new_edge = step(h, edge, edge_index, context)
-    total, message = step.message.reference(h, edge, edge_index)
+    total, advanced = step.message.reference(h, edge, edge_index)
     assert torch.allclose(new, h + step.update(torch.cat([h, total, context], 1)))
-    assert torch.allclose(new_edge, edge + message)
+    assert torch.allclose(new_edge, advanced)
+
+
+@pytest.mark.usefixtures("in_blocks")
+@pytest.mark.parametrize("keep", [True, False])
+def test_derivatives_of_messages_are_those_of_differences(keep: bool) -> None:
+    edge_index = torch.tensor([[1, 0, 2, 0, 1, 2, 1, 0, 2, 1], [0, 1, 1, 2, 2, 0, 2, 1, 0, 0]])
+    rest = nn.Sequential(nn.SiLU(), nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2), nn.LayerNorm(2)).double()
+    rows = torch.randn(18, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    given = [part.clone().requires_grad_() for part in rows.split([3, 3, 10, 2])]
+
+    def run(s: Tensor, t: Tensor, edge: Tensor, weight: Tensor, *_: Tensor) -> tuple[Tensor, ...]:
+        found = messages((s, t), edge, edge_index, weight=weight, rest=rest, keep=keep)
+        return found if keep else found[:1]
+
+    assert torch.autograd.gradcheck(run, (*given, *rest.parameters()))
+
+
+@pytest.mark.usefixtures("in_blocks")
+def test_a_second_backward_pass_gives_the_same(inputs) -> None:
+    h, edge_index, edge = inputs
+    loss = EdgeMLP(WIDTH, hidden=2).double()(h, edge, edge_index)[1].square().sum()
+    (first,), (second,) = (torch.autograd.grad(loss, h, retain_graph=True) for _ in range(2))
+    assert torch.equal(first, second)
+
+
+@pytest.mark.usefixtures("in_blocks")
+def test_a_graph_without_edges_has_no_messages(inputs) -> None:
+    h, *_ = inputs
+    total, new = EdgeMLP(WIDTH, hidden=1).double()(h, h[:0], torch.empty(2, 0, dtype=torch.long))
+    assert not total.any()
+    assert new.shape == (0, WIDTH)
+    (slope,) = torch.autograd.grad(total.sum() + new.sum(), h)
+    assert not slope.any()
+
+
+def test_what_the_backward_pass_holds_goes_with_it(inputs) -> None:
+    h, edge_index, edge = inputs
+    total, _ = EdgeMLP(WIDTH, hidden=1).double()(h, edge, edge_index)
+    node = total.grad_fn
+    assert len(node.held) == 1
+    total.sum().backward()
+    assert node.held == []
+
+
+def test_a_chain_rejects_layers_that_it_does_not_know() -> None:
+    with pytest.raises(KeyError):
+        Chain(nn.Sequential(nn.Linear(2, 2), nn.Tanh()))
 
 
 @pytest.mark.usefixtures("in_blocks")
@@ -102,6 +153,16 @@ def test_neighbor_sums_equal_their_plain_form(inputs) -> None:
     assert_same(neighbors.sum(h, weight), plain, [h, weight])
     dense = torch.zeros(N, N, dtype=torch.float64).index_put((edge_index[1], edge_index[0]), weight, accumulate=True)
     assert_same(neighbors.sum(h, weight), dense @ h, [h, weight])
+
+
+def test_several_weights_give_several_sums(inputs) -> None:
+    h, edge_index, _ = inputs
+    weight = torch.linspace(-1, 2, 3 * EDGES, dtype=torch.float64).view(EDGES, 3).requires_grad_()
+    neighbors = Neighbors.of(edge_index, N)
+    with plain_forms():
+        plain = neighbors.sum(h, weight)
+    assert_same(neighbors.sum(h, weight), plain, [h, weight])
+    assert_same(neighbors.sum(h, weight)[:, 1], neighbors.sum(h, weight[:, 1]), [h, weight])
 
 
 def test_neighbor_sums_between_two_sets_of_nodes(inputs) -> None:

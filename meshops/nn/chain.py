@@ -1,0 +1,123 @@
+"""Layers one after another on a block of rows, differentiated by hand: what a block needs stays in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+HELD = 2**17  # rows up to which the backward pass is given what the forward pass found; above, it finds it again
+aten = torch.ops.aten
+
+
+def by_blocks(rows: Tensor) -> bool:
+    """Return whether blocks pay: on a CPU, and where neither a compiler nor mixed precision has its own ways."""
+    return rows.device.type == "cpu" and not (torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"))
+
+
+class Chain:
+    """`Linear`, `ReLU`, `SiLU` and `LayerNorm` modules as one function of rows (n, C) and their weights.
+
+    `forward` returns the rows and, for each layer, what `backward` takes; `backward` returns the gradient of the rows
+    it was given and adds those of the weights to `found`, as zeros at first. Both may overwrite the rows given to them.
+    """
+
+    def __init__(self, layers: nn.Module) -> None:
+        """Take the layers within `layers`, in their order; raises `KeyError` for one of another kind."""
+        self.layers = [layer for layer in layers.modules() if not list(layer.children())]
+        self.rules = [_RULES[type(layer)](layer) for layer in self.layers]
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """The parameters, layer by layer."""
+        return [p for layer in self.layers for p in layer.parameters()]
+
+    def forward(self, rows: Tensor, weights: Sequence[Tensor]) -> tuple[Tensor, list[list[Tensor]]]:
+        """Return the result and what each layer holds."""
+        held = []
+        for rule, own in zip(self.rules, self._split(weights), strict=True):
+            rows, kept = rule.forward(rows, *own)
+            held.append(kept)
+        return rows, held
+
+    def backward(
+        self, grad: Tensor, held: list[list[Tensor]], weights: Sequence[Tensor], found: Sequence[Tensor]
+    ) -> Tensor:
+        """Return the gradient of the rows; add those of the weights to `found`."""
+        parts = zip(self.rules, held, self._split(weights), self._split(found), strict=True)
+        for rule, kept, own, gradients in reversed(list(parts)):
+            grad = rule.backward(grad, kept, own, gradients)
+        return grad
+
+    def _split(self, weights: Sequence[Tensor]) -> Iterator[Sequence[Tensor]]:
+        """Yield the part of each layer."""
+        start = 0
+        for layer in self.layers:
+            stop = start + len(list(layer.parameters()))
+            yield weights[start:stop]
+            start = stop
+
+
+class _Rule:
+    """How one layer goes forward and back."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        self.layer = layer
+
+    def forward(self, x: Tensor, *weights: Tensor) -> tuple[Tensor, list[Tensor]]:
+        raise NotImplementedError
+
+    def backward(self, grad: Tensor, held: list[Tensor], weights: Sequence[Tensor], found: Sequence[Tensor]) -> Tensor:
+        raise NotImplementedError
+
+
+class _Linear(_Rule):
+    def forward(self, x: Tensor, *weights: Tensor) -> tuple[Tensor, list[Tensor]]:
+        return nn.functional.linear(x, *weights), [x]
+
+    def backward(self, grad: Tensor, held: list[Tensor], weights: Sequence[Tensor], found: Sequence[Tensor]) -> Tensor:
+        found[0].addmm_(grad.t(), held[0])
+        for bias in found[1:]:
+            bias += grad.sum(0)
+        return grad @ weights[0]
+
+
+class _ReLU(_Rule):
+    def forward(self, x: Tensor, *weights: Tensor) -> tuple[Tensor, list[Tensor]]:
+        return x.relu_(), [x]
+
+    def backward(self, grad: Tensor, held: list[Tensor], weights: Sequence[Tensor], found: Sequence[Tensor]) -> Tensor:
+        return aten.threshold_backward(grad, held[0], 0, grad_input=grad)
+
+
+class _SiLU(_Rule):
+    def forward(self, x: Tensor, *weights: Tensor) -> tuple[Tensor, list[Tensor]]:
+        return nn.functional.silu(x), [x]
+
+    def backward(self, grad: Tensor, held: list[Tensor], weights: Sequence[Tensor], found: Sequence[Tensor]) -> Tensor:
+        return aten.silu_backward(grad, held[0], grad_input=grad)
+
+
+class _LayerNorm(_Rule):
+    layer: nn.LayerNorm
+
+    def forward(self, x: Tensor, *weights: Tensor) -> tuple[Tensor, list[Tensor]]:
+        y, mean, scale = torch.native_layer_norm(x, self.layer.normalized_shape, *weights, self.layer.eps)
+        return y, [x, mean, scale]
+
+    def backward(self, grad: Tensor, held: list[Tensor], weights: Sequence[Tensor], found: Sequence[Tensor]) -> Tensor:
+        x, mean, scale = held
+        given = (grad, x, list(self.layer.normalized_shape), mean, scale, *weights, [True, True, True])
+        grad, *own = aten.native_layer_norm_backward(*given)
+        for total, part in zip(found, own, strict=True):
+            total += part
+        return grad
+
+
+_RULES: dict[type[nn.Module], type[_Rule]] = {
+    nn.Linear: _Linear,
+    nn.ReLU: _ReLU,
+    nn.SiLU: _SiLU,
+    nn.LayerNorm: _LayerNorm,
+}
