@@ -17,7 +17,7 @@ from geometries.errors import nearest
 from meshops.data import MeshDataset, Normalization
 from meshops.graph import MeshGraph
 from meshops.operators import Refined, build
-from meshops.training import Labels, Loss, Surrogate, Total, TrainingError
+from meshops.training import DATA_LOSSES, Loss, Surrogate, Total, TrainingError
 from meshops.training.losses import relative_l2
 from meshops.training.seeds import seeded
 from meshops.trust import LOSSES, PhysicsLoss, Problem
@@ -31,17 +31,17 @@ Progress = Callable[[int, int], None]
 
 
 def objective(names: str, samples: MeshDataset) -> Loss:
-    """Return the loss called `names`: `labels`, one of `trust.LOSSES`, or the sum of several with commas between.
+    """Return the loss called `names`: one of `DATA_LOSSES` or of `trust.LOSSES`, or the sum of several, by commas.
 
     Raises `TrainingError` for unknown names, `TrustError` where the equation of `samples` has no such loss.
     """
     parts: list[Loss] = []
     for name in names.split(","):
-        if name not in (Labels.name, *LOSSES):
-            raise TrainingError(f"no loss is called {name!r}; {nearest(name, [Labels.name, *LOSSES])}")
-        if name != Labels.name and len(samples):
+        if name not in (*DATA_LOSSES, *LOSSES):
+            raise TrainingError(f"no loss is called {name!r}; {nearest(name, [*DATA_LOSSES, *LOSSES])}")
+        if name in LOSSES and len(samples):
             require_definite(samples.case(0))  # before the run's folder is made
-        parts.append(Labels() if name == Labels.name else PhysicsLoss(name, samples.store.read_case))
+        parts.append(DATA_LOSSES[name] if name in DATA_LOSSES else PhysicsLoss(name, samples.store.read_case))
     return parts[0] if len(parts) == 1 else Total(tuple(parts))
 
 

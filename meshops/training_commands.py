@@ -13,8 +13,8 @@ class Goal(TypedDict, total=False):
     """What training minimises, and what it starts from.
 
     Args:
-        loss: labels (the default), dual-norm or ritz, or several with commas between. The latter two read no labels of
-            the training set: the residual of the equation in its dual norm, and the Ritz energy.
+        loss: labels (the default), gradient, dual-norm or ritz, or several with commas between. The latter two read no
+            labels of the training set: the residual of the equation in its dual norm, and the Ritz energy.
         boost: Folder of a run on the same data set: train a second operator on what that one leaves; their sum is kept.
     """
 

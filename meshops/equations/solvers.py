@@ -26,7 +26,7 @@ DIRECT_BELOW = 4000  # unknowns: where a sparse factorisation stops being the qu
 DIRECT_AT_MOST = 100_000  # unknowns: where one is still tried after conjugate gradients have failed
 SADDLE_DIRECT_BELOW = 500_000  # entries of Stokes's matrix: there it depends on how full the rows are
 TOLERANCE = 1e-10
-NEWTON_STEPS = 40
+NEWTON_STEPS, HALVINGS = 40, 11
 _LEAST_STEP = 1e-3  # of the way from an easy case to the one asked for
 
 
@@ -128,7 +128,8 @@ def newton_on(
     With `near` it ends where the error left is about that share of the iterate, in the norm of the matrix: after a step
     the next correction by the same matrix, θ times as large, costs no assembly and no factorisation; it is added, and
     what further ones would add, their sum θ/(1 - θ) of it, is the error left (Deuflhard 2004).
-    Raises `SolverError` after a first step of more than `far` of the iterate.
+    Raises `SolverError` after a first step of more than `far` of the iterate, and where `far` is given and that step
+    cannot be taken whole: Newton's method is not at home there yet.
 
     `state` need not satisfy the essential conditions: a whole first step then spreads their values over the domain,
     where they alone would tear the cells beside them.
@@ -148,7 +149,8 @@ def newton_on(
         if residual <= max(TOLERANCE * first, _rounding(system, state)):
             return Solved(state, "newton", step)
         before, prepared = state, Prepared(system, definite=definite)
-        state, system, fell = _search(linearised, prepared, state, residual)
+        halvings = 0 if far < np.inf and not step else HALVINGS
+        state, system, fell = _search(linearised, prepared, state, residual, halvings=halvings)
         if not fell:
             return Solved(state, "newton", step + 1)
         size, whole = _energy(system, state - before), _energy(system, state)
@@ -168,12 +170,12 @@ def newton_on(
 
 
 def _search(
-    linearised: Callable[[Floats], LinearSystem], prepared: Prepared, state: Floats, residual: float
+    linearised: Callable[[Floats], LinearSystem], prepared: Prepared, state: Floats, residual: float, *, halvings: int
 ) -> tuple[Floats, LinearSystem, bool]:
     """Return the whole step, half of it, ... where the residual or the correction falls; False if it is converged."""
     step = prepared.solve(prepared.system.rhs, prepared.system.fixed_value).values - state
     size, share = np.linalg.norm(step), 1.0
-    for _ in range(12):
+    for _ in range(halvings + 1):
         trial = state + share * step
         system = linearised(trial)
         found = _residual(system, trial)

@@ -49,6 +49,21 @@ class Labels:
 
 
 @dataclass(frozen=True)
+class Gradient:
+    """The relative H1 seminorm of the error, by differences along the mesh's edges; see `relative_h1`.
+
+    What solvers go on from: a rough error that L2 hardly sees is a large one in energy.
+    """
+
+    name: ClassVar[str] = "gradient"
+    labels: ClassVar[bool] = True
+
+    def __call__(self, prediction: Tensor, graph: MeshGraph, undo: Undo) -> Tensor:
+        """Return (B,)."""
+        return relative_h1(prediction, graph.y, graph)
+
+
+@dataclass(frozen=True)
 class Total:
     """The sum of several losses."""
 
@@ -76,7 +91,34 @@ def relative_l2(prediction: Tensor, target: Tensor, graph: MeshGraph) -> Tensor:
     where the error is 0.
     """
     error = (prediction.to(target.dtype) - target).square().sum(1)
-    rows = graph.mass[:, None] * torch.stack([error, target.square().sum(1), torch.ones_like(error)], dim=1)
-    error, size, total = segment_sum(rows, graph.graph_of_node, graph.size).unbind(1)
+    ones = torch.ones_like(error)
+    return _ratio(graph.mass, error, target.square().sum(1), ones, graph.graph_of_node, graph.size)
+
+
+def relative_h1(prediction: Tensor, target: Tensor, graph: MeshGraph) -> Tensor:
+    """Return (B,) |prediction - target|₁ / max(|target|₁, 1e-3 |1|₁) of (N, C) fields, one for each graph.
+
+    |u|₁² = Σ (m_i + m_j) |u_i - u_j|²/|x_i - x_j|² over the edges: about ∫ |∇u|² up to a factor. |1|₁ stands for a field
+    with a slope of 1.
+    """
+    source, at = graph.edge_index
+    gap = graph.pos.index_select(0, source) - graph.pos.index_select(0, at)
+    weight = graph.mass.index_select(0, source) + graph.mass.index_select(0, at)
+    inverse = 1 / gap.square().sum(1).clamp_min(1e-12)
+
+    def slopes(values: Tensor) -> Tensor:
+        return (values.index_select(0, source) - values.index_select(0, at)).square().sum(1) * inverse
+
+    error = slopes(prediction.to(target.dtype) - target)
+    return _ratio(weight, error, slopes(target), torch.ones_like(error), graph.graph_of_node[at], graph.size)
+
+
+def _ratio(weight: Tensor, error: Tensor, size: Tensor, one: Tensor, place: Tensor, graphs: int) -> Tensor:
+    """Return (B,) the root of the sums of `error` over those of `size`, at least 1e-6 of those of `one`."""
+    rows = weight[:, None] * torch.stack([error, size, one], dim=1)
+    error, size, total = segment_sum(rows, place, graphs).unbind(1)
     tiny = torch.finfo(error.dtype).tiny
     return (error.clamp_min(tiny) / torch.maximum(size, FLOOR**2 * total).clamp_min(tiny)).sqrt()
+
+
+DATA_LOSSES: dict[str, Loss] = {loss.name: loss for loss in (Labels(), Gradient())}
