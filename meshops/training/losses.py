@@ -98,8 +98,8 @@ def relative_l2(prediction: Tensor, target: Tensor, graph: MeshGraph) -> Tensor:
 def relative_h1(prediction: Tensor, target: Tensor, graph: MeshGraph) -> Tensor:
     """Return (B,) |prediction - target|₁ / max(|target|₁, 1e-3 |1|₁) of (N, C) fields, one for each graph.
 
-    |u|₁² = Σ (m_i + m_j) |u_i - u_j|²/|x_i - x_j|² over the edges: about ∫ |∇u|² up to a factor. |1|₁ stands for a field
-    with a slope of 1.
+    |u|₁² = Σ (m_i + m_j) |u_i - u_j|²/|x_i - x_j|² over the edges, about ∫ |∇u|² up to a factor; |1|₁ is that of a
+    field with slope 1 along every edge.
     """
     source, at = graph.edge_index
     gap = graph.pos.index_select(0, source) - graph.pos.index_select(0, at)

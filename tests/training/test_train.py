@@ -18,7 +18,7 @@ from torch_geometric.data import Batch
 from meshops.training import NonFiniteLoss, Settings, Surrogate, TrainingError
 from meshops.training.batches import Order
 from meshops.training.files import LAST
-from meshops.training.losses import relative_l2
+from meshops.training.losses import relative_h1, relative_l2
 from meshops.training.optimizers import course
 from tests.training.small import TRAIN, graphs, same_bits, train_small
 
@@ -74,9 +74,33 @@ def test_the_loss_counts_nodes_by_mass_and_each_graph_for_itself(samples):
     assert torch.allclose(found, (torch.tensor(expected) / torch.tensor(size)).sqrt())
 
 
-def test_a_perfect_prediction_has_a_finite_gradient(samples):
+def test_the_loss_of_gradients_is_relative_and_blind_to_a_constant(samples):
+    graph = samples[0]
+    assert torch.allclose(relative_h1(1.1 * graph.y + 3, graph.y, graph), torch.tensor([0.1]), rtol=1e-4)
+    assert relative_h1(graph.y + 3, graph.y, graph) < 1e-5
+    batch = Batch.from_data_list(samples[:2])
+    rough = batch.y + torch.randn_like(batch.y)
+    parts = rough.split([g.num_nodes for g in samples[:2]])
+    alone = [relative_h1(part, g.y, g) for part, g in zip(parts, samples[:2], strict=True)]
+    assert torch.allclose(relative_h1(rough, batch.y, batch), torch.cat(alone))
+
+
+def test_the_loss_of_gradients_tells_linear_fields_by_their_slope(samples):
+    """Along an edge in direction d a field s·x has the slope s·d, however long the edge."""
+    graph = samples[0]
+    slope = torch.randn(graph.pos.shape[1], 1)
+    twice = relative_h1(graph.pos @ (2 * slope), graph.pos @ slope, graph)
+    assert torch.allclose(twice, torch.ones(1), rtol=1e-4)
+    stretched = copy(graph)
+    stretched.pos, stretched.mass = 3 * graph.pos, graph.mass
+    error = graph.y + 0.3 * graph.pos[:, :1]
+    assert torch.allclose(relative_h1(error, graph.y, graph), relative_h1(error, graph.y, stretched), rtol=1e-4)
+
+
+@pytest.mark.parametrize("loss", [relative_l2, relative_h1])
+def test_a_perfect_prediction_has_a_finite_gradient(samples, loss):
     prediction = samples[0].y.clone().requires_grad_()
-    relative_l2(prediction, samples[0].y, samples[0]).sum().backward()
+    loss(prediction, samples[0].y, samples[0]).sum().backward()
     assert prediction.grad.isfinite().all()
 
 
