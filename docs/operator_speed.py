@@ -18,10 +18,9 @@ HEAD = """\
 
 Measured by `make bench-operators` on {machine}, one thread, torch {torch}: each operator at its default size, heat on
 a square of triangles, batch 1, float32; processor time, the best of {repeats} calls up to ten thousand nodes and the
-first call above. Memory is what the process grew by at its peak. The
-ratio is a training step in the plain form (messages of concatenated rows, torch_geometric's scatter, padded batches)
-over ours, taken in turns. The exponent is that of inference time with nodes, between the two largest meshes. A step
-that would take more than 10 GiB is left out.
+first call above. Memory is what the process grew by at its peak. The ratio is a training step in the plain form
+(messages of concatenated rows, torch_geometric's scatter, padded batches) over ours, taken in turns. The exponent is
+that of inference time with nodes, between the two largest meshes. A step that would take more than 10 GiB is left out.
 
 | operator | nodes | inference, µs a node | kB a node | step, µs a node | kB a node | plain / ours | exponent |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
