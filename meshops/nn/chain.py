@@ -103,8 +103,7 @@ class _LayerNorm(_Rule):
     layer: nn.LayerNorm
 
     def forward(self, x: Tensor, *weights: Tensor) -> tuple[Tensor, list[Tensor]]:
-        weight, bias = weights
-        y, mean, scale = torch.native_layer_norm(x, self.layer.normalized_shape, weight, bias, self.layer.eps)
+        y, mean, scale = aten.native_layer_norm(x, self.layer.normalized_shape, *weights, self.layer.eps)
         return y, [x, mean, scale]
 
     def backward(self, grad: Tensor, held: list[Tensor], weights: Sequence[Tensor], found: Sequence[Tensor]) -> Tensor:

@@ -54,7 +54,7 @@ class Neighbors:
         """
         kind = torch.promote_types(torch.promote_types(rows.dtype, weight.dtype), torch.float32)
         ordered = weight.to(kind).index_select(0, self.order)
-        total = _Sum.apply(self, rows.to(kind), ordered.view(len(ordered), -1))
+        total = _Sum.apply(self, rows.to(kind), ordered if weight.dim() == 2 else ordered[:, None])
         return total if weight.dim() == 2 else total[:, 0]
 
 

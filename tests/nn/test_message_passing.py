@@ -165,6 +165,15 @@ def test_several_weights_give_several_sums(inputs) -> None:
     assert_same(neighbors.sum(h, weight)[:, 1], neighbors.sum(h, weight[:, 1]), [h, weight])
 
 
+@pytest.mark.parametrize("shape", [(0,), (0, 3)], ids=str)
+def test_neighbor_sums_without_edges_are_zero(inputs, shape: tuple[int, ...]) -> None:
+    h, *_ = inputs
+    total = Neighbors.of(torch.empty(2, 0, dtype=torch.long), N).sum(h, torch.ones(shape, dtype=torch.float64))
+    assert total.shape == (N, *shape[1:], WIDTH)
+    assert not total.any()
+    assert not torch.autograd.grad(total.sum(), h)[0].any()
+
+
 def test_neighbor_sums_between_two_sets_of_nodes(inputs) -> None:
     h, _, _ = inputs
     cluster = torch.tensor([3, 0, 0, 1, 1, 1, 0, 3, 3])
