@@ -9,7 +9,6 @@ import difflib
 from collections.abc import Iterable
 
 _SHOWN = 80  # characters of a wrong value
-_ALIKE = 0.7  # share of letters in common: a slip of the hand keeps more, `mesh` and `times` have 0.67
 
 
 class MeshopsError(Exception):
@@ -64,7 +63,7 @@ class SpecError(MeshopsError):
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a hint that ends an error: the nearest known name, or all of them."""
     names = sorted(str(k) for k in known)
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=_ALIKE)
+    close = difflib.get_close_matches(str(name), names, n=1)
     if close:
         return f"did you mean {close[0]!r}?"
     if not names:

@@ -50,7 +50,7 @@ def test_mp_pde_starts_from_the_initial_field() -> None:
     given = schema_of(EQUATIONS["heat"], 2, times=5)
     operator, graph = small("mp_pde", given), mixed_graph(6, 5)
     graph.x = torch.randn(len(graph.pos), len(given.x))
-    graph.theta = torch.zeros(1, 1)
+    graph.theta = torch.zeros(1, len(given.theta))
     graph.boundary_x = torch.randn(len(graph.boundary_index), len(given.boundary_x))
     start = graph.x[:, [given.x.index("initial.temperature")]]
     for part in operator.decode[2].parameters():
