@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from geometries import Dirichlet, Radiation
+from geometries import Dirichlet, Neumann, Radiation
 from meshops.equations import EQUATIONS, Case, Heat, solve
 from meshops.equations.assembly import Assembler
 from meshops.equations.solvers import SolverError, newton_on
+from meshops.trust import polish
 from tests.equations.manufactured import case_of, grid
 
 SIZES = {1: ("line", 5), 2: ("triangle", 3), 3: ("tetra", 2)}
@@ -87,3 +88,27 @@ def test_newton_ends_near_enough_and_refuses_a_start_too_far() -> None:
     assert steps[0] < steps[-1]
     with pytest.raises(SolverError, match="away"):
         newton_on(lambda u: assembler.system(u, 0.0), 30 * np.sin(50 * np.arange(len(exact))), definite=True, far=0.5)
+
+
+def test_a_guess_from_which_no_whole_step_can_be_taken_is_refused() -> None:
+    """Rough errors turn cells over: by ever shorter steps it takes longer than from zero."""
+    case = Case(
+        grid("triangle", 1, 6),
+        EQUATIONS["hyperelasticity"],
+        conditions={"bottom": Dirichlet(0), "top": Neumann((0.0, 0.3))},
+        coefficients={"poisson": 0.4},
+    )
+    assembler, exact = Assembler(case), solve(case)
+    rough = np.random.default_rng(0).standard_normal(exact.values.shape)
+    rough[~np.isnan(case.fixed)] = 0.0
+    guess = exact.values + 0.03 * rough
+
+    def steps(**how: float) -> int:
+        state = guess.ravel()
+        return newton_on(lambda u: assembler.system(u, 0.0), state, definite=True, near=1e-3, **how).iterations
+
+    assert steps() > exact.made_by["iterations"]
+    with pytest.raises(SolverError):
+        steps(far=1e9)
+    record = polish(case.solution(guess), tolerance=1e-3).made_by["polish"]
+    assert record["start"] == "zero"
