@@ -63,7 +63,7 @@ class _Blocks(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(edge_index, *tensors)
         total, new = None, torch.empty_like(edge) if how.keep else None
-        for at, j, i in _blocks(edge_index):
+        for at, j, i in blocks(edge_index):
             rows, held = how.chain.forward(_first(first, at, j, i), weights)
             total = rows.new_zeros(len(tensors[1]), rows.shape[1]) if total is None else total
             total.index_add_(0, i, rows)
@@ -82,7 +82,7 @@ class _Blocks(torch.autograd.Function):
         chain, first, weights = ctx.how.chain, tensors[:4], tensors[4:]
         held, ctx.held = iter(ctx.held), []
         found, d_weights = [torch.zeros_like(t) for t in first], [torch.zeros_like(w) for w in weights]
-        for at, j, i in _blocks(edge_index):
+        for at, j, i in blocks(edge_index):
             kept = next(held, None) or chain.forward(_first(first, at, j, i), weights)[1]
             grad = chain.backward(_given(d_total, d_new, at, i), kept, weights, d_weights)
             found[0].index_add_(0, j, grad)
@@ -107,7 +107,7 @@ def _given(d_total: Tensor | None, d_new: Tensor | None, at: slice, i: Tensor) -
     return given if d_new is None else given.add_(d_new[at])
 
 
-def _blocks(edge_index: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
+def blocks(edge_index: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
     """Yield the place, sources and targets of each block of edges; one without edges if there are none."""
     for start in range(0, max(1, edge_index.shape[1]), BLOCK):
         at = slice(start, start + BLOCK)

@@ -6,7 +6,6 @@ values on the boundary). Whatever the context, layers here map sums to sums and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import gather, segment_sum
-from meshops.nn.edgewise import BLOCK, degree
+from meshops.nn.edgewise import blocks, degree
 from meshops.nn.per_graph import outer_sum, read
 from meshops.nn.tuned import tuned
 
@@ -39,7 +38,7 @@ class _GatedSum(torch.autograd.Function):
     def forward(ctx: Any, gate: Tensor, rows: Tensor, edge_index: Tensor) -> Tensor:  # noqa: ANN401
         ctx.save_for_backward(gate, rows, edge_index)
         total = torch.zeros_like(rows)
-        for at, j, i in _blocks(edge_index):
+        for at, j, i in blocks(edge_index):
             total.index_add_(0, i, gate[at] * rows.index_select(0, j))
         return total
 
@@ -48,17 +47,11 @@ class _GatedSum(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:  # noqa: ANN401
         gate, rows, edge_index = ctx.saved_tensors
         d_gate, d_rows = torch.empty_like(gate), torch.zeros_like(rows)
-        for at, j, i in _blocks(edge_index):
+        for at, j, i in blocks(edge_index):
             given = grad.index_select(0, i)
             torch.mul(given, rows.index_select(0, j), out=d_gate[at])
             d_rows.index_add_(0, j, given.mul_(gate[at]))
         return d_gate, d_rows, None
-
-
-def _blocks(edge_index: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    for start in range(0, edge_index.shape[1], BLOCK):
-        at = slice(start, start + BLOCK)
-        yield at, edge_index[0, at], edge_index[1, at]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,14 +1,14 @@
 """Training an operator, and the surrogate that comes out."""
 
 from meshops.training.errors import NonFiniteLoss, SurrogateError, TrainingError, TrainingStopped
-from meshops.training.losses import DATA_LOSSES, Labels, Loss, Total
+from meshops.training.losses import DATA_LOSSES, LABELS, Loss, Total
 from meshops.training.settings import Settings
 from meshops.training.surrogate import Surrogate, shipped
 from meshops.training.train import train
 
 __all__ = [
     "DATA_LOSSES",
-    "Labels",
+    "LABELS",
     "Loss",
     "NonFiniteLoss",
     "Settings",

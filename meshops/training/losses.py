@@ -37,30 +37,16 @@ class Loss(Protocol):
 
 
 @dataclass(frozen=True)
-class Labels:
-    """The relative L2 error of the normalized field against the reference's."""
+class FromLabels:
+    """A relative error of the normalized field against the reference's, which any equation has."""
 
-    name: ClassVar[str] = "labels"
+    name: str
+    error: Callable[[Tensor, Tensor, MeshGraph], Tensor]
     labels: ClassVar[bool] = True
 
     def __call__(self, prediction: Tensor, graph: MeshGraph, undo: Undo) -> Tensor:
         """Return (B,)."""
-        return relative_l2(prediction, graph.y, graph)
-
-
-@dataclass(frozen=True)
-class Gradient:
-    """The relative H1 seminorm of the error, by differences along the mesh's edges; see `relative_h1`.
-
-    What solvers go on from: a rough error that L2 hardly sees is a large one in energy.
-    """
-
-    name: ClassVar[str] = "gradient"
-    labels: ClassVar[bool] = True
-
-    def __call__(self, prediction: Tensor, graph: MeshGraph, undo: Undo) -> Tensor:
-        """Return (B,)."""
-        return relative_h1(prediction, graph.y, graph)
+        return self.error(prediction, graph.y, graph)
 
 
 @dataclass(frozen=True)
@@ -121,4 +107,6 @@ def _ratio(weight: Tensor, error: Tensor, size: Tensor, one: Tensor, place: Tens
     return (error.clamp_min(tiny) / torch.maximum(size, FLOOR**2 * total).clamp_min(tiny)).sqrt()
 
 
-DATA_LOSSES: dict[str, Loss] = {loss.name: loss for loss in (Labels(), Gradient())}
+LABELS = FromLabels("labels", relative_l2)
+GRADIENT = FromLabels("gradient", relative_h1)  # what solvers go on from: L2 hardly sees a rough error, energy does
+DATA_LOSSES: dict[str, Loss] = {loss.name: loss for loss in (LABELS, GRADIENT)}

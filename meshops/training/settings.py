@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from math import isfinite
 from typing import Any
 
 from meshops.training.errors import TrainingError
-from meshops.training.losses import Labels, Loss
+from meshops.training.losses import LABELS, Loss
 
 _FREE = {"epochs", "minutes", "accelerator", "devices", "strategy", "workers", "save_every", "progress"}
 
@@ -34,7 +34,7 @@ class Settings:
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     seed: int = 0
-    loss: Loss = field(default_factory=Labels)
+    loss: Loss = LABELS
     precision: str = "32-true"
     accelerator: str = "auto"
     devices: int | str = "auto"

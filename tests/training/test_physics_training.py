@@ -17,7 +17,7 @@ from meshops.data import MeshDataset, Recipe, generate
 from meshops.graph import MeshGraph
 from meshops.objectives import best, objective, refine
 from meshops.operators import Boosted, OperatorError, Refined, build
-from meshops.training import Labels, Settings, Surrogate, Total, TrainingError, TrainingStopped, train
+from meshops.training import LABELS, Settings, Surrogate, Total, TrainingError, TrainingStopped, train
 from meshops.training.losses import relative_l2
 from meshops.trust import Guard, PhysicsLoss, Problem, TrustError
 from tests.data.tiny import COUNT, TINY
@@ -76,7 +76,7 @@ def test_validation_needs_labels(tmp_path):
 
 
 def test_losses_add_up(samples, tmp_path):
-    both = Total((Labels(), dual()))
+    both = Total((LABELS, dual()))
     graph = numbered()[0]
     fields = graph.y + 0.1
     parts = [loss(fields, graph, lambda v: v) for loss in both.parts]
@@ -86,7 +86,7 @@ def test_losses_add_up(samples, tmp_path):
 
 
 # -- boosting ----------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("loss", [Labels(), dual()], ids=lambda loss: loss.name)
+@pytest.mark.parametrize("loss", [LABELS, dual()], ids=lambda loss: loss.name)
 def test_a_boosted_surrogate_is_the_sum_of_its_parts(trained, tmp_path, loss):
     first = trained[1]
     train_small(tmp_path, train_set=numbered(), loss=loss, options={**OPTIONS, "boost": first})
@@ -198,7 +198,7 @@ def test_an_operator_without_a_last_layer_is_not_refined():
 def test_losses_are_refused_before_anything_is_made(data):
     with pytest.raises(TrainingError, match="dual-norm"):
         objective("labels,dual", data)
-    assert objective("labels", data) == Labels()
+    assert objective("labels", data) == LABELS
 
     class Nonlinear:
         store = None
