@@ -51,19 +51,19 @@ def train(
         run = run.following(checkpoint["run"])
         if settings.done(**checkpoint["done"]) >= 1:
             return Surrogate.load(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     _fit(run, folder, resume=resume)
     return Surrogate.load(folder)
 
 
 def _begin(folder: Path, *, resume: bool) -> dict[str, Any] | None:
-    """Return the checkpoint to go on from, if that is asked for; make the folder otherwise."""
+    """Return the checkpoint to go on from, if that is asked for; else see that the folder holds no run."""
     if resume:
         from meshops.training.checkpoints import read_checkpoint
 
         return read_checkpoint(folder / LAST)
     if any((folder / name).exists() for name in (LAST, METRICS, DESCRIPTION, TENSORS)):
         raise TrainingError(f"{str(folder)!r} holds a run; resume it (--resume), or train in another folder.")
-    folder.mkdir(parents=True, exist_ok=True)
     return None
 
 

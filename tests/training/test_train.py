@@ -214,3 +214,9 @@ def test_two_devices_share_the_work(tmp_path):
     subprocess.run(run, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(Path.cwd())}, check=True, timeout=300)
     assert torch.load(tmp_path / "run" / LAST, weights_only=True)["done"]["step"] == 4
     assert Surrogate.load(tmp_path / "run").training["step"] in (2, 4)
+
+
+def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path):
+    with pytest.raises(TrainingError, match="empty"):
+        train_small(tmp_path / "run", train_set=[])
+    assert not (tmp_path / "run").exists()
