@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import gather, segment_sum
-from meshops.nn.edgewise import blocks, degree
+from meshops.nn.edgewise import blocks, degree, edge_rows
 from meshops.nn.per_graph import outer_sum, read
 from meshops.nn.tuned import tuned
 
@@ -56,14 +56,15 @@ class _GatedSum(torch.autograd.Function):
 
 @dataclass(frozen=True, eq=False)
 class Gate:
-    """The weights of a `Smoother` on one level: (E, C) of edges, (N, C) of nodes."""
+    """The weights of a `Smoother` on one level: (E, C) of edges, (N, C) of nodes, and (N, 1) shares of a mean."""
 
     edge: Tensor
     node: Tensor
+    share: Tensor
 
 
 class Gates(nn.Module):
-    """g_ij = silu(A c_j + B c_i + C e_ij) / degree_i on edges and D c_i on nodes, of contexts c and edge features e."""
+    """g_ij = silu(A c_j + B c_i + C e_ij) on edges and D c_i on nodes, of contexts c and edge features e."""
 
     def __init__(self, context: int, edge_width: int, width: int) -> None:
         """Build for contexts and edge features of these widths, and states of `width`."""
@@ -71,28 +72,26 @@ class Gates(nn.Module):
         self.source = nn.Linear(context, width, bias=False)
         self.target = nn.Linear(context, width)
         self.edge = nn.Linear(edge_width, width, bias=False)
+        self.rest = nn.SiLU()
         self.node = nn.Linear(context, width)
 
     def reference(self, context: Tensor, edge_index: Tensor, edge: Tensor) -> Gate:
         """Return the same by concatenation."""
-        source, target = edge_index
-        joined = torch.cat([context.index_select(0, source), context.index_select(0, target), edge], 1)
+        joined = torch.cat([context.index_select(0, edge_index[0]), context.index_select(0, edge_index[1]), edge], 1)
         weight = torch.cat([self.source.weight, self.target.weight, self.edge.weight], 1)
-        share = (1 / degree(edge_index, context)).index_select(0, target)
-        return Gate(
-            nn.functional.silu(nn.functional.linear(joined, weight, self.target.bias)) * share, self.node(context)
-        )
+        gate = self.rest(nn.functional.linear(joined, weight, self.target.bias))
+        return Gate(gate, self.node(context), 1 / degree(edge_index, context))
 
     @tuned(reference)
     def forward(self, context: Tensor, edge_index: Tensor, edge: Tensor) -> Gate:
         """Return the gate of one level from context (N, c), edge_index (2, E) and edge features (E, edge_width)."""
-        share = 1 / degree(edge_index, context)
-        ends = gather(self.source(context), edge_index[0]) + gather(self.target(context), edge_index[1])
-        return Gate(nn.functional.silu(ends + self.edge(edge)) * gather(share, edge_index[1]), self.node(context))
+        ends = (self.source(context), self.target(context))
+        gate = edge_rows(ends, edge, edge_index, weight=self.edge.weight, rest=self.rest)
+        return Gate(gate, self.node(context), 1 / degree(edge_index, context))
 
 
 class Smoother(nn.Module):
-    """h_i ← h_i + V Σ_j g_ij ⊙ (A h_j) + U (d_i ⊙ (B h_i)): linear in h, with `Gates`' g and d."""
+    """h_i ← h_i + V mean_j g_ij ⊙ (A h_j) + U (d_i ⊙ (B h_i)): linear in h, with `Gates`' g and d."""
 
     def __init__(self, width: int) -> None:
         """Build for states of `width`."""
@@ -102,7 +101,7 @@ class Smoother(nn.Module):
 
     def forward(self, h: Tensor, gate: Gate, edge_index: Tensor) -> Tensor:
         """Return (N, width)."""
-        around = gated_sum(gate.edge, self.source(h), edge_index)
+        around = gated_sum(gate.edge, self.source(h), edge_index) * gate.share
         return h + self.value(around) + self.back(gate.node * self.own(h))
 
 

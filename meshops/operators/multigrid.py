@@ -30,7 +30,7 @@ class Multigrid(Operator):
             down:   h_l ← S(h_l);  h_{l+1} ← h_{l+1} + R mean_{i in cluster} r_i ⊙ h_i, mean by mass
             bottom: h_L ← S(h_L), global attention with the context's weights, S(h_L)
             up:     h_l ← h_l + p ⊙ P h_{l+1} of the cluster;  h_l ← S(h_l)
-            S(h)_i = h_i + V Σ_j g_ij ⊙ (A h_j) + U (d_i ⊙ B h_i)
+            S(h)_i = h_i + V mean_j g_ij ⊙ (A h_j) + U (d_i ⊙ B h_i)
         before the next cycle u = D(f ⊙ h_0) with its essential values imposed, and the data, are added to h_0
         output:  u = D(f ⊙ h_0) + b(c)
 
