@@ -12,7 +12,10 @@ from meshops.operators.base import Normal, Operator
 
 
 class Boosted(Operator):
-    """u = first(graph) + scale second(graph), the first one trained before and left as it is.
+    """u = first(graph) + scale g ⊙ second(graph), the first one trained before and left as it is.
+
+    g, a number for each column, is learned from 0 on (arXiv 2003.04887): the sum begins as the first operator, where a
+    random second would have to unlearn itself.
 
     Boosting after SpecBoost (arXiv 2404.07200): the first operator's error has the frequencies that it does not learn,
     at a `scale` that hides them from its loss; the second has them at order one. Differs from the paper: any two
@@ -27,6 +30,7 @@ class Boosted(Operator):
         """Put two operators for `schema` together; `scale` is about the first one's relative error."""
         super().__init__(schema)
         self.first, self.second, self.scale = first.requires_grad_(False), second, scale
+        self.gain = nn.Parameter(torch.zeros(len(schema.y)))
 
     @property
     def head(self) -> nn.Linear:
@@ -47,4 +51,4 @@ class Boosted(Operator):
         """Return (N, C_out)."""
         with torch.no_grad():
             found = self.first(graph)
-        return found + self.scale * self.second.predict(graph)
+        return found + self.scale * self.gain * self.second.predict(graph)

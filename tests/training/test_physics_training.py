@@ -97,12 +97,21 @@ def test_a_boosted_surrogate_is_the_sum_of_its_parts(trained, tmp_path, loss):
         assert torch.equal(operator.first.state_dict()[name], values)
     graph = loaded.normalization.apply(graphs()[7])
     with torch.no_grad():
-        second = operator.scale * operator.second.predict(graph)
+        second = operator.scale * operator.gain * operator.second.predict(graph)
         expected = torch.where(graph.fixed, graph.fixed_value, first.operator(graph) + second)
     assert torch.equal(operator(graph), expected)
     assert 0 < float(second.abs().mean()) < float(expected.abs().mean())
     assert operator.scale == first.training["val_relative_l2"]
     assert torch.equal(loaded.predict(graphs()[7])[graphs()[7].fixed], graphs()[7].fixed_value[graphs()[7].fixed])
+
+
+def test_a_boosted_operator_begins_as_the_first_one(trained):
+    first = trained[1].operator
+    whole = Boosted(first.schema, first, build(trained[1].name, first.schema, OPTIONS), scale=0.1)
+    graph = trained[1].normalization.apply(graphs()[7])
+    assert torch.equal(whole(graph), first(graph))
+    whole(graph).square().mean().backward()
+    assert whole.gain.grad.abs().min() > 0
 
 
 def test_a_stopped_boost_resumes_to_the_same_bits(trained, tmp_path):
