@@ -17,6 +17,7 @@ from geometries.errors import SpecError, nearest
 from geometries.mesh import Mesh
 from geometries.values import Value, as_value, evaluate, names_in
 from meshops.equations.base import Equation
+from meshops.equations.loads import loads
 from meshops.equations.solution import Solution
 
 Floats = NDArray[np.float64]
@@ -185,6 +186,11 @@ class Case:
             return np.stack(columns, axis=1).reshape(-1, *shape)
         u = np.full(self.mesh.num_points, self.level) if name in self.varying else None
         return evaluate(given, self.mesh.points, name, shape=shape, time=self.start, u=u)
+
+    @cached_property
+    def loads(self) -> Floats:
+        """(N, *shape) what each point has of the source, at the start: see `meshops.equations.loads`."""
+        return loads(self)
 
     @cached_property
     def level(self) -> float:

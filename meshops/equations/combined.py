@@ -79,7 +79,7 @@ class Combined(Equation):
         U² = mean square of the start + (mean |f| times the duration)².
         """
         mesh, length = case.mesh, case.mesh.length
-        put = float(mesh.mass @ np.abs(case.nodal("source")) / mesh.mass.sum())
+        put = float(mesh.mass @ np.abs(case.loads) / mesh.mass.sum())
         duration = case.times[-1] - case.times[0]
         scale = float(np.hypot(held_size(case), put * duration)) or 1.0
         alpha, beta, gamma = (abs(mean(case, c.name)) for c in self.coefficients)

@@ -76,7 +76,7 @@ def scalar_quantities(case: Case, k0: float, offset: float, scale: float) -> dic
 
 def put_in(case: Case) -> float:
     """Return ∫|f| over the volume and ∫|q| over the boundaries with fluxes; of vectors their lengths."""
-    total = float(case.mesh.mass @ _size(case.nodal("source")))
+    total = float(case.mesh.mass @ _size(case.loads))
     for part in case.parts:
         if isinstance(part.condition, Neumann):
             total += float(case.mesh.side_geometry(part.sides)[2] @ _size(on_sides(case, part, "value")))

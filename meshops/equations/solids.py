@@ -83,7 +83,7 @@ def scaled(case: Case) -> Scaling:
     """
     mesh, length = case.mesh, case.mesh.length
     young = float(mesh.mass @ case.nodal("young") / mesh.mass.sum())
-    force = float(mesh.mass @ np.linalg.norm(case.nodal("source"), axis=1)) + sum(_force(case, p) for p in case.parts)
+    force = float(mesh.mass @ np.linalg.norm(case.loads, axis=1)) + sum(_force(case, p) for p in case.parts)
     moved = sum(_moved(case, p) for p in case.parts)
     expansion, strain = _expansion(case)
     scale = float(np.sqrt(moved + (force / (young * length ** (mesh.dim - 2))) ** 2 + (strain * length) ** 2)) or length

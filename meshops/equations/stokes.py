@@ -199,7 +199,7 @@ def speed(case: Case) -> float:
 
 def drive(case: Case) -> float:
     """The largest pressure or traction given, or force per volume times L."""
-    found = [float(np.linalg.norm(case.nodal("source"), axis=1).max()) * case.mesh.length]
+    found = [float(np.linalg.norm(case.loads, axis=1).max()) * case.mesh.length]
     return max(*found, *(_traction(case, part) for part in case.parts), 0.0)
 
 

@@ -105,7 +105,7 @@ def _require(case: Case, schema: Schema) -> None:
 
 def _node_columns(case: Case, scaling: Scaling) -> Columns:
     d = case.mesh.space_dim
-    columns = _named(_prefixed("source", case.shape_of("source")), scaling.apply("source", case.nodal("source")))
+    columns = _named(_prefixed("source", case.shape_of("source")), scaling.apply("source", case.loads))
     for info in case.equation.coefficients:
         columns |= _named(coefficient_columns(info, d), _coefficient(case, info, scaling))
     if case.transient:
