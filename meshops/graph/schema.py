@@ -21,7 +21,8 @@ class SchemaError(MeshopsError):
 class Schema:
     """Names of the feature columns for one equation in one dimension: what an operator is built for.
 
-    - `x`: `source` as points take it up, the coefficients, and of transient problems `initial.FIELD`; of vectors one column a component.
+    - `x`: `source` as points take it up (`Case.loads`), the coefficients, and of transient problems `initial.FIELD`; of
+      vectors one column a component.
     - `boundary_x`: the share of each kind of condition, where components may be open one a component (`dirichlet:x`);
       each kind's values (`robin.ambient`, `neumann.value.x`); the outward normal; the weight.
     - `y`: the fields' components; with times `temperature@1`, ..., one a time after the start.
