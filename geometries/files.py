@@ -36,7 +36,8 @@ def existing(path: str | Path, *, largest: int = LARGEST) -> Path:
 def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a path beside `path`, with its extension, to write to; `path` appears, or is replaced, once that is whole.
 
-    On any error the temporary file is removed and what stood at `path` is untouched. A link is written through.
+    On any error the temporary file is removed and what stood at `path` is untouched. A link is written through. Who may
+    read the folder may read a new file.
     Raises `WriteError` where the folder is missing, or the operating system refuses (a full disk, permissions).
     """
     target = Path(path).resolve()
@@ -47,6 +48,8 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         yield temporary
         if target.exists():
             shutil.copymode(target, temporary)
+        else:  # some writers, safetensors among them, make files that only their owner reads
+            temporary.chmod(temporary.stat().st_mode | target.parent.stat().st_mode & 0o044)
         _sync(temporary)
         temporary.replace(target)
         _sync(target.parent)

@@ -21,4 +21,12 @@ def test_a_failed_write_damages_nothing(tmp_path):
     with atomic_write(path) as temporary:
         temporary.write_text("new")
     assert path.read_text() == "new" and path.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(("folder", "file"), [(0o755, 0o644), (0o700, 0o600)])
+def test_who_reads_the_folder_reads_a_new_file(tmp_path, folder, file):
+    tmp_path.chmod(folder)
+    with atomic_write(tmp_path / "a.txt") as beside:
+        beside.touch(0o600)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == file
     assert len(os.listdir(tmp_path)) == 1  # noqa: PTH208
