@@ -22,7 +22,7 @@ def loads(case: Case) -> Floats:
 
     φ_i⁺ is the point's shape function where it is positive. On linear cells this times ∫ φ_i is the load that the
     reference solver sees, by the same quadrature: a disc between points is not missed, and one on points not counted
-    for more. A source by regions, at points, the same everywhere, or on cells that the solver has no element for, is
+    for more; at points of no cell it is 0. A source by regions, at points, the same everywhere, or on cells that the solver has no element for, is
     that of `Case.nodal`.
     """
     mesh, shape = case.mesh, case.shape_of("source")
@@ -40,4 +40,4 @@ def loads(case: Case) -> Floats:
             weight += np.bincount(nodes, share.sum(1), len(weight))
             for column, part in zip(total.T, np.moveaxis(values, -1, 0), strict=True):
                 column += np.bincount(nodes, (share * part).sum(1), len(weight))
-    return (total / weight[:, None]).reshape(mesh.num_points, *shape)
+    return (total / np.where(weight > 0, weight, 1.0)[:, None]).reshape(mesh.num_points, *shape)
