@@ -22,8 +22,8 @@ def loads(case: Case) -> Floats:
 
     φ_i⁺ is the point's shape function where it is positive. On linear cells this times ∫ φ_i is the load that the
     reference solver sees, by the same quadrature: a disc between points is not missed, and one on points not counted
-    for more; at points of no cell it is 0. A source by regions, at points, the same everywhere, or on cells that the solver has no element for, is
-    that of `Case.nodal`.
+    for more; at points of no cell it is 0. A source by regions, at points, the same everywhere, or on cells that the
+    solver has no element for, is that of `Case.nodal`.
     """
     mesh, shape = case.mesh, case.shape_of("source")
     unknown = mesh.dim != mesh.space_dim or any(kind.name not in REFERENCES for kind, *_ in mesh.blocks())
