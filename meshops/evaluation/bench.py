@@ -231,9 +231,14 @@ def _line(name: str, group: Sequence[Row], splits: Sequence[str]) -> list[object
         _spread([e.median for e in test]),
         _spread([e.gradient for e in test]),
         f"{np.mean([row.samples_per_second for row in group]):.0f}" if trained else "–",
-        f"{1e3 * np.mean([row.infer_seconds for row in group]):.2g}",
+        _short(1e3 * float(np.mean([row.infer_seconds for row in group]))),
         f"{max(row.peak_memory for row in group) / 1e6:.0f}" if trained else "–",
     ]
+
+
+def _short(value: float) -> str:
+    """Return two digits, or all before the point."""
+    return f"{value:.2g}" if value < 99.5 else f"{value:.0f}"
 
 
 def _spread(values: Sequence[float]) -> str:
