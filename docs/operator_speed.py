@@ -23,8 +23,10 @@ the plain form (messages of concatenated rows, torch_geometric's scatter, padded
 exponent is that of inference time with nodes, between the two largest meshes. A step that would take more than 10 GiB
 is left out.
 
-The rows below were collected operator by operator, most of them with one timed call while other programs used both
-cores; ratios within a tenth of 1 are noise there. Of 100,000 nodes only `omega` was measured.
+The rows below were collected operator by operator, two at a time, most beside another program; ratios within a tenth of
+1 are noise there. Memory a node falls or stays from size to size for every operator, inference at 100,000 nodes
+included, but in a step of `low_rank` (19 to 23 kB): it grows as the nodes. Time a node grows by a tenth to threefold from
+10,000 nodes to 100,000, where nothing fits the caches any longer; the steps at 100,000 are the first of their process.
 
 What limits the ratio is arithmetic. A product of 128 columns by 128 for each of 59,202 edges takes 20 ms at the 95
 GFLOP/s that one core reaches with any of three libraries; an activation, a gather or a sum takes 1 to 4 ms. Counted in
@@ -32,8 +34,9 @@ such products for each edge (a node's are a sixth), the plain form has over ours
 1.31 in `beno` (7.0 and 5.4), 1.55 in `bistride_unet` on the finest mesh, 1.93 in `mp_pde` (3.6 and 1.9). The rest of
 their ratios is memory traffic that blocks of edges avoid. A factor of 2 is not to be expected of the first three in
 float32 without changing what is computed: their messages have hidden layers and a LayerNorm, which no sum commutes
-with. `gno` reaches 2, and so do `mp_pde`, `omega` and `pign` at ten thousand nodes; `mgno`, `chebnet`, `multigrid` and
-`multipole_gno` do not. Operators without a tuned kernel have a ratio of 1.
+with. At ten thousand nodes `gno`, `multipole_gno`, `pign`, `mp_pde` and `bistride_unet` reach 2; `omega`, `mgno`,
+`meshgraphnet`, `chebnet`, `multigrid` and `beno` do not. Most of `multigrid`'s and `chebnet`'s time is in products of
+nodes' rows, which the plain form has as well. Operators without a tuned kernel have a ratio of 1.
 
 | operator | nodes | inference, µs a node | kB a node | step, µs a node | kB a node | plain / ours | exponent |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
