@@ -1,0 +1,37 @@
+"""Layers that are linear in a state: gates equal their plain form, and a smoother is its sum written out."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from meshops.nn import edgewise
+from meshops.nn.gated import Gates, Smoother
+from tests.nn.test_message_passing import assert_same
+from tests.nn.test_per_graph import random
+
+EDGES = torch.tensor([[1, 2, 0, 3, 0, 1, 1], [0, 0, 1, 1, 2, 3, 2]])
+
+
+@pytest.mark.parametrize("block", [1, 3, 2048])
+def test_gates_in_blocks_equal_those_by_concatenation(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edgewise, "BLOCK", block)
+    gates, context, edge = Gates(3, 5, 4).double(), random(5, 3).requires_grad_(), random(7, 5).requires_grad_()
+    ours, theirs = gates(context, EDGES, edge), gates.reference(context, EDGES, edge)
+    leaves = [context, edge, gates.source.weight, gates.target.weight, gates.target.bias, gates.edge.weight]
+    assert_same(ours.edge, theirs.edge, leaves)
+    assert torch.equal(ours.node, theirs.node)
+    assert torch.equal(ours.share, theirs.share)
+
+
+def test_a_smoother_is_its_sum() -> None:
+    """h_i + V mean_j g_ij ⊙ (A h_j) + U (d_i ⊙ (B h_i)); the last node has no neighbour."""
+    gates, smoother = Gates(3, 2, 4).double(), Smoother(4).double()
+    h, gate = random(5, 4), gates(random(5, 3), EDGES, random(7, 2))
+    expected = h + (gate.node * (h @ smoother.own.weight.T)) @ smoother.back.weight.T
+    for i in range(5):
+        near = [(e, j) for e, (j, k) in enumerate(EDGES.T.tolist()) if k == i]
+        terms = [gate.edge[e] * (smoother.source.weight @ h[j]) for e, j in near]
+        if terms:
+            expected[i] += smoother.value.weight @ (sum(terms) / len(terms))
+    assert torch.allclose(smoother(h, gate, EDGES), expected)
