@@ -8,7 +8,7 @@ import resource
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -71,7 +71,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Row:
-    """What a run gave. Errors by split: those of the test split are never used to choose anything."""
+    """What a run gave. Errors by split: those of the test split are never used to choose anything.
+
+    A run that could not be trained has no errors, and says why in `failure`.
+    """
 
     operator: str
     seed: int
@@ -83,11 +86,12 @@ class Row:
     peak_memory: int
     validation: float
     splits: dict[str, Errors]
+    failure: str = ""
 
     @property
-    def relative_l2(self) -> float:
-        """The mean on the test split."""
-        return self.splits["test"].mean
+    def relative_l2(self) -> float | None:
+        """The mean on the test split; None of a run that failed."""
+        return None if self.failure else self.splits["test"].mean
 
     def to_json(self) -> dict[str, object]:
         """Return the plain form, with the test split's mean as `relative_l2`."""
@@ -103,17 +107,21 @@ class Row:
 def bench(plan: Plan, *, note: Note = lambda _: None, progress: Progress | None = None) -> list[Row]:
     """Return a row for each operator and seed, made now or before; then those of the baselines.
 
-    A run that fails raises what it raised; the rows made until then are kept.
+    A run that cannot be trained gets a row that says so, which is not kept: the same plan tries it again.
     """
     samples = generate(Recipe.load(plan.recipe), plan.data, count=plan.count, progress=progress)
     rows = []
     for operator in plan.operators:
         for seed in range(plan.seeds):
             path = plan.row(operator, seed)
-            if not path.exists():
-                note(f"{operator}, seed {seed}: {plan.minutes:g} minutes ...")
-                _make(plan, operator, seed, path)
-            rows.append(Row.from_json(json.loads(path.read_text(encoding="utf-8"))))
+            try:
+                if not path.exists():
+                    note(f"{operator}, seed {seed}: {plan.minutes:g} minutes ...")
+                    _make(plan, operator, seed, path)
+                rows.append(Row.from_json(json.loads(path.read_text(encoding="utf-8"))))
+            except TrainingError as error:
+                note(str(error))
+                rows.append(replace(_untrained(operator, {}, 0.0), seed=seed, failure=str(error)))
     note("baselines and the reference ...")
     return [*rows, *_baselines(samples), *_references(samples)]
 
@@ -211,8 +219,11 @@ def _untrained(name: str, splits: dict[str, Errors], seconds: float) -> Row:
 
 
 def summary(rows: Sequence[Row]) -> tuple[list[str], list[list[object]]]:
-    """Return the table's columns, and a line for each operator: means over seeds, half their range after ±."""
-    splits = list(rows[0].splits)
+    """Return the table's columns, and a line for each operator: means over seeds, half their range after ±.
+
+    Runs that failed are left out of the means, and counted after the name.
+    """
+    splits = list(rows[-1].splits)
     columns = ["", "parameters", *(f"L2 {name}" for name in splits), "median", "gradient", "samples/s", "ms", "MB"]
     groups: dict[str, list[Row]] = {}
     for row in rows:
@@ -221,18 +232,22 @@ def summary(rows: Sequence[Row]) -> tuple[list[str], list[list[object]]]:
 
 
 def _line(name: str, group: Sequence[Row], splits: Sequence[str]) -> list[object]:
-    errors = [_spread([row.splits[split].mean for row in group]) for split in splits]
-    test = [row.splits["test"] for row in group]
-    trained = group[0].parameters > 0
+    done = [row for row in group if not row.failure]
+    name += f" ({len(group) - len(done)} of {len(group)} failed)" if len(done) < len(group) else ""
+    if not done:
+        return [name, *["–"] * (len(splits) + 6)]
+    errors = [_spread([row.splits[split].mean for row in done]) for split in splits]
+    test = [row.splits["test"] for row in done]
+    trained = done[0].parameters > 0
     return [
         name,
-        f"{group[0].parameters:,}" if trained else "–",
+        f"{done[0].parameters:,}" if trained else "–",
         *errors,
         _spread([e.median for e in test]),
         _spread([e.gradient for e in test]),
-        f"{np.mean([row.samples_per_second for row in group]):.0f}" if trained else "–",
-        _short(1e3 * float(np.mean([row.infer_seconds for row in group]))),
-        f"{max(row.peak_memory for row in group) / 1e6:.0f}" if trained else "–",
+        f"{np.mean([row.samples_per_second for row in done]):.0f}" if trained else "–",
+        _short(1e3 * float(np.mean([row.infer_seconds for row in done]))),
+        f"{max(row.peak_memory for row in done) / 1e6:.0f}" if trained else "–",
     ]
 
 
@@ -249,7 +264,8 @@ def _spread(values: Sequence[float]) -> str:
 def markdown(plan: Plan, rows: Sequence[Row]) -> str:
     """Return the table as a page, with the command that makes it."""
     columns, lines = summary(rows)
-    sizes = {name: errors.count for name, errors in rows[0].splits.items()}
+    sizes = {name: errors.count for name, errors in rows[-1].splits.items()}
+    failures = "".join(f"\n{row.failure}\n" for row in rows if row.failure)
     table: list[Sequence[object]] = [columns, ["---", *["---:"] * (len(columns) - 1)], *lines]
     names = ",".join(plan.operators)
     return (
@@ -261,6 +277,7 @@ def markdown(plan: Plan, rows: Sequence[Row]) -> str:
         "gradient are of the test split. ms are the median of one answer, the graph given; of the reference, of "
         "assembly and solution, the mesh given. MB are the process's most.\n\n"
         + "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in table)
+        + failures
     )
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from meshops.nn.mlp import Narrow
+
 HELD = 2**17  # rows up to which the backward pass is given what the forward pass found; above, it finds it again
 aten = torch.ops.aten
 
@@ -117,6 +119,7 @@ class _LayerNorm(_Rule):
 
 _RULES: dict[type[nn.Module], type[_Rule]] = {
     nn.Linear: _Linear,
+    Narrow: _Linear,
     nn.ReLU: _ReLU,
     nn.SiLU: _SiLU,
     nn.LayerNorm: _LayerNorm,

@@ -91,7 +91,10 @@ class _Blocks(torch.autograd.Function):
                 total.index_add_(0, i, rows)
             if how.give != "sums":
                 new = rows.new_empty(len(edge), rows.shape[1]) if new is None else new
-                new[at] = edge[at] + rows if how.give == "both" else rows
+                if how.give == "both":
+                    torch.add(edge[at], rows, out=new[at])
+                else:
+                    new[at] = rows
             if how.hold:
                 ctx.held.append(held)
         return total, new  # type: ignore[return-value]
@@ -104,8 +107,9 @@ class _Blocks(torch.autograd.Function):
         edge_index, *tensors = ctx.saved_tensors
         chain, first, weights = ctx.how.chain, tensors[:4], tensors[4:]
         held, ctx.held = iter(ctx.held), []
-        found, d_weights = [torch.zeros_like(t) for t in first], [torch.zeros_like(w) for w in weights]
-        found[3] = found[3].t().contiguous()  # few rows: BLAS is ten times faster than with few columns
+        found, d_weights = [torch.zeros_like(t) for t in first[:2]], [torch.zeros_like(w) for w in weights]
+        found.append(torch.empty_like(first[2]))
+        found.append(first[3].new_zeros(first[3].t().shape))  # few rows: BLAS is ten times faster than with few columns
         for at, j, i in blocks(edge_index):
             kept = next(held, None) or chain.forward(_first(first, at, j, i), weights)[1]
             grad = chain.backward(_given(d_total, d_new, at, i), kept, weights, d_weights)
@@ -113,10 +117,12 @@ class _Blocks(torch.autograd.Function):
             found[1].index_add_(0, i, grad)
             found[3].addmm_(first[2][at].t(), grad)
             if ctx.needs_input_grad[4]:
-                advanced = d_new is not None and ctx.how.give == "both"
-                found[2][at] = torch.addmm(d_new[at], grad, first[3]) if advanced else grad @ first[3]  # type: ignore[index]
-        found[3] = found[3].t()
-        return None, None, *found, *d_weights
+                if d_new is not None and ctx.how.give == "both":
+                    torch.addmm(d_new[at], grad, first[3], out=found[2][at])
+                else:
+                    torch.mm(grad, first[3], out=found[2][at])
+        source, target, edge, weight = found
+        return None, None, source, target, edge if ctx.needs_input_grad[4] else None, weight.t(), *d_weights
 
 
 def _first(first: Sequence[Tensor], at: slice, j: Tensor, i: Tensor) -> Tensor:

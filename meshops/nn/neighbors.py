@@ -12,15 +12,15 @@ from torch_geometric.utils import scatter
 from meshops.graph import segment_sum
 from meshops.nn.tuned import tuned
 
-BLOCK = 4096  # edges whose products are held at once on a CPU
+_products = torch.ops.aten._embedding_bag_per_sample_weights_backward
 
 
 @dataclass(frozen=True, eq=False)
 class Neighbors:
     """The edges of a graph, from `sources` to `targets` nodes, sorted for sums over either end.
 
-    `order` sorts the edges by target, `back` the edges in that order by source; `first` and `back_first` are where each
-    node's edges begin in the two.
+    `edge_index` (2, E) has them by target, as `order` sorts the given ones, and weights are in that order; `back` sorts
+    them by source; `first` and `back_first` are where each node's edges begin in the two.
     """
 
     edge_index: Tensor
@@ -42,20 +42,13 @@ class Neighbors:
     @staticmethod
     def _plain_sum(self: Neighbors, rows: Tensor, weight: Tensor) -> Tensor:
         source, target = self.edge_index
-        ordered, near = weight.index_select(0, self.order), rows.index_select(0, source)
-        message = ordered[:, None] * near if weight.dim() == 1 else ordered[:, :, None] * near[:, None]
-        return scatter(message, target, 0, len(self.first), reduce="sum")
+        return scatter(weight[:, None] * rows.index_select(0, source), target, 0, len(self.first), reduce="sum")
 
     @tuned(_plain_sum)
     def sum(self, rows: Tensor, weight: Tensor) -> Tensor:
-        """Return (targets, C), Σ_j w_ij rows_j, of rows (sources, C) and weights (E,) in the order of `edge_index`.
-
-        Of weights (E, R) the sums are (targets, R, C).
-        """
+        """Return (targets, C), Σ_j w_ij rows_j, of rows (sources, C) and weights (E,) of the edges of `edge_index`."""
         kind = torch.promote_types(torch.promote_types(rows.dtype, weight.dtype), torch.float32)
-        ordered = weight.to(kind).index_select(0, self.order)
-        total = _Sum.apply(self, rows.to(kind), ordered if weight.dim() == 2 else ordered[:, None])
-        return total if weight.dim() == 2 else total[:, 0]
+        return _Sum.apply(self, rows.to(kind), weight.to(kind))
 
 
 def symmetric_weights(weight: Tensor, edge_index: Tensor, nodes: int) -> Tensor:
@@ -75,30 +68,19 @@ class _Sum(torch.autograd.Function):
     def forward(ctx: Any, by: Neighbors, rows: Tensor, weight: Tensor) -> Tensor:  # noqa: ANN401
         ctx.by = by
         ctx.save_for_backward(rows, weight)
-        parts = [_bags(by.edge_index[0], rows, by.first, w) for w in weight.t().contiguous()]
-        return torch.stack(parts, 1) if len(parts) > 1 else parts[0][:, None]
+        return _bags(by.edge_index[0], rows, by.first, weight)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor | None, Tensor | None]:  # noqa: ANN401
         (rows, weight), by, grad = ctx.saved_tensors, ctx.by, grad.contiguous()
-        d_rows = d_weight = None
+        (source, target), d_rows, d_weight = by.edge_index, None, None
         if ctx.needs_input_grad[1]:
-            sums = torch.arange(weight.shape[1], device=weight.device)
-            index = by.edge_index[1].index_select(0, by.back)[:, None] * len(sums) + sums  # of rows (targets R, C)
-            spread = weight.index_select(0, by.back).flatten()
-            d_rows = _bags(index.flatten(), grad.flatten(0, 1), by.back_first * len(sums), spread)
-        if ctx.needs_input_grad[2]:
-            d_weight = _products(rows, grad, by.edge_index)
+            d_rows = _bags(target.index_select(0, by.back), grad, by.back_first, weight.index_select(0, by.back))
+        if ctx.needs_input_grad[2]:  # inner products of the rows at both ends, without a row for each edge
+            d_weight = _products(grad, rows, source, by.first, target, mode=0)
         return None, d_rows, d_weight
 
 
 def _bags(index: Tensor, rows: Tensor, first: Tensor, weight: Tensor) -> Tensor:
     return nn.functional.embedding_bag(index, rows, first, mode="sum", per_sample_weights=weight)
-
-
-def _products(rows: Tensor, grad: Tensor, edge_index: Tensor) -> Tensor:
-    """Return (E, R) inner products of the source's row (C,) and the target's gradients (R, C)."""
-    blocks = edge_index.split(BLOCK if rows.device.type == "cpu" else max(1, edge_index.shape[1]), 1)
-    ones = rows.new_ones(rows.shape[1])  # a product with it is quicker than a sum over so few
-    return torch.cat([(rows.index_select(0, j)[:, None] * grad.index_select(0, i)) @ ones for j, i in blocks])

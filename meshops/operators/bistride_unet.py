@@ -81,9 +81,10 @@ class _Transfer:
     def __init__(self, mass: Tensor, coarse: Stride) -> None:
         pairs, share = coarse.transfer, coarse.weight
         self.down = Neighbors.of(pairs, len(coarse.pos), len(mass))
-        self.up, self.share = Neighbors.of(pairs.flip(0), len(mass), len(coarse.pos)), share
+        self.up = Neighbors.of(pairs.flip(0), len(mass), len(coarse.pos))
         part = share * mass.index_select(0, pairs[0])
-        self.part = part / coarse.mass.index_select(0, pairs[1]).clamp_min(1e-30)
+        part = part / coarse.mass.index_select(0, pairs[1]).clamp_min(1e-30)
+        self.part, self.share = part.index_select(0, self.down.order), share.index_select(0, self.up.order)
 
     def pool(self, h: Tensor) -> Tensor:
         return self.down.sum(h, self.part)

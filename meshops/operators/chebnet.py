@@ -44,8 +44,8 @@ class ChebNet(Operator):
         distance = boundary_distance(graph)
         away = gradient(distance, graph.pos, graph.edge_index).flatten(1)
         h = self.encode(torch.cat([node_features(graph), distance, away], 1))
-        weight = -symmetric_weights(_lengths(graph), graph.edge_index, len(h))
         neighbors = Neighbors.of(graph.edge_index, len(h))
+        weight = -symmetric_weights(_lengths(graph.pos, neighbors.edge_index), neighbors.edge_index, len(h))
         for layer in self.layers:
             h = layer(h, neighbors, weight).relu()
         return self.decode(h)
@@ -61,7 +61,11 @@ class ChebConv(nn.Module):
 
     def forward(self, h: Tensor, neighbors: Neighbors, weight: Tensor) -> Tensor:
         """Return (N, width) from h (N, width) and the weights (E,) of L̂."""
-        return self.mix(torch.cat(_chebyshev(h, self.order, lambda x: neighbors.sum(x, weight)), 1))
+        terms = _chebyshev(h, self.order, lambda x: neighbors.sum(x, weight))
+        total, parts = self.mix.bias, self.mix.weight.split(h.shape[1], dim=1)
+        for term, part in zip(terms, parts, strict=True):
+            total = torch.addmm(total, term, part.t())
+        return total
 
 
 def _chebyshev(h: Tensor, order: int, laplacian: Callable[[Tensor], Tensor]) -> list[Tensor]:
@@ -71,5 +75,5 @@ def _chebyshev(h: Tensor, order: int, laplacian: Callable[[Tensor], Tensor]) -> 
     return terms
 
 
-def _lengths(graph: MeshGraph) -> Tensor:
-    return (graph.pos[graph.edge_index[0]] - graph.pos[graph.edge_index[1]]).norm(dim=1)
+def _lengths(pos: Tensor, edge_index: Tensor) -> Tensor:
+    return (pos[edge_index[0]] - pos[edge_index[1]]).norm(dim=1)

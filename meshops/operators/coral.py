@@ -19,7 +19,7 @@ RATE = 0.1  # of the descent, to begin with
 class Coral(Operator):
     """Two neural fields that share their weights over all samples; a sample is a code in each, and codes map to codes.
 
-        encode  z ← z - α ∂/∂z Σ_i m_i |f(x_i; z) - a_i|² / Σ m, `steps` times from z = 0, for the features a
+        encode  z ← z - α ∂/∂z Σ_i m_i |f(x_i; z) - a_i|² / (K Σ m), `steps` times from z = 0, for the K features a
         map     z' = z + MLP(z, theta)
         decode  u_i = g(x_i; z')
         f, g:   h ← sin(ω (W_l h + b_l + V_l z)), `layers` times from h = x, then a linear layer
@@ -59,7 +59,7 @@ class Coral(Operator):
         wanted = torch.is_grad_enabled()
         with torch.inference_mode(False), torch.enable_grad():  # the descent needs gradients in every mode
             features, pos, batch = (t.clone() for t in (node_features(graph), graph.pos, graph.graph_of_node))
-            weight = share(graph.mass.clone(), batch, graph.size)[:, None]
+            weight = share(graph.mass.clone(), batch, graph.size)[:, None] / features.shape[1]
             code = pos.new_zeros(graph.size, len(self.rate), requires_grad=True)
             for _ in range(self.steps):
                 loss = (weight * (self.input(pos, code, batch) - features).square()).sum()

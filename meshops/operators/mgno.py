@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import ClassVar
 
@@ -58,6 +59,7 @@ class _Grid:
 
     def __init__(self, pos: Tensor, mass: Tensor, edge_index: Tensor) -> None:
         self.mass, self.neighbors = mass, Neighbors.of(edge_index, len(pos))
+        edge_index = self.neighbors.edge_index
         self.edge = edge_features(pos, edge_index)
         self.share = (1 / degree(edge_index, pos)).index_select(0, edge_index[1])
         self.cluster: Tensor | None = None
@@ -82,9 +84,18 @@ class _EdgeMap(nn.Module):
         self.weights = MLP(edge, HIDDEN, rank)
         self.mix = nn.Linear((rank + 1) * given, out, bias=False)
 
-    def forward(self, v: Tensor, grid: _Grid) -> Tensor:
-        means = grid.neighbors.sum(v, self.weights(grid.edge) * grid.share)
-        return self.mix(torch.cat([v, means.flatten(1)], 1))
+    def on(self, grid: _Grid) -> Callable[[Tensor], Tensor]:
+        """Return the map on one level; the weights of its edges are computed once."""
+        weights = (self.weights(grid.edge) * grid.share).t().contiguous()
+        own, *around = (part.t() for part in self.mix.weight.chunk(1 + len(weights), 1))
+
+        def apply(v: Tensor) -> Tensor:
+            total = v @ own
+            for weight, part in zip(weights, around, strict=True):
+                total = torch.addmm(total, grid.neighbors.sum(v, weight), part)
+            return total
+
+        return apply
 
 
 class VCycle(nn.Module):
@@ -104,15 +115,20 @@ class VCycle(nn.Module):
 
     def forward(self, f: Tensor, grids: list[_Grid]) -> Tensor:
         """Return (N, out) from f (N, given)."""
-        right, v = [f], [self.before[0](f, grids[0])]
+        operator, before, after = (_on(maps, grids) for maps in (self.operator, self.before, self.after))
+        right, v = [f], [before[0](f)]
         for i, restrict in enumerate(self.restrict):
-            residual = right[i] - self.operator[i](v[i], grids[i])
+            residual = right[i] - operator[i](v[i])
             right.append(restrict(grids[i].restrict(residual, len(grids[i + 1].mass))))
-            v.append(self.before[i + 1](right[-1], grids[i + 1]))
+            v.append(before[i + 1](right[-1]))
         for i in reversed(range(len(self.prolong))):
             v[i] = v[i] + gather(self.prolong[i](v[i + 1]), grids[i].cluster)
-            v[i] = v[i] + self.after[i](right[i] - self.operator[i](v[i], grids[i]), grids[i])
+            v[i] = v[i] + after[i](right[i] - operator[i](v[i]))
         return v[0]
+
+
+def _on(maps: Iterable[_EdgeMap], grids: list[_Grid]) -> list[Callable[[Tensor], Tensor]]:
+    return [one.on(grid) for one, grid in zip(maps, grids, strict=False)]
 
 
 class _Layer(nn.Module):

@@ -39,8 +39,7 @@ class Omega(Operator):
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
         h = self.encode(node_features(graph))
-        edge_index, weight = _weights(graph)
-        neighbors = Neighbors.of(edge_index, len(h))
+        neighbors, weight = _laplacian(graph)
         for layer in self.layers:
             h = h + layer(h, neighbors, weight)
         return self.decode(h)
@@ -54,15 +53,18 @@ class _Layer(nn.Module):
 
     def forward(self, h: Tensor, neighbors: Neighbors, weight: Tensor) -> Tensor:
         x = self.norm(h)
-        return nn.functional.silu(self.mix(x + self.omega * (neighbors.sum(x, weight) - x)))
+        return nn.functional.silu(self.mix(torch.addcmul(x, self.omega, neighbors.sum(x, weight))))
 
 
-def _weights(graph: MeshGraph) -> tuple[Tensor, Tensor]:
-    """Return the edges with a loop at every node, (2, E + N), and D^-½ W D^-½ on them."""
+def _laplacian(graph: MeshGraph) -> tuple[Neighbors, Tensor]:
+    """Return the edges with a loop at every node, (2, E + N), and D^-½ W D^-½ - 1 on them."""
     edge_index, n = graph.edge_index, len(graph.pos)
     near = 1 / (graph.pos[edge_index[0]] - graph.pos[edge_index[1]]).norm(dim=1).clamp_min(1e-6)
     own = near.new_zeros(n).scatter_reduce(0, edge_index[1], near, "amax")
     own = torch.where(own > 0, own, torch.ones_like(own))
     loops = torch.arange(n, device=edge_index.device).expand(2, -1)
     joined = torch.cat([edge_index, loops], 1)
-    return joined, symmetric_weights(torch.cat([near, own]), joined, n)
+    weight = symmetric_weights(torch.cat([near, own]), joined, n)
+    weight = torch.cat([weight[: len(near)], weight[len(near) :] - 1])
+    neighbors = Neighbors.of(joined, n)
+    return neighbors, weight.index_select(0, neighbors.order)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from meshops.data import MeshDataset, Recipe, generate
 from meshops.evaluation.bench import Plan, bench, markdown, shifted
 from meshops.evaluation.coarser import carried, coarser
 from meshops.evaluation.errors import laplacian, relative_gradient, seminorm
+from meshops.training import TrainingError
 
 RECIPE = """
 family: {polygon: {size: 0.02, holes: [0, 1]}}
@@ -104,3 +106,22 @@ def test_the_command_prints_rows(plan: Plan, capsys: pytest.CaptureFixture[str])
     given = json.loads(capsys.readouterr().out)
     assert given["rows"][0]["operator"] == "point_mlp"
     assert given["rows"][0]["relative_l2"] > 0
+
+
+def test_a_run_that_fails_is_told_and_the_others_go_on(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench(plan)
+    monkeypatch.setattr("meshops.evaluation.bench._make", _fail)
+    both, notes = replace(plan, operators=("omega", "point_mlp")), []
+    rows = bench(both, note=notes.append)
+    assert [row.failure for row in rows[:2]] == ["omega diverged"] * 2
+    assert rows[0].to_json()["relative_l2"] is None
+    assert rows[2].relative_l2 > 0
+    assert "omega diverged" in notes
+    page = markdown(both, rows)
+    assert "| omega (2 of 2 failed) | – |" in page
+    assert page.endswith("\nomega diverged\n")
+    assert not both.row("omega", 0).exists()
+
+
+def _fail(*_: object) -> None:
+    raise TrainingError("omega diverged")
