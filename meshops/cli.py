@@ -15,16 +15,18 @@ from geometries.errors import MeshopsError
 from meshops import console
 from meshops.commands import COMMANDS, Command
 
+_STRICT = {"exit_on_error": False, "allow_abbrev": False}
+
 
 def parser(chosen: str = "") -> ArgumentParser:
     """Return the parser. Only the chosen command's arguments are built: reading signatures imports what they use."""
     root = ArgumentParser(
-        prog="meshops", description="CAD and mesh files to fields, by learned operators.", exit_on_error=False
+        prog="meshops", description="CAD and mesh files to fields, by learned operators.", **_STRICT
     )
     commands = root.add_subcommands(dest="command", required=True)
     for function in COMMANDS:
         name, text = function.__name__, introspect.getdoc(function) or ""
-        sub = _command_parser(function, text) if name == chosen else ArgumentParser(exit_on_error=False)
+        sub = _command_parser(function, text) if name == chosen else ArgumentParser(**_STRICT)
         commands.add_subcommand(name, sub, help=text.splitlines()[0])
     return root
 
@@ -32,7 +34,7 @@ def parser(chosen: str = "") -> ArgumentParser:
 def _command_parser(function: Command, text: str) -> ArgumentParser:
     """Required parameters are positional; `output` is -o; booleans are flags."""
     example = next(line for line in text.splitlines() if line.startswith("Example: "))
-    sub = ArgumentParser(description=text.splitlines()[0], epilog=example, exit_on_error=False)
+    sub = ArgumentParser(description=text.splitlines()[0], epilog=example, **_STRICT)
     parameters = introspect.signature(function, eval_str=True).parameters
     kinds = {n: p.annotation for n, p in parameters.items()}
     for shared in (get_args(p.annotation)[0] for p in parameters.values() if p.kind is p.VAR_KEYWORD):

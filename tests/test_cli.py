@@ -114,6 +114,7 @@ WRONG = {
     "unknown command": (["solv"], "solv"),
     "missing argument": (["solve", "case.yaml"], "output"),
     "unknown argument": (["inspect", "square.msh", "--fast"], "--fast"),
+    "abbreviated argument": (["inspect", "square.msh", "--rep"], "--rep"),
     "size of a mesh": (["inspect", "square.msh", "--size", "1"], "size"),
     "compare alone": (["solve", "case.yaml", "-o", "a.vtu", "--compare"], "--surrogate"),
     "no surrogate there": (["solve", "case.yaml", "-o", "a.vtu", "--surrogate", "none"], "none"),
