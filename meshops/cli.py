@@ -20,9 +20,7 @@ _STRICT = {"exit_on_error": False, "allow_abbrev": False}
 
 def parser(chosen: str = "") -> ArgumentParser:
     """Return the parser. Only the chosen command's arguments are built: reading signatures imports what they use."""
-    root = ArgumentParser(
-        prog="meshops", description="CAD and mesh files to fields, by learned operators.", **_STRICT
-    )
+    root = ArgumentParser(prog="meshops", description="CAD and mesh files to fields, by learned operators.", **_STRICT)
     commands = root.add_subcommands(dest="command", required=True)
     for function in COMMANDS:
         name, text = function.__name__, introspect.getdoc(function) or ""
