@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from meshops.graph import MeshGraph, Schema, gather
+from meshops.graph import MeshGraph, Schema, gather, segment_mean
 
 
 def node_width(schema: Schema) -> int:
@@ -74,6 +74,12 @@ def problem_features(graph: MeshGraph, columns: Columns) -> Tensor:
         ],
         dim=1,
     )
+
+
+def centered(graph: MeshGraph) -> Tensor:
+    """Return (N, d) positions about each graph's center of mass: where a node is, whatever the origin."""
+    batch = graph.graph_of_node
+    return graph.pos - gather(segment_mean(graph.pos, batch, graph.size, graph.mass), batch)
 
 
 def _on_boundary(graph: MeshGraph, rows: Tensor) -> Tensor:

@@ -91,18 +91,21 @@ class Gates(nn.Module):
 
 
 class Smoother(nn.Module):
-    """h_i ← h_i + V mean_j g_ij ⊙ (A h_j) + U (d_i ⊙ (B h_i)): linear in h, with `Gates`' g and d."""
+    """h_i ← h_i + V (mean_j g_ij ⊙ (A h)_j + d_i ⊙ (A h)_i): linear in h, with `Gates`' g and d.
+
+    A sparse matrix for each channel, g off its diagonal and d on it, between two matrices of channels.
+    """
 
     def __init__(self, width: int) -> None:
         """Build for states of `width`."""
         super().__init__()
-        self.source, self.own = nn.Linear(width, width, bias=False), nn.Linear(width, width, bias=False)
-        self.value, self.back = halved(width), halved(width)
+        self.source, self.value = nn.Linear(width, width, bias=False), halved(width)
 
     def forward(self, h: Tensor, gate: Gate, edge_index: Tensor) -> Tensor:
         """Return (N, width)."""
-        around = gated_sum(gate.edge, self.source(h), edge_index) * gate.share
-        return h + self.value(around) + self.back(gate.node * self.own(h))
+        x = self.source(h)
+        around = gated_sum(gate.edge, x, edge_index) * gate.share
+        return h + self.value(torch.addcmul(around, gate.node, x))
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema, coarse_batch, gather, segment_mean
 from meshops.nn import MLP, MessagePassing, SliceAttention, edge_features, edge_width, relative
-from meshops.nn.features import Columns, data_features, problem_features
+from meshops.nn.features import Columns, centered, data_features, problem_features
 from meshops.nn.gated import Gate, Gates, SliceMap, Slices, Smoother, halved
 from meshops.operators.base import Operator
 
@@ -27,15 +27,16 @@ class Multigrid(Operator):
         context  c: geometry, kinds of condition, coefficients; message passing down and up, attention on the coarsest
         state    h: h_0 = (E data) ⊙ (F c), then V-cycles with gates g, d, r, p that the context gives, all with the
                  same weights, as an iteration:
+            top:    h_0 ← G(h_0), global attention with the context's weights
             down:   h_l ← S(h_l);  h_{l+1} ← h_{l+1} + R mean_{i in cluster} r_i ⊙ h_i, mean by mass
-            bottom: h_L ← S(h_L), global attention with the context's weights, S(h_L)
+            bottom: h_L ← S(h_L), global attention again, S(h_L)
             up:     h_l ← h_l + p ⊙ P h_{l+1} of the cluster;  h_l ← S(h_l)
-            S(h)_i = h_i + V mean_j g_ij ⊙ (A h_j) + U (d_i ⊙ B h_i)
+            S(h)_i = h_i + V (mean_j g_ij ⊙ (A h)_j + d_i ⊙ (A h)_i)
         before the next cycle u = D(f ⊙ h_0) with its essential values imposed, and the data, are added to h_0
         output:  u = D(f ⊙ h_0) + b(c)
 
     Of a nonlinear problem, as its equation and the schema's conditions say, the context sees the data too. It sees
-    positions only as differences. Cost O(N width²). Ideas: multigrid (Brandt 1977,
+    positions as differences, and about the center of mass. Cost O(N width²). Ideas: multigrid (Brandt 1977,
     doi:10.1090/S0025-5718-1977-0431719-X) with its smoothers and transfers learned, as MgNO (arXiv 2310.19809) on
     regular grids, and linear as the iterators of arXiv 1906.01200; here on any mesh, without its matrix: nothing is
     assembled or solved.
@@ -47,13 +48,14 @@ class Multigrid(Operator):
     invariances: ClassVar[tuple[str, ...]] = ("translation",)
     leading: ClassVar[bool] = True
 
-    def __init__(self, schema: Schema, *, width: int = 64, context: int = 32, cycles: int = 4) -> None:
+    def __init__(self, schema: Schema, *, width: int = 64, context: int = 32, cycles: int = 2) -> None:
         """Build for the columns of `schema`."""
         super().__init__(schema)
         self.columns = Columns.of(schema)
         self.linear, self.count = schema.linear, cycles
         data = self.columns.data + len(schema.y)
-        self.context = _Context(self.columns.problem + (0 if self.linear else data), context, edge_width(schema.dim))
+        problem = self.columns.problem + schema.dim + (0 if self.linear else data)
+        self.context = _Context(problem, context, edge_width(schema.dim))
         self.encode, self.entry = nn.Linear(data, width, bias=False), nn.Linear(context, width)
         self.cycle = _Cycle(context, edge_width(schema.dim), width)
         self.again = nn.Linear(len(schema.y), width, bias=False)
@@ -68,8 +70,8 @@ class Multigrid(Operator):
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
         grids, data = _grids(graph), data_features(graph, self.columns)
-        problem = problem_features(graph, self.columns)
-        contexts = self.context(problem if self.linear else torch.cat([problem, data], 1), grids, graph.size)
+        problem = [problem_features(graph, self.columns), centered(graph), *([] if self.linear else [data])]
+        contexts = self.context(torch.cat(problem, 1), grids, graph.size)
         weights = self.cycle.weights(contexts, grids, graph.size)
         first, leave = self.encode(data) * self.entry(contexts[0]), self.exit(contexts[0])
         states = [first]
@@ -141,13 +143,14 @@ class _Context(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class _Weights:
-    """What the context gives a cycle: gates before and after on each level, of transfers, and the bottom's slices."""
+    """What the context gives a cycle: gates before and after on each level, of transfers, and the ends' slices."""
 
     before: list[Gate]
     after: list[Gate]
     down: list[Tensor]
     up: list[Tensor]
-    slices: Slices
+    top: Slices
+    bottom: Slices
 
 
 class _Cycle(nn.Module):
@@ -162,27 +165,29 @@ class _Cycle(nn.Module):
             nn.ModuleList(_transfer(context + edges, width) for _ in range(levels)) for _ in range(2)
         )
         self.restrict, self.prolong = (nn.ModuleList(halved(width) for _ in range(levels)) for _ in range(2))
-        self.bottom = SliceMap(context, width)
+        self.top, self.bottom = SliceMap(context, width), SliceMap(context, width)
 
     def weights(self, contexts: Sequence[Tensor], grids: Sequence[_Grid], graphs: int) -> _Weights:
         placed = [torch.cat([c, grid.offset], dim=1) for c, grid in zip(contexts, grids, strict=True)]
-        last = grids[-1]
+        first, last = grids[0], grids[-1]
         return _Weights(
             [g(c, grid.edge_index, grid.edge) for g, c, grid in zip(self.gates_before, contexts, grids, strict=True)],
             [g(c, grid.edge_index, grid.edge) for g, c, grid in zip(self.gates_after, contexts, grids, strict=True)],
             [gate(rows) for gate, rows in zip(self.gate_down, placed, strict=False)],
             [gate(rows) for gate, rows in zip(self.gate_up, placed, strict=False)],
+            self.top.weights(contexts[0], first.mass, first.batch, graphs),
             self.bottom.weights(contexts[-1], last.mass, last.batch, graphs),
         )
 
     def forward(self, states: list[Tensor], weights: _Weights, grids: Sequence[_Grid], graphs: int) -> list[Tensor]:
         h, bottom = list(states), len(grids) - 1
+        h[0] = self.top(h[0], weights.top, grids[0].batch, graphs)
         for i, grid in enumerate(grids):
             h[i] = self.before[i](h[i], weights.before[i], grid.edge_index)
             if i < bottom:
                 mean = segment_mean(weights.down[i] * h[i], grid.cluster, len(grids[i + 1].pos), grid.mass)
                 h[i + 1] = h[i + 1] + self.restrict[i](mean)
-        h[-1] = self.bottom(h[-1], weights.slices, grids[-1].batch, graphs)
+        h[-1] = self.bottom(h[-1], weights.bottom, grids[-1].batch, graphs)
         for i in reversed(range(len(grids))):
             if i < bottom:
                 h[i] = h[i] + weights.up[i] * gather(self.prolong[i](h[i + 1]), grids[i].cluster)

@@ -25,10 +25,10 @@ def test_gates_in_blocks_equal_those_by_concatenation(block: int, monkeypatch: p
 
 
 def test_a_smoother_is_its_sum() -> None:
-    """h_i + V mean_j g_ij ⊙ (A h_j) + U (d_i ⊙ (B h_i)); the last node has no neighbour."""
+    """h_i + V (mean_j g_ij ⊙ (A h)_j + d_i ⊙ (A h)_i); the last node has no neighbour."""
     gates, smoother = Gates(3, 2, 4).double(), Smoother(4).double()
     h, gate = random(5, 4), gates(random(5, 3), EDGES, random(7, 2))
-    expected = h + (gate.node * (h @ smoother.own.weight.T)) @ smoother.back.weight.T
+    expected = h + (gate.node * (h @ smoother.source.weight.T)) @ smoother.value.weight.T
     for i in range(5):
         near = [(e, j) for e, (j, k) in enumerate(EDGES.T.tolist()) if k == i]
         terms = [gate.edge[e] * (smoother.source.weight @ h[j]) for e, j in near]
