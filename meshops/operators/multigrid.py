@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import ClassVar
 
@@ -25,14 +26,13 @@ class Multigrid(Operator):
     Two streams go over the mesh and `graph.levels`:
 
         context  c: geometry, kinds of condition, coefficients; message passing down and up, attention on the coarsest
-        state    h: h_0 = (E data) ⊙ (F c), then V-cycles with gates g, d, r, p that the context gives, all with the
-                 same weights, as an iteration:
-            top:    h_0 ← G(h_0), global attention with the context's weights
+        state    h: h_0 = G((E data) ⊙ (F c)), G global attention with the context's weights on the mesh itself, then
+                 V-cycles with gates g, d, r, p that the context gives, all with the same weights, as an iteration:
             down:   h_l ← S(h_l);  h_{l+1} ← h_{l+1} + R mean_{i in cluster} r_i ⊙ h_i, mean by mass
             bottom: h_L ← S(h_L), global attention again, S(h_L)
             up:     h_l ← h_l + p ⊙ P h_{l+1} of the cluster;  h_l ← S(h_l)
             S(h)_i = h_i + V (mean_j g_ij ⊙ (A h)_j + d_i ⊙ (A h)_i)
-        before the next cycle u = D(f ⊙ h_0) with its essential values imposed, and the data, are added to h_0
+        before the next cycle h_0 ← G(h_0 + I u + the first h_0), u = D(f ⊙ h_0) with its essential values imposed
         output:  u = D(f ⊙ h_0) + b(c)
 
     Of a nonlinear problem, as its equation and the schema's conditions say, the context sees the data too. It sees
@@ -73,14 +73,15 @@ class Multigrid(Operator):
         problem = [problem_features(graph, self.columns), centered(graph), *([] if self.linear else [data])]
         contexts = self.context(torch.cat(problem, 1), grids, graph.size)
         weights = self.cycle.weights(contexts, grids, graph.size)
-        first, leave = self.encode(data) * self.entry(contexts[0]), self.exit(contexts[0])
+        everywhere = partial(self.cycle.top, slices=weights.top, batch=grids[0].batch, graphs=graph.size)
+        first, leave = everywhere(self.encode(data) * self.entry(contexts[0])), self.exit(contexts[0])
         states = [first]
         for grid, below in pairwise(grids):
             states.append(segment_mean(states[-1], grid.cluster, len(below.pos), grid.mass))
         for number in range(self.count):
             if number:
                 u = torch.where(graph.fixed, graph.fixed_value, self.decode(leave * states[0]))
-                states[0] = states[0] + self.again(u) + first
+                states[0] = everywhere(states[0] + self.again(u) + first)
             states = self.cycle(states, weights, grids, graph.size)
         return self.decode(leave * states[0]) + self.offset(contexts[0])
 
@@ -181,7 +182,6 @@ class _Cycle(nn.Module):
 
     def forward(self, states: list[Tensor], weights: _Weights, grids: Sequence[_Grid], graphs: int) -> list[Tensor]:
         h, bottom = list(states), len(grids) - 1
-        h[0] = self.top(h[0], weights.top, grids[0].batch, graphs)
         for i, grid in enumerate(grids):
             h[i] = self.before[i](h[i], weights.before[i], grid.edge_index)
             if i < bottom:
