@@ -179,6 +179,7 @@ def bench(
     budget: float = 3.0,
     seeds: int = 1,
     count: int = 1125,
+    rates: str = "2e-3",
     json: bool = False,
 ) -> None:
     """Train operators for the same time on the same data, and compare them with baselines and the reference solver.
@@ -192,14 +193,15 @@ def bench(
         budget: Minutes of training for each operator and seed.
         seeds: Number of runs of each operator.
         count: Number of samples, four fifths of them to train.
+        rates: Learning rates with commas between; each is tried for each operator, and validation chooses.
         json: Print one JSON object.
     """
-    from meshops.evaluation.bench import Plan, markdown, summary
+    from meshops.evaluation.bench import Plan, markdown, numbers_of, summary
     from meshops.evaluation.bench import bench as run
     from meshops.operators import OPERATORS
 
     names = tuple(operators.split(",")) if operators else tuple(OPERATORS)
-    plan = Plan(recipe, output / Path(recipe).stem, names, budget, seeds, count)
+    plan = Plan(recipe, output / Path(recipe).stem, names, budget, seeds, count, numbers_of(rates))
     with console.progress("samples") as update:
         rows = run(plan, note=console.say, progress=update)
     page = plan.folder / "table.md"

@@ -36,8 +36,9 @@ Note = Callable[[str], None]
 class Plan:
     """What is compared: a recipe's data set of `count` samples, `minutes` of training each, seeds 0 to `seeds` - 1.
 
-    Everything lies in `folder`: the data, a folder for each run, and a row for each run that is done, so that the same
-    plan goes on where it was stopped. Raises `MeshopsError` for unknown operators and numbers below their least.
+    Each operator is trained with each of `rates`, and the validation split chooses: the same tuning for all. Everything
+    lies in `folder`: the data, a folder for each run, and a row for each run that is done, so that the same plan goes
+    on where it was stopped. Raises `MeshopsError` for unknown operators and numbers below their least.
     """
 
     recipe: str
@@ -46,27 +47,31 @@ class Plan:
     minutes: float = 3.0
     seeds: int = 1
     count: int = COUNT
+    rates: tuple[float, ...] = (Settings.learning_rate,)
 
     def __post_init__(self) -> None:
         """Check the names and the ranges."""
         for name in self.operators:
             options_of(name)
-        if not (self.minutes > 0 and self.seeds >= 1 and self.count >= 30):
-            found = f"{self.minutes} minutes, {self.seeds} seeds and {self.count} samples"
-            raise MeshopsError(f"found {found}; expected more than 0, at least 1 and at least 30.")
+        if not (self.minutes > 0 and self.seeds >= 1 and self.count >= 30 and min(self.rates, default=0) > 0):
+            found = f"{self.minutes} minutes, {self.seeds} seeds, {self.count} samples and rates {self.rates}"
+            raise MeshopsError(f"found {found}; expected more than 0, at least 1, at least 30 and some above 0.")
 
     @property
     def data(self) -> Path:
         """Where the data set lies."""
         return self.folder / "data"
 
-    def row(self, operator: str, seed: int) -> Path:
+    def row(self, operator: str, rate: float, seed: int) -> Path:
         """Where the row of a run lies. Another budget is another row."""
-        return self.folder / "rows" / f"{operator}-{self.minutes:g}min-{seed}.json"
+        return self.folder / "rows" / f"{self._name(operator, rate, seed)}.json"
 
-    def run(self, operator: str, seed: int) -> Path:
+    def run(self, operator: str, rate: float, seed: int) -> Path:
         """Where a run lies."""
-        return self.folder / "runs" / f"{operator}-{self.minutes:g}min-{seed}"
+        return self.folder / "runs" / self._name(operator, rate, seed)
+
+    def _name(self, operator: str, rate: float, seed: int) -> str:
+        return f"{operator}-{self.minutes:g}min-{rate:g}-{seed}"
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,7 @@ class Row:
 
     operator: str
     seed: int
+    learning_rate: float
     parameters: int
     steps: int
     train_seconds: float
@@ -104,49 +110,65 @@ class Row:
         return cls(**{k: v for k, v in given.items() if k not in ("splits", "relative_l2")}, splits=splits)
 
 
+def numbers_of(text: str) -> tuple[float, ...]:
+    """Read numbers with commas between; raises `MeshopsError` for anything else."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise MeshopsError(f"found {text!r}; expected numbers with commas between, such as 2e-3,5e-4.") from error
+
+
 def bench(plan: Plan, *, note: Note = lambda _: None, progress: Progress | None = None) -> list[Row]:
     """Return a row for each operator and seed, made now or before; then those of the baselines.
 
     A run that cannot be trained gets a row that says so, which is not kept: the same plan tries it again.
     """
     samples = generate(Recipe.load(plan.recipe), plan.data, count=plan.count, progress=progress)
-    rows = []
-    for operator in plan.operators:
-        for seed in range(plan.seeds):
-            path = plan.row(operator, seed)
-            try:
-                if not path.exists():
-                    note(f"{operator}, seed {seed}: {plan.minutes:g} minutes ...")
-                    _make(plan, operator, seed, path)
-                rows.append(Row.from_json(json.loads(path.read_text(encoding="utf-8"))))
-            except TrainingError as error:
-                note(str(error))
-                rows.append(replace(_untrained(operator, {}, 0.0), seed=seed, failure=str(error)))
+    rows = [_best(plan, operator, seed, note) for operator in plan.operators for seed in range(plan.seeds)]
     note("baselines and the reference ...")
     return [*rows, *_baselines(samples), *_references(samples)]
 
 
-def _make(plan: Plan, operator: str, seed: int, path: Path) -> None:
+def _best(plan: Plan, operator: str, seed: int, note: Note) -> Row:
+    """Return the row of the rate with the least validation error; that of a failure if all of them failed."""
+    rows = [_row(plan, operator, rate, seed, note) for rate in plan.rates]
+    return min(rows, key=lambda row: (bool(row.failure), row.validation))
+
+
+def _row(plan: Plan, operator: str, rate: float, seed: int, note: Note) -> Row:
+    path = plan.row(operator, rate, seed)
+    try:
+        if not path.exists():
+            note(f"{operator}, seed {seed}, learning rate {rate:g}: {plan.minutes:g} minutes ...")
+            _make(plan, operator, rate, seed)
+        return Row.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except TrainingError as error:
+        note(str(error))
+        return replace(_untrained(operator, {}, 0.0), seed=seed, learning_rate=rate, failure=str(error))
+
+
+def _make(plan: Plan, operator: str, rate: float, seed: int) -> None:
+    path = plan.row(operator, rate, seed)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:  # its memory, and no other's
-        row = pool.submit(measure, plan, operator, seed).result()
+        row = pool.submit(measure, plan, operator, rate, seed).result()
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as beside:
         beside.write_text(json.dumps(row.to_json(), indent=2) + "\n", encoding="utf-8")
 
 
-def measure(plan: Plan, operator: str, seed: int) -> Row:
+def measure(plan: Plan, operator: str, rate: float, seed: int) -> Row:
     """Train one operator in this process, unless its run is done, and return its row."""
     samples = MeshDataset.open(plan.data)
     sets = [_graphs(samples.split(name)) for name in ("train", "validation")]
-    settings = Settings(minutes=plan.minutes, batch_size=BATCH, seed=seed)
-    folder = plan.run(operator, seed)
+    settings = Settings(minutes=plan.minutes, batch_size=BATCH, learning_rate=rate, seed=seed)
+    folder = plan.run(operator, rate, seed)
     resume = (folder / "last.ckpt").exists()
     try:
         surrogate = train(
             *sets, folder=folder, schema=samples.schema, settings=settings, operator=operator, resume=resume
         )
     except TrainingError as error:
-        raise TrainingError(f"{operator}, seed {seed}: {error}") from error
+        raise TrainingError(f"{operator}, seed {seed}, learning rate {rate:g}: {error}") from error
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     splits, seconds = {}, []
     for name in shifted(samples):
@@ -157,6 +179,7 @@ def measure(plan: Plan, operator: str, seed: int) -> Row:
     return Row(
         operator=operator,
         seed=seed,
+        learning_rate=rate,
         parameters=sum(p.numel() for p in build(operator, samples.schema, {}).parameters()),
         steps=done["step"],
         train_seconds=done["seconds"],
@@ -215,7 +238,7 @@ def _references(samples: MeshDataset) -> list[Row]:
 
 
 def _untrained(name: str, splits: dict[str, Errors], seconds: float) -> Row:
-    return Row(name, 0, 0, 0, 0.0, 0.0, seconds, 0, 0.0, splits)
+    return Row(name, 0, 0.0, 0, 0, 0.0, 0.0, seconds, 0, 0.0, splits)
 
 
 def summary(rows: Sequence[Row]) -> tuple[list[str], list[list[object]]]:
@@ -224,7 +247,17 @@ def summary(rows: Sequence[Row]) -> tuple[list[str], list[list[object]]]:
     Runs that failed are left out of the means, and counted after the name.
     """
     splits = list(rows[-1].splits)
-    columns = ["", "parameters", *(f"L2 {name}" for name in splits), "median", "gradient", "samples/s", "ms", "MB"]
+    columns = [
+        "",
+        "parameters",
+        "rate",
+        *(f"L2 {name}" for name in splits),
+        "median",
+        "gradient",
+        "samples/s",
+        "ms",
+        "MB",
+    ]
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(row.operator, []).append(row)
@@ -235,13 +268,14 @@ def _line(name: str, group: Sequence[Row], splits: Sequence[str]) -> list[object
     done = [row for row in group if not row.failure]
     name += f" ({len(group) - len(done)} of {len(group)} failed)" if len(done) < len(group) else ""
     if not done:
-        return [name, *["–"] * (len(splits) + 6)]
+        return [name, *["–"] * (len(splits) + 7)]
     errors = [_spread([row.splits[split].mean for row in done]) for split in splits]
     test = [row.splits["test"] for row in done]
     trained = done[0].parameters > 0
     return [
         name,
         f"{done[0].parameters:,}" if trained else "–",
+        "/".join(f"{rate:g}" for rate in sorted({row.learning_rate for row in done})) if trained else "–",
         *errors,
         _spread([e.median for e in test]),
         _spread([e.gradient for e in test]),
@@ -267,17 +301,16 @@ def markdown(plan: Plan, rows: Sequence[Row]) -> str:
     sizes = {name: errors.count for name, errors in rows[-1].splits.items()}
     failures = "".join(f"\n{row.failure}\n" for row in rows if row.failure)
     table: list[Sequence[object]] = [columns, ["---", *["---:"] * (len(columns) - 1)], *lines]
-    names = ",".join(plan.operators)
+    names, rates = ",".join(plan.operators), ",".join(f"{rate:g}" for rate in plan.rates)
     return (
         f"# {Path(plan.recipe).stem}\n\n"
         f"`meshops bench {plan.recipe} --operators {names} --budget {plan.minutes:g} --seeds {plan.seeds} "
-        f"--count {plan.count}` on {_machine()}. {plan.minutes:g} minutes of training each, batches of {BATCH}, every "
-        f"operator at its default size; validation picks the weights. Relative L2 by mass, of the dimensionless "
-        f"field, means over the samples of a split ({', '.join(f'{n}: {c}' for n, c in sizes.items())}); median and "
-        "gradient are of the test split. ms are the median of one answer, the graph given; of the reference, of "
-        "assembly and solution, the mesh given. MB are the process's most.\n\n"
-        + "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in table)
-        + failures
+        f"--count {plan.count} --rates {rates}` on {_machine()}. {plan.minutes:g} minutes of training each, batches of "
+        f"{BATCH}, every operator at its default size; validation picks the learning rate and the weights. Relative L2 "
+        "by mass, of the dimensionless field, means over the samples of a split "
+        f"({', '.join(f'{n}: {c}' for n, c in sizes.items())}); median and gradient are of the test split. ms are the "
+        "median of one answer, the graph given; of the reference, of assembly and solution, the mesh given. MB are the "
+        "process's most.\n\n" + "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in table) + failures
     )
 
 

@@ -13,7 +13,7 @@ from geometries.errors import MeshopsError
 from geometries.families import FAMILIES
 from meshops.cli import main
 from meshops.data import MeshDataset, Recipe, generate
-from meshops.evaluation.bench import Plan, bench, markdown, shifted
+from meshops.evaluation.bench import Plan, bench, markdown, numbers_of, shifted
 from meshops.evaluation.coarser import carried, coarser
 from meshops.evaluation.errors import laplacian, relative_gradient, seminorm
 from meshops.training import TrainingError
@@ -83,16 +83,28 @@ def test_rows_of_operators_baselines_and_the_reference(plan: Plan) -> None:
     assert all(row.parameters > 0 and row.steps > 0 and row.peak_memory > 1e8 for row in rows[:2])
     page = markdown(plan, rows)
     assert page.count("\n| ") == 2 + len(rows) - 1  # head, rule, and one line for both seeds
-    before = plan.row("point_mlp", 0).read_bytes()
+    before = plan.row("point_mlp", 2e-3, 0).read_bytes()
     assert bench(plan)[:2] == rows[:2]  # nothing is trained again
-    assert plan.row("point_mlp", 0).read_bytes() == before
+    assert plan.row("point_mlp", 2e-3, 0).read_bytes() == before
+
+
+def test_validation_chooses_the_learning_rate(plan: Plan) -> None:
+    both = replace(plan, rates=(2e-3, 1e-6), seeds=1)
+    row, tried = bench(both)[0], [json.loads(both.row("point_mlp", rate, 0).read_text()) for rate in both.rates]
+    assert row.validation == min(t["validation"] for t in tried)
+    assert row.learning_rate == min(tried, key=lambda t: t["validation"])["learning_rate"]
+    assert numbers_of("2e-3,1e-6") == both.rates
+    with pytest.raises(MeshopsError, match="expected numbers with commas"):
+        numbers_of("2e-3;1e-6")
 
 
 def test_only_splits_that_nothing_was_chosen_by_are_tested_on(samples: MeshDataset) -> None:
     assert shifted(samples) == ["test", "strong"]
 
 
-@pytest.mark.parametrize("given", [{"minutes": 0.0}, {"seeds": 0}, {"count": 10}, {"operators": ("multigird",)}])
+@pytest.mark.parametrize(
+    "given", [{"minutes": 0.0}, {"seeds": 0}, {"count": 10}, {"rates": (2e-3, 0.0)}, {"operators": ("multigird",)}]
+)
 def test_what_cannot_be_compared_is_refused(given: dict, tmp_path: Path) -> None:
     with pytest.raises(MeshopsError, match=r"expected|called"):
         Plan("corners", tmp_path, **given)
@@ -120,7 +132,7 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(plan: Plan, monkeypatch: 
     page = markdown(both, rows)
     assert "| omega (2 of 2 failed) | – |" in page
     assert page.endswith("\nomega diverged\n")
-    assert not both.row("omega", 0).exists()
+    assert not both.row("omega", 2e-3, 0).exists()
 
 
 def _fail(*_: object) -> None:
