@@ -28,7 +28,7 @@ def test_the_description_is_plain() -> None:
     assert found["name"] == "multigrid"
     assert found["leading"] is True
     assert found["invariances"] == ["translation"]
-    assert found["options"] == {"width": 64, "context": 32, "cycles": 4}
+    assert found["options"] == {"width": 64, "context": 32, "cycles": 2}
 
 
 def test_one_operator_leads() -> None:

@@ -128,9 +128,10 @@ def test_nothing_is_resumed_from_nothing(tmp_path):
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "text", "foreign"])
 def test_a_damaged_checkpoint_is_said_to_be(trained, tmp_path, damage):
-    whole = bytearray((trained[0] / LAST).read_bytes())
-    whole[len(whole) // 2] ^= 1
-    found = {"cut": whole[: len(whole) // 2], "flip": whole, "text": b"hello", "foreign": b""}[damage]
+    whole = (trained[0] / LAST).read_bytes()
+    half = len(whole) // 2
+    flipped = whole[:half] + bytes(byte ^ 1 for byte in whole[half : half + 256]) + whole[half + 256 :]  # past padding
+    found = {"cut": whole[:half], "flip": flipped, "text": b"hello", "foreign": b""}[damage]
     (tmp_path / LAST).write_bytes(found)
     if damage == "foreign":
         torch.save({"weights": torch.zeros(2)}, tmp_path / LAST)
