@@ -24,7 +24,8 @@ exponent is that of inference time with nodes, between the two largest meshes. A
 is left out.
 
 The rows below were collected operator by operator, two at a time, most beside another program; ratios within a tenth of
-1 are noise there. Memory a node falls or stays from size to size, inference at 100,000 nodes included, but in a step
+1 are noise there. Those of `multigrid` are of four cycles, before its global attention on the mesh; later figures
+are in `benchmarks.md`. Memory a node falls or stays from size to size, inference at 100,000 nodes included, but in a step
 of `bistride_unet` (135 kB, then 158) and of `low_rank` (19, then 23): it grows as the nodes. Time a node grows by a
 tenth to threefold from 10,000 nodes to 100,000, where nothing fits the caches any longer; the steps at 100,000 are
 the first of their process.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -179,7 +180,7 @@ def bench(
     budget: float = 3.0,
     seeds: int = 1,
     count: int = 1125,
-    rates: str = "2e-3",
+    rates: str | None = None,
     json: bool = False,
 ) -> None:
     """Train operators for the same time on the same data, and compare them with baselines and the reference solver.
@@ -193,15 +194,16 @@ def bench(
         budget: Minutes of training for each operator and seed.
         seeds: Number of runs of each operator.
         count: Number of samples, four fifths of them to train.
-        rates: Learning rates with commas between; each is tried for each operator, and validation chooses.
+        rates: Learning rates with commas between, that of `train` by default; each is tried, and validation chooses.
         json: Print one JSON object.
     """
-    from meshops.evaluation.bench import Plan, markdown, numbers_of, summary
+    from meshops.evaluation.bench import Plan
     from meshops.evaluation.bench import bench as run
-    from meshops.operators import OPERATORS
+    from meshops.evaluation.table import markdown, summary
 
-    names = tuple(operators.split(",")) if operators else tuple(OPERATORS)
-    plan = Plan(recipe, output / Path(recipe).stem, names, budget, seeds, count, numbers_of(rates))
+    plan = Plan(recipe, output / Path(recipe).stem, minutes=budget, seeds=seeds, count=count)
+    plan = replace(plan, operators=tuple(operators.split(","))) if operators else plan
+    plan = replace(plan, rates=_numbers(rates)) if rates else plan
     with console.progress("samples") as update:
         rows = run(plan, note=console.say, progress=update)
     page = plan.folder / "table.md"
@@ -212,6 +214,13 @@ def bench(
     columns, lines = summary(rows)
     console.table(f"{Path(recipe).stem}, {budget:g} minutes of training each", columns, lines)
     console.line(f"wrote {page}")
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise MeshopsError(f"found {text!r}; expected numbers with commas between, such as 2e-3,5e-4.") from error
 
 
 def view(

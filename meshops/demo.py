@@ -15,6 +15,7 @@ import numpy as np
 from meshops import console
 from meshops.answer import Answer, Demand, in_words, predicted, scene_of
 from meshops.data import MeshDataset, Recipe, generate
+from meshops.data.threads import one_thread
 from meshops.equations import Case
 from meshops.evaluation import Baseline, Evaluation, baseline_errors, error_of, evaluate, fit_baselines
 from meshops.graph import MeshGraph, build_graph
@@ -55,6 +56,7 @@ class Demo:
         return [(name, self.unseen.get(name, "–"), error) for name, error in self.part.items()]
 
 
+@one_thread()
 def run(folder: Path) -> Demo:
     """Run the demo into `folder`."""
     seconds: dict[str, float] = {}
@@ -74,6 +76,7 @@ def run(folder: Path) -> Demo:
     return Demo(_means(unseen), part, seconds, (*pictures, *answers), tuple(in_words(found)))
 
 
+@one_thread()
 def run_pretrained(folder: Path) -> Demo:
     """Answer for the part by the operator that is shipped, trained beforehand on its siblings; nothing is generated."""
     seconds: dict[str, float] = {}

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import faulthandler
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from geometries.child import Child
@@ -24,6 +22,7 @@ from meshops.data.recipe import Recipe
 from meshops.data.samples import geometry_id, pack
 from meshops.data.shapes import finer
 from meshops.data.store import shard_bytes
+from meshops.data.threads import one_thread
 from meshops.equations import Case
 from meshops.equations.recycling import Repeated
 from meshops.graph import build_graph
@@ -141,7 +140,7 @@ def make_sample(recipe: Recipe, seed: int, number: int) -> tuple[Entry, Arrays]:
 def make_shard(job: Job) -> bytes:
     """Make the samples of a shard, one after the other in this process, and return the shard's file."""
     maker = job.maker
-    with _one_thread():
+    with one_thread():
         return _file(job, [maker.sample(number) for number in job.numbers])
 
 
@@ -153,7 +152,7 @@ def make_shard_apart(job: Job) -> bytes:
 
 def make_one(recipe: Mapping[str, object], seed: int, number: int, split: str) -> dict[str, Any]:
     """Make one sample of a recipe's plain form, for a call in a child process."""
-    with _one_thread():
+    with one_thread():
         entry, arrays = Job(recipe, seed, number, 1, split).maker.sample(number)
     return {"entry": entry, "arrays": arrays}
 
@@ -175,17 +174,6 @@ def _make_apart(child: Child, job: Job, number: int) -> tuple[Entry, Arrays]:
 def _file(job: Job, made: Iterable[tuple[Entry, Arrays]]) -> bytes:
     entries, arrays = zip(*made, strict=True)
     return shard_bytes(job.header | {"samples": list(entries)}, dict(enumerate(arrays)))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Give torch one thread: as many workers as cores fill the machine, and sums keep their order."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _line(text: str) -> str:

@@ -12,6 +12,7 @@ from torch_geometric.utils import scatter
 from meshops.graph import segment_sum
 from meshops.nn.tuned import tuned
 
+# (E,) inner products of the rows at both ends of each edge; what `embedding_bag` differentiates its weights by
 _products = torch.ops.aten._embedding_bag_per_sample_weights_backward
 
 
@@ -77,7 +78,7 @@ class _Sum(torch.autograd.Function):
         (source, target), d_rows, d_weight = by.edge_index, None, None
         if ctx.needs_input_grad[1]:
             d_rows = _bags(target.index_select(0, by.back), grad, by.back_first, weight.index_select(0, by.back))
-        if ctx.needs_input_grad[2]:  # inner products of the rows at both ends, without a row for each edge
+        if ctx.needs_input_grad[2]:
             d_weight = _products(grad, rows, source, by.first, target, mode=0)
         return None, d_rows, d_weight
 

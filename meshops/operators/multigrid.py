@@ -57,6 +57,7 @@ class Multigrid(Operator):
         problem = self.columns.problem + schema.dim + (0 if self.linear else data)
         self.context = _Context(problem, context, edge_width(schema.dim))
         self.encode, self.entry = nn.Linear(data, width, bias=False), nn.Linear(context, width)
+        self.everywhere = SliceMap(context, width)
         self.cycle = _Cycle(context, edge_width(schema.dim), width)
         self.again = nn.Linear(len(schema.y), width, bias=False)
         self.decode, self.exit = nn.Linear(width, len(schema.y), bias=False), nn.Linear(context, width)
@@ -73,7 +74,8 @@ class Multigrid(Operator):
         problem = [problem_features(graph, self.columns), centered(graph), *([] if self.linear else [data])]
         contexts = self.context(torch.cat(problem, 1), grids, graph.size)
         weights = self.cycle.weights(contexts, grids, graph.size)
-        everywhere = partial(self.cycle.top, slices=weights.top, batch=grids[0].batch, graphs=graph.size)
+        slices = self.everywhere.weights(contexts[0], graph.mass, graph.graph_of_node, graph.size)
+        everywhere = partial(self.everywhere, slices=slices, batch=graph.graph_of_node, graphs=graph.size)
         first, leave = everywhere(self.encode(data) * self.entry(contexts[0])), self.exit(contexts[0])
         states = [first]
         for grid, below in pairwise(grids):
@@ -144,14 +146,13 @@ class _Context(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class _Weights:
-    """What the context gives a cycle: gates before and after on each level, of transfers, and the ends' slices."""
+    """What the context gives a cycle: gates before and after on each level, of transfers, and the bottom's slices."""
 
     before: list[Gate]
     after: list[Gate]
     down: list[Tensor]
     up: list[Tensor]
-    top: Slices
-    bottom: Slices
+    slices: Slices
 
 
 class _Cycle(nn.Module):
@@ -166,17 +167,16 @@ class _Cycle(nn.Module):
             nn.ModuleList(_transfer(context + edges, width) for _ in range(levels)) for _ in range(2)
         )
         self.restrict, self.prolong = (nn.ModuleList(halved(width) for _ in range(levels)) for _ in range(2))
-        self.top, self.bottom = SliceMap(context, width), SliceMap(context, width)
+        self.bottom = SliceMap(context, width)
 
     def weights(self, contexts: Sequence[Tensor], grids: Sequence[_Grid], graphs: int) -> _Weights:
         placed = [torch.cat([c, grid.offset], dim=1) for c, grid in zip(contexts, grids, strict=True)]
-        first, last = grids[0], grids[-1]
+        last = grids[-1]
         return _Weights(
             [g(c, grid.edge_index, grid.edge) for g, c, grid in zip(self.gates_before, contexts, grids, strict=True)],
             [g(c, grid.edge_index, grid.edge) for g, c, grid in zip(self.gates_after, contexts, grids, strict=True)],
             [gate(rows) for gate, rows in zip(self.gate_down, placed, strict=False)],
             [gate(rows) for gate, rows in zip(self.gate_up, placed, strict=False)],
-            self.top.weights(contexts[0], first.mass, first.batch, graphs),
             self.bottom.weights(contexts[-1], last.mass, last.batch, graphs),
         )
 
@@ -187,7 +187,7 @@ class _Cycle(nn.Module):
             if i < bottom:
                 mean = segment_mean(weights.down[i] * h[i], grid.cluster, len(grids[i + 1].pos), grid.mass)
                 h[i + 1] = h[i + 1] + self.restrict[i](mean)
-        h[-1] = self.bottom(h[-1], weights.bottom, grids[-1].batch, graphs)
+        h[-1] = self.bottom(h[-1], weights.slices, grids[-1].batch, graphs)
         for i in reversed(range(len(grids))):
             if i < bottom:
                 h[i] = h[i] + weights.up[i] * gather(self.prolong[i](h[i + 1]), grids[i].cluster)

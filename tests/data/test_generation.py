@@ -12,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from meshops.data import GenerationError, MeshDataset, Recipe, StoreError, generate
 from meshops.data.generation import Plan
 from meshops.data.make import Job, make_sample, make_shard, make_shard_apart
 from meshops.data.store import SHARDS
+from meshops.data.threads import one_thread
 from tests.data.tiny import COUNT, TINY
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -218,3 +220,15 @@ def test_crashes_do_not_stop_a_run(crashing, tiny, tmp_path, dataset):
     assert list(made.failed) == crashing
     assert Counter(made.failed.values()) == {"its process was ended by SIGSEGV": len(crashing)}
     assert all(np.array_equal(made.solution(n).values, dataset.solution(i).values) for n, i in enumerate(made.ids))
+
+
+def test_one_thread_is_given_back() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(ValueError, match="of the body"), one_thread():
+            assert torch.get_num_threads() == 1
+            raise ValueError("of the body")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -8,6 +8,7 @@ from torch_geometric.data import Batch
 
 from meshops.graph import MeshGraph
 from meshops.nn import boundary_distance, fields, gradient, plain_forms, smooth
+from meshops.nn.features import centered
 from tests.operators.graphs import mixed_graph
 
 
@@ -65,3 +66,13 @@ def test_the_distance_is_that_of_the_nearest_boundary_node_of_the_same_graph(
 def test_without_a_boundary_the_distance_is_zero(graph: MeshGraph) -> None:
     graph.boundary_index = graph.boundary_index[:0]
     assert torch.equal(boundary_distance(graph), torch.zeros_like(graph.pos[:, :1]))
+
+
+def test_places_are_about_each_graphs_center_of_mass(graph: MeshGraph) -> None:
+    moved = graph.clone()
+    moved.pos = graph.pos + 7.0
+    found = centered(Batch.from_data_list([graph, moved]))
+    own, other = found.split(len(graph.pos))
+    assert torch.allclose(own, other)
+    assert torch.allclose(graph.mass @ own, torch.zeros(graph.pos.shape[1], dtype=torch.float64))
+    assert torch.allclose(own - own[0], graph.pos - graph.pos[0])

@@ -1,0 +1,90 @@
+"""The table of a bench: a line for each operator, for the terminal and as a page."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from meshops.data.cluster import available
+from meshops.evaluation.bench import BATCH, Plan, Row
+
+
+def summary(rows: Sequence[Row]) -> tuple[list[str], list[list[object]]]:
+    """Return the table's columns, and a line for each operator: means over seeds, half their range after ±.
+
+    Runs that failed are left out of the means, and counted after the name.
+    """
+    splits = list(rows[-1].splits)
+    columns = [
+        "",
+        "parameters",
+        "rate",
+        *(f"L2 {name}" for name in splits),
+        "median",
+        "gradient",
+        "samples/s",
+        "ms",
+        "MB",
+    ]
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.operator, []).append(row)
+    return columns, [_line(name, group, splits) for name, group in groups.items()]
+
+
+def _line(name: str, group: Sequence[Row], splits: Sequence[str]) -> list[object]:
+    done = [row for row in group if not row.failure]
+    name += f" ({len(group) - len(done)} of {len(group)} failed)" if len(done) < len(group) else ""
+    if not done:
+        return [name, *["–"] * (len(splits) + 7)]
+    errors = [_spread([row.splits[split].mean for row in done]) for split in splits]
+    test = [row.splits["test"] for row in done]
+    trained = done[0].parameters > 0
+    return [
+        name,
+        f"{done[0].parameters:,}" if trained else "–",
+        "/".join(f"{rate:g}" for rate in sorted({row.learning_rate for row in done})) if trained else "–",
+        *errors,
+        _spread([e.median for e in test]),
+        _spread([e.gradient for e in test]),
+        f"{np.mean([row.samples_per_second for row in done]):.0f}" if trained else "–",
+        _short(1e3 * float(np.mean([row.infer_seconds for row in done]))),
+        f"{max(row.peak_memory for row in done) / 1e6:.0f}" if trained else "–",
+    ]
+
+
+def _short(value: float) -> str:
+    """Return two digits, or all before the point."""
+    return f"{value:.2g}" if value < 99.5 else f"{value:.0f}"
+
+
+def _spread(values: Sequence[float]) -> str:
+    half = (max(values) - min(values)) / 2
+    return f"{np.mean(values):.3g}" + (f" ± {half:.1g}" if len(values) > 1 else "")
+
+
+def markdown(plan: Plan, rows: Sequence[Row]) -> str:
+    """Return the table as a page, with the command that makes it."""
+    columns, lines = summary(rows)
+    sizes = {name: errors.count for name, errors in rows[-1].splits.items()}
+    failures = "".join(f"\n{row.failure}\n" for row in rows if row.failure)
+    table: list[Sequence[object]] = [columns, ["---", *["---:"] * (len(columns) - 1)], *lines]
+    names, rates = ",".join(plan.operators), ",".join(f"{rate:g}" for rate in plan.rates)
+    return (
+        f"# {Path(plan.recipe).stem}\n\n"
+        f"`meshops bench {plan.recipe} --operators {names} --budget {plan.minutes:g} --seeds {plan.seeds} "
+        f"--count {plan.count} --rates {rates}` on {_machine()}. {plan.minutes:g} minutes of training each, batches of "
+        f"{BATCH}, every operator at its default size; validation picks the learning rate and the weights. Relative L2 "
+        "by mass, of the dimensionless field, means over the samples of a split "
+        f"({', '.join(f'{n}: {c}' for n, c in sizes.items())}); median and gradient are of the test split. ms are the "
+        "median of one answer, the graph given; of the reference, of assembly and solution, the mesh given. MB are the "
+        "process's most.\n\n" + "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in table) + failures
+    )
+
+
+def _machine() -> str:
+    return f"{available()} cores of {platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
