@@ -25,9 +25,9 @@ is left out.
 
 The rows below were collected operator by operator, two at a time, most beside another program; ratios within a tenth of
 1 are noise there. Those of `multigrid` are of four cycles, before its global attention on the mesh; later figures
-are in `benchmarks.md`. Memory a node falls or stays from size to size, inference at 100,000 nodes included, but in a step
-of `bistride_unet` (135 kB, then 158) and of `low_rank` (19, then 23): it grows as the nodes. Time a node grows by a
-tenth to threefold from 10,000 nodes to 100,000, where nothing fits the caches any longer; the steps at 100,000 are
+are in `benchmarks.md`. Memory a node falls or stays from size to size, inference at 100,000 nodes included, but in a
+step of `bistride_unet` (135 kB, then 158) and of `low_rank` (19, then 23): it grows as the nodes. Time a node grows by
+a tenth to threefold from 10,000 nodes to 100,000, where nothing fits the caches any longer; the steps at 100,000 are
 the first of their process.
 
 What limits the ratio is arithmetic. A product of 128 columns by 128 for each of 59,202 edges takes 20 ms at the 95

@@ -38,7 +38,7 @@ def imported(path: str) -> Iterator[ModuleType]:
             gmsh.model.occ.importShapes(str(alone), highestDimOnly=False)
             gmsh.model.occ.synchronize()
         except Exception as error:  # noqa: BLE001  gmsh raises plain exceptions
-            reason = str(error) or "without a reason"
+            reason = str(error).replace(str(alone), Path(path).name) or "without a reason"
             raise CadError(f"{Path(path).name}: OpenCASCADE refuses its shapes ({reason}); export it again.") from None
         yield gmsh
 

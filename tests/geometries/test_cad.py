@@ -166,6 +166,13 @@ def test_wrong_requests_are_refused(folder, more, words):
         geo.read(folder / "two.step", **more)
 
 
+def test_a_file_that_ends_early_is_called_by_its_own_name(folder):
+    (folder / "cut.step").write_bytes((folder / "two.step").read_bytes()[:2000])
+    with pytest.raises(CadError, match=r"^cut\.step: ") as caught:
+        geo.read(folder / "cut.step")
+    assert "meshops-" not in str(caught.value)  # the child's folder
+
+
 def test_a_file_that_is_something_else_is_refused(folder):
     canary = folder / "canary"
     for extension, kind in (("step", "STEP"), ("igs", "IGES"), ("brep", "BREP")):
