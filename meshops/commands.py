@@ -162,9 +162,10 @@ def evaluate(run: Path, data: Path, *, split: str = "test", json: bool = False) 
     from meshops.evaluation import evaluate as compare
     from meshops.training import Surrogate
 
-    samples = MeshDataset.open(data)
+    surrogate, samples = Surrogate.load(run), MeshDataset.open(data)
+    samples = samples.lifted() if surrogate.schema.lifting else samples
     with console.progress("evaluating") as update:
-        result = compare(Surrogate.load(run), samples.split(split), samples.split("train"), progress=update)
+        result = compare(surrogate, samples.split(split), samples.split("train"), progress=update)
     if json:
         console.print_json(result.to_json())
         return
@@ -190,7 +191,8 @@ def bench(
     Args:
         recipe: A recipe file (YAML), or the name of a shipped one (see `meshops recipes`).
         output: Folder; data, runs and rows lie in a folder of the recipe's name in it, and are used again.
-        operators: Names with commas between; all by default.
+        operators: Names with commas between; all by default. NAME+lifting is the operator with the harmonic extension
+            of the boundary's values, a classical solve, among its inputs: a hybrid.
         budget: Minutes of training for each operator and seed.
         seeds: Number of runs of each operator.
         count: Number of samples, four fifths of them to train.

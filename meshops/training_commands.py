@@ -10,16 +10,20 @@ from meshops import console
 
 
 class Goal(TypedDict, total=False):
-    """What training minimises, and what it starts from.
+    """What training minimises, and what it is given.
 
     Args:
         loss: labels (the default), gradient, dual-norm or ritz, or several with commas between. The latter two read no
             labels of the training set: the residual of the equation in its dual norm, and the Ritz energy.
         boost: Folder of a run on the same data set: train a second operator on what that one leaves; their sum is kept.
+        lifting: Give the operator the harmonic extension of the boundary's values, a classical solve: a hybrid.
+        symmetries: Turn the samples of each step by a random symmetry of the axes.
     """
 
     loss: str | None
     boost: Path | None
+    lifting: bool
+    symmetries: bool
 
 
 def train(
@@ -58,6 +62,7 @@ def train(
     if epochs is not None and minutes is not None:
         raise MeshopsError("found both --epochs and --minutes; give one of them.")
     samples = MeshDataset.open(data)
+    samples = samples.lifted() if goal.get("lifting") else samples
     loss = objective(goal.get("loss") or "labels", samples.split("train"))
     options: dict[str, Any] = yaml_file.load(config) if config else {}
     before = goal.get("boost")
@@ -68,7 +73,9 @@ def train(
         samples.split("train"),
         samples.split("validation"),
         folder=output,
-        settings=Settings(epochs=epochs, minutes=minutes, seed=seed, loss=loss),
+        settings=Settings(
+            epochs=epochs, minutes=minutes, seed=seed, loss=loss, symmetries=goal.get("symmetries", False)
+        ),
         operator=operator,
         options=options,
         resume=resume,
@@ -95,9 +102,10 @@ def refine(run: Path, data: Path, *, output: Path, json: bool = False) -> None:
     from meshops.training import Surrogate
     from meshops.trust import Guard
 
-    samples = MeshDataset.open(data)
+    surrogate, samples = Surrogate.load(run), MeshDataset.open(data)
+    samples = samples.lifted() if surrogate.schema.lifting else samples
     with console.progress("refining") as update:
-        refined = solve(Surrogate.load(run), samples, progress=update)
+        refined = solve(surrogate, samples, progress=update)
     refined.save(output)
     guard = Guard.load(run)
     if guard is not None:

@@ -180,3 +180,13 @@ def test_the_reference_has_its_discretisation_error(capsys: pytest.CaptureFixtur
     assert found["discretisation"]["guaranteed"] is True
     assert found["discretisation"]["relative"] < 1e-6
     assert "discretisation_error" in geometries.read("answer.vtu").cell_data
+
+
+def test_a_hybrid_is_trained_evaluated_and_solved_with(capsys: pytest.CaptureFixture[str]) -> None:
+    how = ["--config", "options.yaml", "--epochs", "2", "--lifting", "--symmetries"]
+    assert main(["train", "data", "-o", "hybrid", *how]) == 0
+    assert json.loads(Path("hybrid/surrogate.json").read_text())["schema"]["x"][-1] == "lifting.temperature"
+    assert said(capsys, "evaluate", "hybrid", "data")["relative_l2"] < 5
+    found = said(capsys, "solve", "case.yaml", "-o", "hybrid.vtu", "--surrogate", "hybrid", "--compare")
+    assert 0 < found["relative_l2"] < 5
+    assert main(["refine", "hybrid", "data", "-o", "refined"]) == 0

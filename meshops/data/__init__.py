@@ -8,6 +8,7 @@ from meshops.data.manifest import SPLITS, StoreError
 from meshops.data.normalization import Normalization
 from meshops.data.recipe import Recipe, recipes
 from meshops.data.store import Store
+from meshops.data.symmetries import Symmetry, Turning
 
 __all__ = [
     "DISTRIBUTIONS",
@@ -19,6 +20,8 @@ __all__ = [
     "Recipe",
     "Store",
     "StoreError",
+    "Symmetry",
+    "Turning",
     "generate",
     "recipes",
 ]

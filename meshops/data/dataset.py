@@ -10,21 +10,21 @@ from torch.utils.data import Dataset
 from meshops.data.manifest import StoreError
 from meshops.data.store import Store
 from meshops.equations import Case, Solution
-from meshops.graph import MeshGraph, Schema
+from meshops.graph import MeshGraph, Schema, lift
 
 
 class MeshDataset(Dataset[MeshGraph]):
     """The samples of a store, failed ones left out.
 
     Item i is the graph of sample `ids[i]`, in float32, with `y` and `sample` (1,), the sample's number. Files are
-    opened when read, in each process for itself, so that a loader may use several workers. Raises `StoreError` for
-    what is missing or damaged.
+    opened when read, in each process for itself, so that a loader may use several workers. With `lifting` graphs carry
+    the harmonic extension of their essential values, computed when read. Raises `StoreError` for what is missing or
+    damaged.
     """
 
-    def __init__(self, store: Store, ids: tuple[int, ...]) -> None:
+    def __init__(self, store: Store, ids: tuple[int, ...], *, lifting: bool = False) -> None:
         """Take the samples `ids` of a store."""
-        self.store = store
-        self.ids = ids
+        self.store, self.ids, self.lifting = store, ids, lifting
 
     @classmethod
     def open(cls, folder: str | Path) -> MeshDataset:
@@ -40,7 +40,8 @@ class MeshDataset(Dataset[MeshGraph]):
     @property
     def schema(self) -> Schema:
         """What the graphs' columns are."""
-        return self.store.manifest.schema
+        schema = self.store.manifest.schema
+        return schema.lifted() if self.lifting else schema
 
     @property
     def failed(self) -> dict[int, str]:
@@ -59,6 +60,7 @@ class MeshDataset(Dataset[MeshGraph]):
     def __getitem__(self, i: int) -> MeshGraph:
         """Return the graph of the i-th sample."""
         graph = self.store.read_graph(self.ids[i])
+        graph = lift(graph, self.store.read_mesh(self.ids[i])) if self.lifting else graph
         graph.sample = torch.tensor([self.ids[i]])
         return graph
 
@@ -74,7 +76,12 @@ class MeshDataset(Dataset[MeshGraph]):
         """Return the samples of `train`, `validation` or `test`, no shape in two of them, or of an own split."""
         if name not in self.store.manifest.splits:
             raise StoreError(f"no split is called {name!r}; expected {', '.join(self.store.manifest.splits)}.")
-        return MeshDataset(self.store, tuple(i for i in self.ids if self.store.manifest.samples[i].split == name))
+        own = tuple(i for i in self.ids if self.store.manifest.samples[i].split == name)
+        return MeshDataset(self.store, own, lifting=self.lifting)
+
+    def lifted(self) -> MeshDataset:
+        """Return the same samples with the harmonic extension, a classical solve, among their inputs: for hybrids."""
+        return MeshDataset(self.store, self.ids, lifting=True)
 
     def check(self) -> None:
         """Compare every shard with its checksum; raises `StoreError` naming the damaged ones."""

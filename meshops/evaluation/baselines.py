@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from meshops.equations import Case, Heat, assemble
-from meshops.equations.solvers import solve_system
-from meshops.graph import MeshGraph
+from meshops.equations import Case
+from meshops.graph import MeshGraph, harmonic_extension
 
 Floats = NDArray[np.float64]
-_TINY = 1e-9  # makes the Laplacian regular where nothing is held, and changes nothing elsewhere
 
 
 class Baseline(ABC):
@@ -93,13 +90,7 @@ class HarmonicExtension(Baseline):
 
     def field(self, case: Case, graph: MeshGraph) -> Floats:
         """Return the extension."""
-        plain = assemble(Case(case.mesh, Heat(), coefficients={"loss": _TINY / case.mesh.length**2}))
-        fixed, given = graph.fixed.numpy(), graph.fixed_value.double().numpy()
-        columns = [
-            solve_system(replace(plain, fixed=held, fixed_value=value)).values
-            for held, value in zip(fixed.T, given.T, strict=True)
-        ]
-        return np.stack(columns, axis=1)
+        return harmonic_extension(case.mesh, graph.fixed.numpy(), graph.fixed_value.double().numpy())
 
 
 BASELINES: dict[str, type[Baseline]] = {b.name: b for b in (MeanField, NearestSample, HarmonicExtension)}

@@ -20,12 +20,14 @@ from meshops.data import MeshDataset, Recipe, generate
 from meshops.evaluation.baselines import fit_baselines
 from meshops.evaluation.coarser import coarser
 from meshops.evaluation.errors import Errors, errors_of
-from meshops.graph import MeshGraph
-from meshops.operators import OPERATORS, build, options_of
+from meshops.graph import MeshGraph, lift
+from meshops.operators import OPERATORS, options_of
 from meshops.training import Settings, Surrogate, TrainingError, train
 
 COUNT = 1125  # samples: 900 to train, 112 to validate, 113 to test, about, where no shape is in two
 BATCH = 4  # graphs a step, for all
+LIFTED = "+lifting"  # ends the name of an operator that is given a classical solution
+KINDS = ("operator", "hybrid", "baseline", "reference")
 Progress = Callable[[int, int], None]
 Note = Callable[[str], None]
 
@@ -34,7 +36,8 @@ Note = Callable[[str], None]
 class Plan:
     """What is compared: a recipe's data set of `count` samples, `minutes` of training each, seeds 0 to `seeds` - 1.
 
-    Each operator is trained with each of `rates`, and the validation split chooses: the same tuning for all. Everything
+    An operator named `NAME+lifting` has the harmonic extension of the essential values among its inputs: a hybrid. Each
+    is trained with each of `rates`, and the validation split chooses: the same tuning for all. Everything
     lies in `folder`: the data, a folder for each run, and a row for each run that is done, so that the same plan goes
     on where it was stopped. Raises `MeshopsError` for unknown operators and numbers below their least.
     """
@@ -50,7 +53,7 @@ class Plan:
     def __post_init__(self) -> None:
         """Check the names and the ranges."""
         for name in self.operators:
-            options_of(name)
+            options_of(name.removesuffix(LIFTED))
         if not (self.minutes > 0 and self.seeds >= 1 and self.count >= 30):
             found = f"{self.minutes} minutes, {self.seeds} seeds and {self.count} samples"
             raise MeshopsError(f"found {found}; expected more than 0, at least 1 and at least 30.")
@@ -78,10 +81,12 @@ class Plan:
 class Row:
     """What a run gave. Errors by split: those of the test split are never used to choose anything.
 
-    A run that could not be trained has no errors, and says why in `failure`.
+    `kind` is one of `KINDS`: a hybrid is an operator that a classical solve gave a part of the answer, and is to be
+    compared with its like. A run that could not be trained has no errors, and says why in `failure`.
     """
 
     operator: str
+    kind: str
     seed: int
     learning_rate: float
     parameters: int
@@ -136,7 +141,9 @@ def _row(plan: Plan, operator: str, rate: float, seed: int, note: Note) -> Row:
         return Row.from_json(json.loads(path.read_text(encoding="utf-8")))
     except TrainingError as error:
         note(str(error))
-        return replace(_untrained(operator, {}, 0.0), seed=seed, learning_rate=rate, failure=str(error))
+        return replace(
+            _untrained(operator, _kind(operator), {}, 0.0), seed=seed, learning_rate=rate, failure=str(error)
+        )
 
 
 def _make(plan: Plan, operator: str, rate: float, seed: int) -> None:
@@ -150,29 +157,28 @@ def _make(plan: Plan, operator: str, rate: float, seed: int) -> None:
 
 def measure(plan: Plan, operator: str, rate: float, seed: int) -> Row:
     """Train one operator in this process, unless its run is done, and return its row."""
-    samples = MeshDataset.open(plan.data)
-    sets = [_graphs(samples.split(name)) for name in ("train", "validation")]
+    name, samples = operator.removesuffix(LIFTED), MeshDataset.open(plan.data)
+    samples = samples.lifted() if operator.endswith(LIFTED) else samples
+    sets = [_graphs(samples.split(split)) for split in ("train", "validation")]
     settings = Settings(minutes=plan.minutes, batch_size=BATCH, learning_rate=rate, seed=seed)
     folder = plan.run(operator, rate, seed)
     resume = (folder / "last.ckpt").exists()
     try:
-        surrogate = train(
-            *sets, folder=folder, schema=samples.schema, settings=settings, operator=operator, resume=resume
-        )
+        surrogate = train(*sets, folder=folder, schema=samples.schema, settings=settings, operator=name, resume=resume)
     except TrainingError as error:
         raise TrainingError(f"{operator}, seed {seed}, learning rate {rate:g}: {error}") from error
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     splits, seconds = {}, []
-    for name in shifted(samples):
-        split = samples.split(name)
-        splits[name], taken = _errors(surrogate, split)
-        seconds += taken if name == "test" else []
+    for part in shifted(samples):
+        splits[part], taken = _errors(surrogate, samples.split(part))
+        seconds += taken if part == "test" else []
     done = _last(folder)
     return Row(
         operator=operator,
+        kind=_kind(operator),
         seed=seed,
         learning_rate=rate,
-        parameters=sum(p.numel() for p in build(operator, samples.schema, {}).parameters()),
+        parameters=surrogate.training["parameters"],
         steps=done["step"],
         train_seconds=done["seconds"],
         samples_per_second=done["step"] * BATCH / done["seconds"],
@@ -189,11 +195,13 @@ def shifted(samples: MeshDataset) -> list[str]:
 
 
 def _errors(surrogate: Surrogate, split: MeshDataset) -> tuple[Errors, list[float]]:
-    found, seconds = [], []
+    """Return the errors, and the seconds of each answer, the classical solve of a hybrid included."""
+    found, seconds, plain = [], [], MeshDataset(split.store, split.ids)
     for i in range(len(split)):
-        graph = split[i]
+        graph, mesh = plain[i], split.case(i).mesh
         begun = time.perf_counter()
-        prediction = surrogate.predict(graph).double().numpy()
+        given = lift(graph, mesh) if split.lifting else graph
+        prediction = surrogate.predict(given).double().numpy()
         seconds.append(time.perf_counter() - begun)
         found.append(prediction)
     return errors_of(found, split), seconds
@@ -213,7 +221,7 @@ def _baselines(samples: MeshDataset) -> list[Row]:
                 found.append(baseline.predict(case, graph))
                 seconds.append(time.perf_counter() - begun)
             splits[name] = errors_of(found, split)
-        rows.append(_untrained(baseline.name, splits, float(np.median(seconds))))
+        rows.append(_untrained(baseline.name, "baseline", splits, float(np.median(seconds))))
     return rows
 
 
@@ -224,13 +232,19 @@ def _references(samples: MeshDataset) -> list[Row]:
         for factor, errors, seconds in coarser(samples.split(name), name):
             by_factor.setdefault(factor, {})[name] = errors, seconds
     return [
-        _untrained(f"reference, edges x {factor:g}", {n: e for n, (e, _) in found.items()}, found["test"][1])
+        _untrained(
+            f"reference, edges x {factor:g}", "reference", {n: e for n, (e, _) in found.items()}, found["test"][1]
+        )
         for factor, found in by_factor.items()
     ]
 
 
-def _untrained(name: str, splits: dict[str, Errors], seconds: float) -> Row:
-    return Row(name, 0, 0.0, 0, 0, 0.0, 0.0, seconds, 0, 0.0, splits)
+def _untrained(name: str, kind: str, splits: dict[str, Errors], seconds: float) -> Row:
+    return Row(name, kind, 0, 0.0, 0, 0, 0.0, 0.0, seconds, 0, 0.0, splits)
+
+
+def _kind(operator: str) -> str:
+    return "hybrid" if operator.endswith(LIFTED) else "operator"
 
 
 def _graphs(samples: MeshDataset) -> list[MeshGraph]:

@@ -21,6 +21,7 @@ def summary(rows: Sequence[Row]) -> tuple[list[str], list[list[object]]]:
     splits = list(rows[-1].splits)
     columns = [
         "",
+        "class",
         "parameters",
         "rate",
         *(f"L2 {name}" for name in splits),
@@ -40,12 +41,13 @@ def _line(name: str, group: Sequence[Row], splits: Sequence[str]) -> list[object
     done = [row for row in group if not row.failure]
     name += f" ({len(group) - len(done)} of {len(group)} failed)" if len(done) < len(group) else ""
     if not done:
-        return [name, *["–"] * (len(splits) + 7)]
+        return [name, group[0].kind, *["–"] * (len(splits) + 7)]
     errors = [_spread([row.splits[split].mean for row in done]) for split in splits]
     test = [row.splits["test"] for row in done]
     trained = done[0].parameters > 0
     return [
         name,
+        done[0].kind,
         f"{done[0].parameters:,}" if trained else "–",
         "/".join(f"{rate:g}" for rate in sorted({row.learning_rate for row in done})) if trained else "–",
         *errors,
@@ -72,7 +74,7 @@ def markdown(plan: Plan, rows: Sequence[Row]) -> str:
     columns, lines = summary(rows)
     sizes = {name: errors.count for name, errors in rows[-1].splits.items()}
     failures = "".join(f"\n{row.failure}\n" for row in rows if row.failure)
-    table: list[Sequence[object]] = [columns, ["---", *["---:"] * (len(columns) - 1)], *lines]
+    table: list[Sequence[object]] = [columns, ["---", "---", *["---:"] * (len(columns) - 2)], *lines]
     names, rates = ",".join(plan.operators), ",".join(f"{rate:g}" for rate in plan.rates)
     return (
         f"# {Path(plan.recipe).stem}\n\n"

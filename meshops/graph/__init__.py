@@ -3,6 +3,7 @@
 from geometries.errors import MeshopsError, nearest
 from meshops.equations import Case, Solution  # the types that a graph is built from, for the units above
 from meshops.graph.build import build_graph, targets, to_graph, untargeted, with_essential
+from meshops.graph.lifting import harmonic_extension, lift
 from meshops.graph.mesh_graph import Level, MeshGraph, coarse_batch
 from meshops.graph.pyg import from_pyg, to_pyg
 from meshops.graph.schema import Schema, SchemaError, schema_of
@@ -20,6 +21,8 @@ __all__ = [
     "coarse_batch",
     "from_pyg",
     "gather",
+    "harmonic_extension",
+    "lift",
     "nearest",
     "schema_of",
     "segment_max",

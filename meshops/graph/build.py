@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from meshops.equations.case import Part, on_nodes
 from meshops.equations.constraints import constraints
 from meshops.equations.layout import Layout
 from meshops.graph.levels import coarsen, directed
+from meshops.graph.lifting import harmonic_extension
 from meshops.graph.mesh_graph import MeshGraph
 from meshops.graph.schema import Schema, SchemaError, coefficient_columns, kind_columns, schema_of, value_columns
 
@@ -40,9 +42,11 @@ def build_graph(
     pos = (mesh.points - np.asarray(scaling.center)) / scaling.length
     mass = mesh.mass / scaling.length**mesh.dim
     edge_index = directed(mesh.edges)
-    inside = _node_columns(case, scaling)
+    inside, fixed = _node_columns(case, scaling), _fixed(case, scaling)
+    if chosen.lifting:
+        inside |= _named(list(chosen.lifting), harmonic_extension(mesh, fixed["fixed"], fixed["fixed_value"]))
     arrays = {"pos": pos, "edge_index": edge_index, "mass": mass, "x": np.stack([inside[n] for n in chosen.x], axis=1)}
-    arrays |= _boundary(case, scaling, chosen) | _fixed(case, scaling) | {"theta": _theta(case, scaling, chosen)}
+    arrays |= _boundary(case, scaling, chosen) | fixed | {"theta": _theta(case, scaling, chosen)}
     for number, level in enumerate(coarsen(pos, mass, edge_index), start=1):
         arrays |= {f"{name}_{number}": getattr(level, name) for name in ("cluster", "pos", "mass", "edge_index")}
     if solution is not None:
@@ -143,7 +147,7 @@ def _theta(case: Case, scaling: Scaling, schema: Schema) -> Floats:
     return np.array([[values[name] for name in schema.theta]]).reshape(1, -1)
 
 
-def _fixed(case: Case, scaling: Scaling) -> dict[str, NDArray[np.generic]]:
+def _fixed(case: Case, scaling: Scaling) -> dict[str, NDArray[Any]]:
     """Where essential conditions hold, rollers along the axes included, for each column of `y`."""
     layout = Layout(case.mesh, case.equation.fields)
     fixed, values = [], []

@@ -11,6 +11,8 @@ from meshops.equations import EQUATIONS, Equation
 from meshops.equations.base import AXES, Coefficient
 
 SLOPE = ".slope"  # ends the number of a coefficient that depends on the field
+LIFTING = "lifting"  # begins the columns of a classical solution that a hybrid takes as an input
+_DATA = ("source", "initial", LIFTING)
 
 
 class SchemaError(MeshopsError):
@@ -22,7 +24,8 @@ class Schema:
     """Names of the feature columns for one equation in one dimension: what an operator is built for.
 
     - `x`: `source` as points take it up (`Case.loads`), the coefficients, and of transient problems `initial.FIELD`; of
-      vectors one column a component.
+      vectors one column a component. Of hybrids `lifting.COLUMN` for each of `y`, the harmonic extension of its
+      essential values.
     - `boundary_x`: the share of each kind of condition, where components may be open one a component (`dirichlet:x`);
       each kind's values (`robin.ambient`, `neumann.value.x`); the outward normal; the weight.
     - `y`: the fields' components; with times `temperature@1`, ..., one a time after the start.
@@ -47,7 +50,16 @@ class Schema:
     def coefficients(self) -> tuple[str, ...]:
         """The names of the coefficients that it has columns for."""
         names = dict.fromkeys(name.split(".")[0] for name in self.x)
-        return tuple(name for name in names if name not in ("source", "initial"))
+        return tuple(name for name in names if name not in _DATA)
+
+    @property
+    def lifting(self) -> tuple[str, ...]:
+        """The columns of a classical solution, which make what takes such graphs a hybrid; none of plain schemas."""
+        return tuple(name for name in self.x if name.split(".")[0] == LIFTING)
+
+    def lifted(self) -> Schema:
+        """Return the schema with the harmonic extension of the essential values, which `lift` adds to graphs."""
+        return self if self.lifting else replace(self, x=(*self.x, *(f"{LIFTING}.{name}" for name in self.y)))
 
     @property
     def varying(self) -> tuple[str, ...]:
@@ -58,9 +70,10 @@ class Schema:
     def data(self) -> frozenset[str]:
         """The columns of `x` and `boundary_x` that a linear problem's solution is linear in.
 
-        Sources, starts, and the values of conditions but exchange coefficients; the others say what the problem is.
+        Sources, starts, liftings, and the values of conditions but exchange coefficients; the others say what the
+        problem is.
         """
-        inside = [name for name in self.x if name.split(".")[0] in ("source", "initial")]
+        inside = [name for name in self.x if name.split(".")[0] in _DATA]
         given = [name for name in self.boundary_x if "." in name and name.split(".")[0] in CONDITIONS]
         return frozenset((*inside, *(name for name in given if not name.endswith(".coefficient"))))
 

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader, Dataset
 from torch_geometric.data import Batch
 
-from meshops.data import Normalization
+from meshops.data import Normalization, Symmetry, Turning
 from meshops.graph import MeshGraph
 from meshops.training.batches import Order, Round
 from meshops.training.errors import NonFiniteLoss
@@ -44,6 +44,7 @@ class Training(L.LightningModule):
         super().__init__()
         self.run, self.settings = run, run.settings
         self.operator = run.operator()
+        self._turning = Turning(run.schema, run.normalization)
         self._sets = Prepared(run.train_set, run.normalization), Prepared(run.validation_set, run.normalization)
         self.step, self.seconds, self.best = 0, 0.0, float("inf")
         self.total, self.count = 0.0, 0  # of the losses of this round
@@ -96,12 +97,19 @@ class Training(L.LightningModule):
     def training_step(self, batch: MeshGraph, index: int) -> Tensor:
         """Return the loss; raises `NonFiniteLoss`."""
         with seeded(self.settings.seed, self.step, self.global_rank, device=self.device):
-            losses = self.settings.loss(self.operator(batch), batch, self.run.normalization.undo)
+            losses = self.settings.loss(self._predict(batch), batch, self.run.normalization.undo)
         self._samples = batch.sample
         found = losses.detach()
         self._require_finite(found, "the loss")
         self.total, self.count = self.total + float(found.sum()), self.count + len(found)
         return losses.mean()
+
+    def _predict(self, batch: MeshGraph) -> Tensor:
+        """Return the fields, where the settings say so those of the turned batch, turned back."""
+        if not self.settings.symmetries:
+            return self.operator(batch)
+        drawn = Symmetry.draw(self._turning.dim)
+        return self._turning.field(self.operator(self._turning.graph(batch, drawn)), drawn.inverse)
 
     def configure_gradient_clipping(self, optimizer: Optimizer, *_: object, **__: object) -> None:
         """Clip the norm of the gradient; raises `NonFiniteLoss` where it is not finite."""

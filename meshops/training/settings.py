@@ -22,7 +22,8 @@ class Settings:
     - `minutes` counts everything from the first step on, validation included, and goes on counting after `resume`.
     - `batch_size` is that of one device. `learning_rate` is the highest of the schedule; see `optimizers`.
     - `accelerator`, `devices`, `strategy` and `precision` (32-true or bf16-mixed) are those of Lightning's `Trainer`.
-    - `loss` is what is minimised; see `losses`.
+    - `loss` is what is minimised; see `losses`. With `symmetries` each step sees its samples turned by a random
+      signed permutation of the axes, and the loss is that of the answer turned back.
     - `workers` processes read the training data; 0 for data in memory. `save_every` seconds a checkpoint is written.
 
     Raises `TrainingError` for values out of range.
@@ -35,6 +36,7 @@ class Settings:
     weight_decay: float = 1e-2
     seed: int = 0
     loss: Loss = LABELS
+    symmetries: bool = False
     precision: str = "32-true"
     accelerator: str = "auto"
     devices: int | str = "auto"

@@ -150,6 +150,7 @@ class Surrogate:
                 f"{self.schema.dim}-D. Solve with one trained for such cases, or without."
             )
         full = schema_of(case.equation, dim, times=len(case.times))
+        full = full.lifted() if self.schema.lifting else full
         if full.restricted(self.schema.kinds, self.schema.coefficients, self.schema.varying) != self.schema:
             raise SurrogateError(
                 f"this surrogate was trained for {self.schema.times} times of {found!r}, or another version of it; "

@@ -89,6 +89,15 @@ def test_rows_of_operators_baselines_and_the_reference(plan: Plan) -> None:
     assert plan.row("point_mlp", 2e-3, 0).read_bytes() == before
 
 
+def test_a_hybrid_stands_beside_the_operator_in_a_class_of_its_own(plan: Plan) -> None:
+    pair = replace(plan, operators=("point_mlp", "point_mlp+lifting"), seeds=1)
+    own, hybrid, *others = bench(pair)
+    assert (own.kind, hybrid.kind) == ("operator", "hybrid")
+    assert hybrid.parameters > own.parameters
+    assert {row.kind for row in others} == {"baseline", "reference"}
+    assert "| point_mlp+lifting | hybrid | " in markdown(pair, [own, hybrid, *others])
+
+
 def test_validation_chooses_the_learning_rate(plan: Plan) -> None:
     both = replace(plan, rates=(2e-3, 1e-6), seeds=1)
     row, tried = bench(both)[0], [json.loads(both.row("point_mlp", rate, 0).read_text()) for rate in both.rates]
@@ -138,7 +147,7 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(plan: Plan, monkeypatch: 
     assert rows[2].relative_l2 > 0
     assert "omega diverged" in notes
     page = markdown(both, rows)
-    assert "| omega (2 of 2 failed) | – |" in page
+    assert "| omega (2 of 2 failed) | operator | – |" in page
     assert page.endswith("\nomega diverged\n")
     assert not both.row("omega", 2e-3, 0).exists()
 
