@@ -35,17 +35,22 @@ class Errors:
 def errors_of(predictions: Sequence[Floats], split: MeshDataset) -> Errors:
     """Return the errors of (N, C) dimensionless predictions, one for each sample of `split` in its order."""
     fields, gradients, moments = [], [], []
-    times = split.schema.times - 1
     for i, prediction in enumerate(predictions):
         graph = split[i]
         reference, mass = graph.y.double().numpy(), graph.mass.double().numpy()
         fields.append(relative_l2(prediction, reference, mass))
         gradients.append(relative_gradient(prediction, reference, laplacian(split.case(i).mesh)))
-        if times > 0:
-            parts = zip(np.split(prediction, times, axis=1), np.split(reference, times, axis=1), strict=True)
-            moments.append([relative_l2(found, expected, mass) for found, expected in parts])
-    over_time = np.mean(moments, axis=0).tolist() if moments else []
-    return Errors(float(np.mean(fields)), float(np.median(fields)), float(np.mean(gradients)), len(fields), over_time)
+        moments.append(over_time(prediction, reference, mass, split.schema.times))
+    means = [float(np.mean(values)) for values in (fields, gradients)]
+    return Errors(means[0], float(np.median(fields)), means[1], len(fields), np.mean(moments, axis=0).tolist())
+
+
+def over_time(prediction: Floats, reference: Floats, mass: Floats, times: int) -> list[float]:
+    """Return the relative L2 error of (N, C) fields at each of the `times` but the start; of steady ones nothing."""
+    if not times:
+        return []
+    moments = zip(*(np.split(fields, times - 1, axis=1) for fields in (prediction, reference)), strict=True)
+    return [relative_l2(found, expected, mass) for found, expected in moments]
 
 
 def laplacian(mesh: Mesh) -> csr_array:

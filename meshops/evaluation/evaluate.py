@@ -11,6 +11,7 @@ import numpy as np
 from meshops.data import MeshDataset
 from meshops.equations import Case
 from meshops.evaluation.baselines import Baseline, fit_baselines
+from meshops.evaluation.errors import over_time
 from meshops.evaluation.metrics import relative_l2
 from meshops.graph import MeshGraph
 from meshops.training import Surrogate
@@ -20,13 +21,17 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Relative L2 errors, mass-weighted, of the dimensionless field: the operator's and each baseline's, by sample."""
+    """Relative L2 errors, mass-weighted, of the dimensionless field: the operator's and each baseline's, by sample.
+
+    Of problems in time `over_time` has the operator's mean error at each time after the start, else nothing.
+    """
 
     operator: str
     samples: tuple[int, ...]
     per_sample: tuple[float, ...]
     baselines: dict[str, tuple[float, ...]]
     seconds_per_sample: float
+    over_time: tuple[float, ...] = ()
 
     @property
     def relative_l2(self) -> float:
@@ -43,6 +48,7 @@ class Evaluation:
             "per_sample": list(self.per_sample),
             "baselines": {name: float(np.mean(errors)) for name, errors in self.baselines.items()},
             "seconds_per_sample": self.seconds_per_sample,
+            "over_time": list(self.over_time),
         }
 
 
@@ -51,18 +57,21 @@ def evaluate(
 ) -> Evaluation:
     """Return the errors of `surrogate` on `samples`; the baselines are fitted on `train`."""
     baselines = fit_baselines(train[i] for i in range(len(train)))
-    rows, seconds = [], 0.0
+    rows, moments, seconds = [], [], 0.0
     for i in range(len(samples)):
         graph = samples[i]
         start = time.perf_counter()
         prediction = surrogate.predict(graph).double().numpy()
         seconds += time.perf_counter() - start
+        reference, mass = graph.y.double().numpy(), graph.mass.double().numpy()
+        moments.append(over_time(prediction, reference, mass, samples.schema.times))
         rows.append((error_of(prediction, graph), *baseline_errors(baselines, samples.case(i), graph)))
         if progress:
             progress(i + 1, len(samples))
     own, *others = zip(*rows, strict=True)
     named = {b.name: tuple(errors) for b, errors in zip(baselines, others, strict=True)}
-    return Evaluation(surrogate.name, tuple(samples.ids), tuple(own), named, seconds / len(samples))
+    growth = tuple(np.mean(moments, axis=0).tolist())
+    return Evaluation(surrogate.name, tuple(samples.ids), tuple(own), named, seconds / len(samples), growth)
 
 
 def baseline_errors(baselines: Sequence[Baseline], case: Case, graph: MeshGraph) -> list[float]:
