@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -69,11 +70,28 @@ def _spread(values: Sequence[float]) -> str:
     return f"{np.mean(values):.3g}" + (f" ± {half:.1g}" if len(values) > 1 else "")
 
 
+def ranking(rows: Sequence[Row]) -> str:
+    """Return a sentence that ranks the operators by their error on the test split; one that failed is last."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        if row.kind == "operator":
+            found.setdefault(row.operator, []).append(inf if row.relative_l2 is None else row.relative_l2)
+    means = sorted((float(np.mean(errors)), name) for name, errors in found.items())
+    if len(means) < 3:
+        return ""
+    middle = float(np.median([mean for mean, _ in means]))
+    (best, first), (second, other) = means[:2]
+    return (
+        f"Of {len(means)} operators the median has {middle:.3g} on the test split, the best, {first}, {best:.3g} "
+        f"({best / middle:.2g} of the median), the next, {other}, {second:.3g}."
+    )
+
+
 def markdown(plan: Plan, rows: Sequence[Row]) -> str:
     """Return the table as a page, with the command that makes it."""
     columns, lines = summary(rows)
     sizes = {name: errors.count for name, errors in rows[-1].splits.items()}
-    failures = "".join(f"\n{row.failure}\n" for row in rows if row.failure)
+    said = "".join(f"\n{text}\n" for text in (ranking(rows), *dict.fromkeys(row.failure for row in rows)) if text)
     table: list[Sequence[object]] = [columns, ["---", "---", *["---:"] * (len(columns) - 2)], *lines]
     names, rates = ",".join(plan.operators), ",".join(f"{rate:g}" for rate in plan.rates)
     return (
@@ -84,7 +102,7 @@ def markdown(plan: Plan, rows: Sequence[Row]) -> str:
         "by mass, of the dimensionless field, means over the samples of a split "
         f"({', '.join(f'{n}: {c}' for n, c in sizes.items())}); median and gradient are of the test split. ms are the "
         "median of one answer, the graph given; of the reference, of assembly and solution, the mesh given. MB are the "
-        "process's most.\n\n" + "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in table) + failures
+        "process's most.\n\n" + "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in table) + said
     )
 
 

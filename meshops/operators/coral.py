@@ -19,7 +19,8 @@ RATE = 0.1  # of the descent, to begin with
 class Coral(Operator):
     """Two neural fields that share their weights over all samples; a sample is a code in each, and codes map to codes.
 
-        encode  z ← z - α ∂/∂z Σ_i m_i |f(x_i; z) - a_i|² / (K Σ m), `steps` times from z = 0, for the K features a
+        encode  z ← z - α s / max(1, |s|), s = ∂/∂z Σ_i m_i |f(x_i; z) - a_i|² / (K Σ m), `steps` times from z = 0, for
+                the K features a
         map     z' = z + MLP(z, theta)
         decode  u_i = g(x_i; z')
         f, g:   h ← sin(ω (W_l h + b_l + V_l z)), `layers` times from h = x, then a linear layer
@@ -30,8 +31,9 @@ class Coral(Operator):
 
     Differs from the paper: it trains in stages (both fields by meta-learning, each to reconstruct its own function,
     then the map between their frozen codes), here everything is trained at once on the error of the answer, so that g
-    needs no codes found by descent; α is learned for each channel (it starts at 0.1); the fit is by mass. The input is
-    the field of node features, the conditions scattered to boundary nodes, and 0 inside.
+    needs no codes found by descent; α is learned for each channel (it starts at 0.1); the fit is by mass; slopes are
+    shortened to 1, without which training can end in gradients that are not finite. The input is the field of node
+    features, the conditions scattered to boundary nodes, and 0 inside.
     """
 
     name: ClassVar[str] = "coral"
@@ -64,7 +66,7 @@ class Coral(Operator):
             for _ in range(self.steps):
                 loss = (weight * (self.input(pos, code, batch) - features).square()).sum()
                 (slope,) = torch.autograd.grad(loss, code, create_graph=wanted)
-                code = code - self.rate * slope
+                code = code - self.rate * slope / slope.norm(dim=1, keepdim=True).clamp_min(1.0)
                 code = code if wanted else code.detach().requires_grad_()
         return code
 

@@ -13,10 +13,10 @@ from geometries.errors import MeshopsError
 from geometries.families import FAMILIES
 from meshops.cli import main
 from meshops.data import MeshDataset, Recipe, generate
-from meshops.evaluation.bench import Plan, bench, shifted
+from meshops.evaluation.bench import Plan, Row, bench, shifted
 from meshops.evaluation.coarser import carried, coarser
 from meshops.evaluation.errors import laplacian, relative_gradient, seminorm
-from meshops.evaluation.table import markdown
+from meshops.evaluation.table import markdown, ranking
 from meshops.training import TrainingError
 
 RECIPE = """
@@ -154,3 +154,21 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(plan: Plan, monkeypatch: 
 
 def _fail(*_: object) -> None:
     raise TrainingError("omega diverged")
+
+
+def test_the_ranking_counts_operators_only_and_those_that_failed_last(plan: Plan) -> None:
+    row = bench(plan)[0]
+    errors = {"omega": 0.4, "gno": 0.1, "fno": 0.2, "coral": None, "mean field": 0.01}
+
+    def made(name: str, mean: float | None) -> Row:
+        if mean is None:
+            return replace(row, operator=name, failure="coral diverged", splits={})
+        kind = "baseline" if name == "mean field" else "operator"
+        return replace(row, operator=name, kind=kind, splits={"test": replace(row.splits["test"], mean=mean)})
+
+    said = ranking([made(*item) for item in errors.items()])
+    assert said.startswith(
+        "Of 4 operators the median has 0.3 on the test split, the best, gno, 0.1 (0.33 of the median)"
+    )
+    assert said.endswith("the next, fno, 0.2.")
+    assert ranking([made("gno", 0.1), made("fno", 0.2)]) == ""
