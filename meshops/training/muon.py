@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,6 +11,52 @@ from torch.optim import AdamW, Muon, Optimizer
 
 FASTER = 3.0  # Muon's learning rate over AdamW's: of 1, 3 and 6 the one that learns brackets soonest
 LEAST = 32  # a weight with fewer rows or columns is an input, an output or a small map: AdamW's
+
+
+class BatchedMuon(Muon):
+    """torch's Muon, with all matrices of a shape orthogonalized together: for many small ones several times faster.
+
+    Equal to it but for the rounding of bfloat16, in which both iterate.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # noqa: ANN401  (as in torch)
+        """Take a step."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            matrices: list[Tensor] = []
+            grads: list[Tensor] = []
+            buffers: list[Tensor] = []
+            self._init_group(group, matrices, grads, buffers)
+            if matrices:
+                torch._foreach_lerp_(buffers, grads, 1 - group["momentum"])
+                torch._foreach_mul_(matrices, 1 - group["lr"] * group["weight_decay"])
+                steps = orthogonalized(torch._foreach_lerp(grads, buffers, group["momentum"]), group)
+                torch._foreach_add_(matrices, steps)
+        return loss
+
+
+def orthogonalized(updates: Sequence[Tensor], group: Mapping[str, Any]) -> list[Tensor]:
+    """Return the steps, -rate times the nearly orthogonal matrix of each of `updates`, by Newton-Schulz iterations."""
+    a, b, c = group["ns_coefficients"]
+    found: list[Tensor] = list(updates)
+    shapes: dict[tuple[int, ...], list[int]] = {}
+    for i, update in enumerate(updates):
+        shapes.setdefault(tuple(sorted(update.shape)), []).append(i)
+    for shape, places in shapes.items():
+        wide = torch.stack([updates[i] if updates[i].shape == shape else updates[i].mT for i in places])
+        x = wide.bfloat16()
+        x = x / x.norm(dim=(1, 2), keepdim=True).clamp_min(group["eps"])
+        for _ in range(group["ns_steps"]):
+            gram = x @ x.mT
+            x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+        x = x.to(wide.dtype) * (-0.2 * group["lr"] * shape[1] ** 0.5)
+        for i, one in zip(places, x, strict=True):
+            found[i] = one if updates[i].shape == shape else one.mT
+    return found
 
 
 class MuonAdamW(Optimizer):
@@ -29,7 +75,7 @@ class MuonAdamW(Optimizer):
         super().__init__(given, {"lr": lr})
         groups = [{"params": small, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
         adamw = [AdamW([g for g in groups if g["params"]], lr=lr, fused=True)] if small or rest else []
-        muon = [Muon(large, lr=FASTER * lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")] if large else []
+        muon = [BatchedMuon(large, FASTER * lr, weight_decay, adjust_lr_fn="match_rms_adamw")] if large else []
         self.parts: list[Optimizer] = [*muon, *adamw]
         self._join()
 

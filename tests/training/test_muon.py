@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from meshops.training.muon import MuonAdamW
+from meshops.training.muon import BatchedMuon, MuonAdamW
 
 
 def network() -> nn.Module:
@@ -34,6 +34,23 @@ def test_muons_step_evens_out_the_singular_values() -> None:
     train(net, MuonAdamW(net.parameters(), lr=1e-2, weight_decay=0.0), range(1))
     assert spread(net[2].weight.detach() - before) < 2
     assert spread(net[2].weight.grad) > 5
+
+
+def test_matrices_together_take_the_step_of_each_alone() -> None:
+    """Wide, tall and square; beside torch's Muon, to the rounding of bfloat16."""
+    shapes, generator = [(40, 40), (33, 64), (64, 33), (40, 40), (64, 33)], torch.Generator().manual_seed(0)
+    start = [torch.randn(shape, generator=generator) for shape in shapes]
+    ours, theirs = ([nn.Parameter(m.clone()) for m in start] for _ in range(2))
+    how = {"lr": 0.1, "weight_decay": 0.1, "adjust_lr_fn": "match_rms_adamw"}
+    optimizers = BatchedMuon(ours, **how), torch.optim.Muon(theirs, **how)
+    for _ in range(3):
+        for a, b in zip(ours, theirs, strict=True):
+            a.grad = torch.randn(a.shape, generator=generator)
+            b.grad = a.grad.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    for a, b, m in zip(ours, theirs, start, strict=True):
+        assert (a - b).norm() < 1e-3 * (b - m).norm()
 
 
 def spread(matrix: Tensor) -> float:
