@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from geometries.errors import MeshopsError
+from geometries.errors import MeshopsError, nearest
 from meshops import console
+
+if TYPE_CHECKING:
+    from meshops.data import MeshDataset
+
+_AUGMENTATIONS = ("symmetries", "manufactured")
 
 
 class Goal(TypedDict, total=False):
@@ -17,13 +22,14 @@ class Goal(TypedDict, total=False):
             labels of the training set: the residual of the equation in its dual norm, and the Ritz energy.
         boost: Folder of a run on the same data set: train a second operator on what that one leaves; their sum is kept.
         lifting: Give the operator the harmonic extension of the boundary's values, a classical solve: a hybrid.
-        symmetries: Turn the samples of each step by a random symmetry of the axes.
+        augment: symmetries (turn the samples of each step by a symmetry of the axes), manufactured (give their shapes
+            other data, whose solutions are made up; linear problems), or both with a comma between.
     """
 
     loss: str | None
     boost: Path | None
     lifting: bool
-    symmetries: bool
+    augment: str | None
 
 
 def train(
@@ -69,13 +75,12 @@ def train(
     if before is not None:
         options["boost"] = Surrogate.load(before)
     minutes = 10.0 if epochs is None and minutes is None else minutes
+    how = _augmentations(goal.get("augment"), samples)
     run(
         samples.split("train"),
         samples.split("validation"),
         folder=output,
-        settings=Settings(
-            epochs=epochs, minutes=minutes, seed=seed, loss=loss, symmetries=goal.get("symmetries", False)
-        ),
+        settings=Settings(epochs=epochs, minutes=minutes, seed=seed, loss=loss, **how),
         operator=operator,
         options=options,
         resume=resume,
@@ -84,6 +89,18 @@ def train(
     if note:
         console.say(f"note: {note}")
     console.say(f"wrote {output}; next: meshops evaluate {output} {data}")
+
+
+def _augmentations(names: str | None, samples: MeshDataset) -> dict[str, Any]:
+    """Return what `Settings` is to be given for the augmentations called `names`."""
+    from meshops.data import Manufactured
+
+    chosen = names.split(",") if names else []
+    for name in chosen:
+        if name not in _AUGMENTATIONS:
+            raise MeshopsError(f"no augmentation is called {name!r}; {nearest(name, _AUGMENTATIONS)}")
+    made = Manufactured(samples.schema, samples.store.read_case) if "manufactured" in chosen else None
+    return {"symmetries": "symmetries" in chosen, "augmentation": made}
 
 
 def refine(run: Path, data: Path, *, output: Path, json: bool = False) -> None:

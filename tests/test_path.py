@@ -183,7 +183,7 @@ def test_the_reference_has_its_discretisation_error(capsys: pytest.CaptureFixtur
 
 
 def test_a_hybrid_is_trained_evaluated_and_solved_with(capsys: pytest.CaptureFixture[str]) -> None:
-    how = ["--config", "options.yaml", "--epochs", "2", "--lifting", "--symmetries"]
+    how = ["--config", "options.yaml", "--epochs", "2", "--lifting", "--augment", "symmetries"]
     assert main(["train", "data", "-o", "hybrid", *how]) == 0
     assert json.loads(Path("hybrid/surrogate.json").read_text())["schema"]["x"][-1] == "lifting.temperature"
     assert said(capsys, "evaluate", "hybrid", "data")["relative_l2"] < 5

@@ -5,6 +5,7 @@ from meshops.data.dataset import MeshDataset
 from meshops.data.distributions import DISTRIBUTIONS
 from meshops.data.generation import GenerationStopped, generate
 from meshops.data.manifest import SPLITS, StoreError
+from meshops.data.manufactured import Manufactured
 from meshops.data.normalization import Normalization
 from meshops.data.recipe import Recipe, recipes
 from meshops.data.store import Store
@@ -15,6 +16,7 @@ __all__ = [
     "SPLITS",
     "GenerationError",
     "GenerationStopped",
+    "Manufactured",
     "MeshDataset",
     "Normalization",
     "Recipe",

@@ -97,7 +97,9 @@ class Training(L.LightningModule):
     def training_step(self, batch: MeshGraph, index: int) -> Tensor:
         """Return the loss; raises `NonFiniteLoss`."""
         with seeded(self.settings.seed, self.step, self.global_rank, device=self.device):
-            losses = self.settings.loss(self._predict(batch), batch, self.run.normalization.undo)
+            augmentation, normalization = self.settings.augmentation, self.run.normalization
+            batch = augmentation(batch, normalization) if augmentation else batch
+            losses = self.settings.loss(self._predict(batch), batch, normalization.undo)
         self._samples = batch.sample
         found = losses.detach()
         self._require_finite(found, "the loss")

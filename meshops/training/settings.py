@@ -5,14 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from math import isfinite
-from typing import Any
+from typing import Any, Protocol
 
+from meshops.data import Normalization
+from meshops.graph import MeshGraph
 from meshops.training.errors import TrainingError
-from meshops.training.losses import LABELS, Loss
+from meshops.training.losses import DATA_LOSSES, LABELS, Loss
 
 _FREE = {"epochs", "minutes", "accelerator", "devices", "strategy", "workers", "save_every", "progress"}
 
 PRECISIONS = ("32-true", "bf16-mixed")  # float16 overflows, and graphs are float32
+
+
+class Augmentation(Protocol):
+    """Makes other samples of a normalized batch, `y` included, by torch's generator; `name` tells runs apart."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    def __call__(self, graph: MeshGraph, normalization: Normalization) -> MeshGraph:
+        """Return the batch of other samples; the one given stays as it is."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +36,8 @@ class Settings:
     - `batch_size` is that of one device. `learning_rate` is the highest of the schedule; see `optimizers`.
     - `accelerator`, `devices`, `strategy` and `precision` (32-true or bf16-mixed) are those of Lightning's `Trainer`.
     - `loss` is what is minimised; see `losses`. With `symmetries` each step sees its samples turned by a random
-      signed permutation of the axes, and the loss is that of the answer turned back.
+      signed permutation of the axes, and the loss is that of the answer turned back. `augmentation` makes other samples
+      of those of each step, for losses from labels.
     - `workers` processes read the training data; 0 for data in memory. `save_every` seconds a checkpoint is written.
 
     Raises `TrainingError` for values out of range.
@@ -37,6 +51,7 @@ class Settings:
     seed: int = 0
     loss: Loss = LABELS
     symmetries: bool = False
+    augmentation: Augmentation | None = None
     precision: str = "32-true"
     accelerator: str = "auto"
     devices: int | str = "auto"
@@ -58,6 +73,10 @@ class Settings:
         for name in ("weight_decay", "seed", "workers", "save_every"):
             self._require(name, lambda v: isfinite(v) and v >= 0, "a number of at least 0")
 
+        if self.augmentation and not set(self.loss.name.split(",")) <= set(DATA_LOSSES):
+            found = f"found the loss {self.loss.name} with {self.augmentation.name} samples, which have no cases"
+            raise TrainingError(f"{found}; expected losses from labels: {', '.join(DATA_LOSSES)}.")
+
     def _require(self, name: str, holds: Callable[[Any], bool], expected: str) -> None:
         value = getattr(self, name)
         if not holds(value):
@@ -68,8 +87,9 @@ class Settings:
         return {name: value for name, value in self.to_json().items() if name not in _FREE}
 
     def to_json(self) -> dict[str, object]:
-        """Return the plain form; the loss is its name."""
-        return {f.name: getattr(self, f.name) for f in fields(self)} | {"loss": self.loss.name}
+        """Return the plain form; the loss and the augmentation are their names."""
+        names = {"loss": self.loss.name, "augmentation": self.augmentation.name if self.augmentation else None}
+        return {f.name: getattr(self, f.name) for f in fields(self)} | names
 
     def done(self, *, step: int, seconds: float, epoch_steps: int) -> float:
         """Return how much of the run is done, in [0, 1]."""
