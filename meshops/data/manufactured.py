@@ -16,7 +16,7 @@ from meshops.equations import EQUATIONS, Case, assemble
 from meshops.graph import MeshGraph, Schema, segment_sum
 
 WAVES, FREQUENCY = 8, 4.0  # of a field; the spread of its wave vectors, in units of 1 / the shape's length
-SIZE = 0.5  # mean of the largest amplitude, in the fields' standard deviations
+SIZE = 1.0  # mean of the amplitude, in the fields' standard deviations
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ class Manufactured:
 
     @staticmethod
     def _field_on(pos: Tensor, components: int) -> Tensor:
-        """Return (n, components) a random smooth field of standard deviation about `SIZE` at most."""
+        """Return (n, components) a random smooth field of sines."""
         waves = FREQUENCY * torch.randn(WAVES, pos.shape[1]) * torch.rand(WAVES, 1)
         phase = 2 * torch.pi * torch.rand(WAVES)
         amplitude = 2 * SIZE * torch.rand(1) * torch.randn(WAVES, components) / WAVES**0.5
