@@ -92,11 +92,11 @@ def measure(name: str, nodes: int, *, repeats: int = REPEATS, step: bool = True)
 
     start = _memory()
     seconds = _best([infer], repeats)
-    cost = Cost(name, graph.num_nodes, seconds[0], _peak() - start)
+    cost = Cost(name, graph.num_nodes, seconds[0], _grown(start))
     if not step:
         return cost
     first = _seconds(train)
-    taken = _peak() - start
+    taken = _grown(start)
     times = _best([train, lambda: train(plain=True)], repeats) if repeats else [first, None]
     return Cost(name, cost.nodes, cost.infer_seconds, cost.infer_bytes, times[0], taken, times[1])
 
@@ -126,6 +126,6 @@ def _memory() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-def _peak() -> int:
-    """Return the most bytes that this process has held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def _grown(start: int) -> int:
+    """Return by how much the most that this process has held exceeds `start`; Linux counts that most a little late."""
+    return max(0, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - start)
