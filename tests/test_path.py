@@ -186,7 +186,9 @@ def test_a_hybrid_is_trained_evaluated_and_solved_with(capsys: pytest.CaptureFix
     how = ["--config", "options.yaml", "--epochs", "2", "--lifting", "--augment", "symmetries"]
     assert main(["train", "data", "-o", "hybrid", *how]) == 0
     assert json.loads(Path("hybrid/surrogate.json").read_text())["schema"]["x"][-1] == "lifting.temperature"
-    assert said(capsys, "evaluate", "hybrid", "data")["relative_l2"] < 5
+    told = said(capsys, "evaluate", "hybrid", "data")
+    assert told["operator"] == "multigrid+lifting"
+    assert told["relative_l2"] < 5
     found = said(capsys, "solve", "case.yaml", "-o", "hybrid.vtu", "--surrogate", "hybrid", "--compare")
     assert 0 < found["relative_l2"] < 5
     assert main(["refine", "hybrid", "data", "-o", "refined"]) == 0

@@ -17,6 +17,7 @@ from meshops.graph import MeshGraph, Schema, segment_sum
 
 WAVES, FREQUENCY = 8, 4.0  # of a field; the spread of its wave vectors, in units of 1 / the shape's length
 SIZE = 1.0  # mean of the amplitude, in the fields' standard deviations
+ROOM = 50_000_000  # entries of matrices that are kept, a gigabyte; beyond, they are assembled anew
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,13 +39,16 @@ class Manufactured:
 
     For steady linear problems of one field on linear cells. The load of a point is A v over its mass, as
     `Case.loads` counts sources; samples with sources by points differ from that by O(h²). Raises `MeshopsError` for
-    others. Matrices are assembled when first needed, and kept.
+    others, and for hybrids, whose classical solution would be of other data. Matrices are assembled when first needed,
+    and kept while there is room.
     """
 
     name = "manufactured"
 
     def __init__(self, schema: Schema, read_case: Callable[[int], Case]) -> None:
         """`read_case` gives the case of a sample by its number."""
+        if schema.lifting:
+            raise MeshopsError("found a hybrid with manufactured solutions; expected one of lifting and manufactured.")
         equation = EQUATIONS[schema.equation]
         self._source = [schema.x.index(name) for name in schema.x if name.split(".")[0] == "source"]
         steady = schema.linear and not schema.times and not {"periodic", "roller"} & set(schema.kinds)
@@ -95,9 +99,12 @@ class Manufactured:
         return torch.cat(found)
 
     def _matrix(self, sample: int) -> _Matrix:
-        if sample not in self._known:
-            self._known[sample] = _matrix(self._read_case(sample), self._field)
-        return self._known[sample]
+        if sample in self._known:
+            return self._known[sample]
+        found = _matrix(self._read_case(sample), self._field)
+        if sum(len(known.value) for known in self._known.values()) + len(found.value) <= ROOM:
+            self._known[sample] = found
+        return found
 
 
 def _matrix(case: Case, field: str) -> _Matrix:

@@ -21,13 +21,13 @@ from meshops.evaluation.baselines import fit_baselines
 from meshops.evaluation.coarser import coarser
 from meshops.evaluation.errors import Errors, errors_of
 from meshops.graph import MeshGraph, lift
+from meshops.graph.schema import LIFTING
 from meshops.operators import OPERATORS, options_of
 from meshops.training import Settings, Surrogate, TrainingError, train
 
 COUNT = 1125  # samples: 900 to train, 112 to validate, 113 to test, about, where no shape is in two
 BATCH = 4  # graphs a step, for all
-LIFTED = "+lifting"  # ends the name of an operator that is given a classical solution
-KINDS = ("operator", "hybrid", "baseline", "reference")
+LIFTED = f"+{LIFTING}"  # ends the name of an operator that is given a classical solution
 Progress = Callable[[int, int], None]
 Note = Callable[[str], None]
 
@@ -81,8 +81,8 @@ class Plan:
 class Row:
     """What a run gave. Errors by split: those of the test split are never used to choose anything.
 
-    `kind` is one of `KINDS`: a hybrid is an operator that a classical solve gave a part of the answer, and is to be
-    compared with its like. A run that could not be trained has no errors, and says why in `failure`.
+    `kind` is operator, hybrid, baseline or reference: a hybrid is an operator that a classical solve gave a part of the
+    answer, and is to be compared with its like. A run that could not be trained has no errors; `failure` says why.
     """
 
     operator: str

@@ -65,13 +65,13 @@ def evaluate(
         seconds += time.perf_counter() - start
         reference, mass = graph.y.double().numpy(), graph.mass.double().numpy()
         moments.append(over_time(prediction, reference, mass, samples.schema.times))
-        rows.append((error_of(prediction, graph), *baseline_errors(baselines, samples.case(i), graph)))
+        rows.append((relative_l2(prediction, reference, mass), *baseline_errors(baselines, samples.case(i), graph)))
         if progress:
             progress(i + 1, len(samples))
     own, *others = zip(*rows, strict=True)
     named = {b.name: tuple(errors) for b, errors in zip(baselines, others, strict=True)}
     growth = tuple(np.mean(moments, axis=0).tolist())
-    return Evaluation(surrogate.name, tuple(samples.ids), tuple(own), named, seconds / len(samples), growth)
+    return Evaluation(surrogate.label, tuple(samples.ids), tuple(own), named, seconds / len(samples), growth)
 
 
 def baseline_errors(baselines: Sequence[Baseline], case: Case, graph: MeshGraph) -> list[float]:

@@ -30,6 +30,7 @@ from meshops.graph import (
     untargeted,
     with_essential,
 )
+from meshops.graph.schema import LIFTING
 from meshops.operators import Operator, build
 from meshops.training.errors import SurrogateError
 from meshops.training.files import atomic_write
@@ -62,6 +63,11 @@ class Surrogate:
         """What the graphs look like that it takes."""
         return self.operator.schema
 
+    @property
+    def label(self) -> str:
+        """What its answers are told by: the name, `NAME+lifting` of a hybrid, which had a classical solve's help."""
+        return f"{self.name}+{LIFTING}" if self.schema.lifting else self.name
+
     @torch.no_grad()
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return the (N, C) fields of a graph or a batch, as `build_graph` scales them, on the CPU.
@@ -86,7 +92,7 @@ class Surrogate:
         values = self.predict(graph).double().numpy()
         fields = untargeted(case, case.equation.scaling(case), values)
         seconds = {"graph": built - start, "predict": time.perf_counter() - built}
-        return with_essential(case.solution(fields, surrogate=self.name, seconds=seconds))
+        return with_essential(case.solution(fields, surrogate=self.label, seconds=seconds))
 
     def graph_of(self, case: Case) -> MeshGraph:
         """Return the graph of `case` that the operator takes; raises `SurrogateError` as `solve` does."""

@@ -96,6 +96,23 @@ def test_other_problems_are_refused(name: str) -> None:
         Manufactured(schema_of(EQUATIONS[name], EQUATIONS[name].dims[0]), heat)
 
 
+def test_hybrids_are_refused() -> None:
+    with pytest.raises(MeshopsError, match="one of lifting and manufactured"):
+        Manufactured(schema_of(Heat(), 2).restricted(("dirichlet",), ()).lifted(), heat)
+
+
+def test_beyond_its_room_a_matrix_is_assembled_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meshops.data.manufactured.ROOM", 0)
+    read: list[int] = []
+    cases, normal, before, _ = made(heat)
+    schema = schema_of(Heat(), 2)
+    schema = schema.restricted(("dirichlet", "neumann", "robin"), schema.coefficients)
+    augmentation = Manufactured(schema, lambda i: (read.append(i), cases[i])[1])
+    for _ in range(2):
+        augmentation(before, normal)
+    assert read == [0, 1, 0, 1]
+
+
 def test_cells_of_second_order_are_refused() -> None:
     case = Case(Grid(shape=(3, 3), order=2).mesh(), Heat(), conditions={"*": Dirichlet(1.0)})
     schema = schema_of(Heat(), 2).restricted(("dirichlet",), ())

@@ -91,3 +91,12 @@ def test_two_hops_reach_the_neighbours_of_neighbours() -> None:
     target, source = (near @ near).fill_diagonal_(0).nonzero(as_tuple=True)
     assert torch.equal(within(graph.edge_index, n, 2), torch.stack([source, target]))
     assert small("gno", 2, hops=2).predict(graph).isfinite().all()
+
+
+def test_coral_descends_in_bounded_steps() -> None:
+    """Whatever the features: a code is at most the sum of its steps, each no longer than the rate."""
+    operator, graph = build("coral", schema(2), {}), mixed_graph(6, 5)
+    graph.x = 1e12 * torch.ones_like(graph.x)
+    code = operator.encode(graph)
+    assert code.isfinite().all()
+    assert code.norm(dim=1).max() <= operator.steps * operator.rate.max() * (1 + 1e-5)
