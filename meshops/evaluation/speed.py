@@ -7,7 +7,6 @@ import resource
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -21,6 +20,7 @@ from meshops.graph import MeshGraph, build_graph, schema_of
 from meshops.nn import plain_forms
 from meshops.operators import build
 from meshops.training.memory import keep_memory
+from meshops.training.products import quick_products
 
 SIZES = (1_000, 10_000, 100_000)
 MEMORY = 10 * 2**30  # a step that would take more is left out
@@ -34,7 +34,8 @@ class Cost:
 
     Seconds are processor time of one thread, so that what else runs on the machine enters as little as may be. Bytes
     are what the process grew by, at its peak. `plain_seconds` is a step with every tuned kernel in its plain form
-    (concatenated messages with torch_geometric's scatter, padded batches), measured in turns with `step_seconds`.
+    (concatenated messages with torch_geometric's scatter, padded batches) and torch's own choice of library for its
+    products, measured in turns with `step_seconds`.
     """
 
     operator: str
@@ -82,11 +83,11 @@ def measure(name: str, nodes: int, *, repeats: int = REPEATS, step: bool = True)
     repeats = repeats if nodes <= PLAIN_UP_TO else 0
 
     def infer() -> None:
-        with torch.no_grad():
+        with torch.no_grad(), quick_products(operator):
             operator(graph)
 
     def train(plain: bool = False) -> None:
-        with plain_forms() if plain else nullcontext():
+        with plain_forms() if plain else quick_products(operator):
             operator.zero_grad()
             operator(graph).square().mean().backward()
 

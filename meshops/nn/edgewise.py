@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from meshops.graph import gather, segment_sum
 from meshops.nn.chain import HELD, Chain, by_blocks
 
-BLOCK = 2048  # edges; of 128 channels in float32, 1 MiB
+BLOCK = 2**19  # numbers in the rows of a block of edges: in float32, 2 MiB
 
 
 def messages(
@@ -84,7 +84,7 @@ class _Blocks(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(edge_index, *tensors)
         total, new = None, None
-        for at, j, i in blocks(edge_index):
+        for at, j, i in blocks(edge_index, tensors[0].shape[1]):
             rows, held = how.chain.forward(_first(first, at, j, i), weights)
             if how.give != "rows":
                 total = rows.new_zeros(len(tensors[1]), rows.shape[1]) if total is None else total
@@ -110,7 +110,7 @@ class _Blocks(torch.autograd.Function):
         found, d_weights = [torch.zeros_like(t) for t in first[:2]], [torch.zeros_like(w) for w in weights]
         found.append(torch.empty_like(first[2]))
         found.append(first[3].new_zeros(first[3].t().shape))  # few rows: BLAS is ten times faster than with few columns
-        for at, j, i in blocks(edge_index):
+        for at, j, i in blocks(edge_index, first[0].shape[1]):
             kept = next(held, None) or chain.forward(_first(first, at, j, i), weights)[1]
             grad = chain.backward(_given(d_total, d_new, at, i), kept, weights, d_weights)
             found[0].index_add_(0, j, grad)
@@ -139,8 +139,9 @@ def _given(d_total: Tensor | None, d_new: Tensor | None, at: slice, i: Tensor) -
     return given if d_new is None else given.add_(d_new[at])
 
 
-def blocks(edge_index: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    """Yield the place, sources and targets of each block of edges; one without edges if there are none."""
-    for start in range(0, max(1, edge_index.shape[1]), BLOCK):
-        at = slice(start, start + BLOCK)
+def blocks(edge_index: Tensor, width: int) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    """Yield the place, sources and targets of each block of edges, of `width` numbers each; at least one block."""
+    size = max(1, BLOCK // width)
+    for start in range(0, max(1, edge_index.shape[1]), size):
+        at = slice(start, start + size)
         yield at, edge_index[0, at], edge_index[1, at]

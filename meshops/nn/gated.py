@@ -38,7 +38,7 @@ class _GatedSum(torch.autograd.Function):
     def forward(ctx: Any, gate: Tensor, rows: Tensor, edge_index: Tensor) -> Tensor:  # noqa: ANN401
         ctx.save_for_backward(gate, rows, edge_index)
         total = torch.zeros_like(rows)
-        for at, j, i in blocks(edge_index):
+        for at, j, i in blocks(edge_index, rows.shape[1]):
             total.index_add_(0, i, gate[at] * rows.index_select(0, j))
         return total
 
@@ -47,7 +47,7 @@ class _GatedSum(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:  # noqa: ANN401
         gate, rows, edge_index = ctx.saved_tensors
         d_gate, d_rows = torch.empty_like(gate), torch.zeros_like(rows)
-        for at, j, i in blocks(edge_index):
+        for at, j, i in blocks(edge_index, rows.shape[1]):
             given = grad.index_select(0, i)
             torch.mul(given, rows.index_select(0, j), out=d_gate[at])
             d_rows.index_add_(0, j, given.mul_(gate[at]))

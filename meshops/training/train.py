@@ -13,6 +13,7 @@ from meshops.graph import Schema
 from meshops.training.errors import TrainingError
 from meshops.training.files import LAST, METRICS
 from meshops.training.memory import keep_memory
+from meshops.training.products import quick_products
 from meshops.training.run import Graphs, Run, make_run
 from meshops.training.seeds import seeded
 from meshops.training.settings import Settings
@@ -77,7 +78,8 @@ def _fit(run: Run, folder: Path, *, resume: bool) -> None:
 
     settings = run.settings
     keep_memory()
-    with _quiet(), seeded(settings.seed), Signals() as signals:
+    training = Training(run)
+    with _quiet(), seeded(settings.seed), quick_products(training.operator), Signals() as signals:
         trainer = L.Trainer(
             accelerator=settings.accelerator,
             devices=settings.devices,
@@ -95,7 +97,7 @@ def _fit(run: Run, folder: Path, *, resume: bool) -> None:
             enable_model_summary=False,
             default_root_dir=folder,
         )
-        trainer.fit(Training(run), ckpt_path=folder / LAST if resume else None)
+        trainer.fit(training, ckpt_path=folder / LAST if resume else None)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ EDGES = torch.tensor([[1, 2, 0, 3, 0, 1, 1], [0, 0, 1, 1, 2, 3, 2]])
 
 @pytest.mark.parametrize("block", [1, 3, 2048])
 def test_gates_in_blocks_equal_those_by_concatenation(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edgewise, "BLOCK", block)
+    monkeypatch.setattr(edgewise, "BLOCK", 4 * block)
     gates, context, edge = Gates(3, 5, 4).double(), random(5, 3).requires_grad_(), random(7, 5).requires_grad_()
     ours, theirs = gates(context, EDGES, edge), gates.reference(context, EDGES, edge)
     leaves = [context, edge, gates.source.weight, gates.target.weight, gates.target.bias, gates.edge.weight]

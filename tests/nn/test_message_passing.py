@@ -32,7 +32,7 @@ def in_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     if request.param is None:
         monkeypatch.setattr(edgewise, "by_blocks", lambda _: False)
     else:
-        monkeypatch.setattr(edgewise, "BLOCK", request.param[0])
+        monkeypatch.setattr(edgewise, "BLOCK", request.param[0] * WIDTH)
         monkeypatch.setattr(edgewise, "HELD", request.param[1])
 
 
