@@ -203,7 +203,7 @@ def bench(
     """
     from meshops.evaluation.bench import Plan
     from meshops.evaluation.bench import bench as run
-    from meshops.evaluation.table import markdown, summary
+    from meshops.evaluation.table import brief, markdown
 
     plan = Plan(recipe, output / Path(recipe).stem, minutes=budget, seeds=seeds, count=count)
     plan = replace(plan, operators=tuple(operators.split(","))) if operators else plan
@@ -215,10 +215,8 @@ def bench(
     if json:
         console.print_json({"recipe": recipe, "minutes": budget, "rows": [row.to_json() for row in rows]})
         return
-    columns, lines = summary(rows)
-    narrow = [[line[0], *line[2:]] for line in lines]  # the names tell the class
-    console.table(f"{Path(recipe).stem}, {budget:g} minutes of training each", ["", *columns[2:]], narrow)
-    console.line(f"wrote {page}")
+    console.table(f"{Path(recipe).stem}, {budget:g} minutes of training each", *brief(rows))
+    console.line(f"wrote {page}, with more columns")
 
 
 def _numbers(text: str) -> tuple[float, ...]:

@@ -38,6 +38,13 @@ def summary(rows: Sequence[Row]) -> tuple[list[str], list[list[object]]]:
     return columns, [_line(name, group, splits) for name, group in groups.items()]
 
 
+def brief(rows: Sequence[Row]) -> tuple[list[str], list[list[object]]]:
+    """Return the columns of `summary` that fit a terminal: names, which tell the class, sizes, errors and times."""
+    columns, lines = summary(rows)
+    kept = [i for i, name in enumerate(columns) if name in ("", "parameters", "ms") or name.startswith("L2 ")]
+    return [columns[i] for i in kept], [[line[i] for i in kept] for line in lines]
+
+
 def _line(name: str, group: Sequence[Row], splits: Sequence[str]) -> list[object]:
     done = [row for row in group if not row.failure]
     name += f" ({len(group) - len(done)} of {len(group)} failed)" if len(done) < len(group) else ""

@@ -16,7 +16,7 @@ from meshops.data import MeshDataset, Recipe, generate
 from meshops.evaluation.bench import Plan, Row, bench, shifted
 from meshops.evaluation.coarser import carried, coarser
 from meshops.evaluation.errors import laplacian, relative_gradient, seminorm
-from meshops.evaluation.table import markdown, ranking
+from meshops.evaluation.table import brief, markdown, ranking, summary
 from meshops.training import TrainingError
 
 RECIPE = """
@@ -135,6 +135,14 @@ def test_the_command_prints_rows(plan: Plan, capsys: pytest.CaptureFixture[str])
     assert given["rows"][0]["relative_l2"] > 0
     assert main(["bench", *again, "--rates", "2e-3;1e-6"]) == 2
     assert "expected numbers with commas" in capsys.readouterr().err
+
+
+def test_the_terminal_s_table_is_a_part_of_the_page_s(plan: Plan) -> None:
+    rows = bench(plan)
+    columns, lines = brief(rows)
+    assert columns == ["", "parameters", *(f"L2 {split}" for split in rows[-1].splits), "ms"]
+    every, all_lines = summary(rows)
+    assert [line[-1] for line in lines] == [line[every.index("ms")] for line in all_lines]
 
 
 def test_a_run_that_fails_is_told_and_the_others_go_on(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
