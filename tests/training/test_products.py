@@ -10,7 +10,7 @@ from meshops.training import products
 from meshops.training.products import quick_products
 
 pytestmark = pytest.mark.skipif(not hasattr(torch.backends.mkldnn, "matmul"), reason="torch is older than 2.9")
-WIDE, NARROW = nn.Linear(64, 64), nn.Linear(200, 63)
+WIDE, NARROW = nn.Linear(128, 128), nn.Linear(200, 127)
 
 
 def setting() -> str:
