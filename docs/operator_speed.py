@@ -19,8 +19,8 @@ HEAD = """\
 Measured by `docs/operator_speed.py` on {machine}, one thread, torch {torch}: each operator at its
 default size, heat on a square of triangles, batch 1, float32; processor time, the best of a few calls up to ten
 thousand nodes and the first call above. Memory is what the process grew by at its peak. The ratio is a training step in
-the plain form (messages of concatenated rows, torch_geometric's scatter, padded batches) over ours, taken in turns. The
-exponent is that of inference time with nodes, between the two largest meshes. A step that would take more than 10 GiB
+the plain form (messages of concatenated rows, torch_geometric's scatter, padded batches, the library that torch gives its
+products to) over ours, taken in turns. The exponent is that of inference time with nodes, between the two largest meshes. A step that would take more than 10 GiB
 is left out.
 
 The rows below were collected operator by operator, two at a time, most beside another program; ratios within a tenth of
