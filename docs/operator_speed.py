@@ -19,26 +19,22 @@ HEAD = """\
 Measured by `docs/operator_speed.py` on {machine}, one thread, torch {torch}: each operator at its
 default size, heat on a square of triangles, batch 1, float32; processor time, the best of a few calls up to ten
 thousand nodes and the first call above. Memory is what the process grew by at its peak. The ratio is a training step in
-the plain form (messages of concatenated rows, torch_geometric's scatter, padded batches, the library that torch gives its
-products to) over ours, taken in turns. The exponent is that of inference time with nodes, between the two largest meshes. A step that would take more than 10 GiB
-is left out.
+the plain form over ours, taken in turns: messages of concatenated rows, torch_geometric's scatter, padded batches, and
+the library that torch itself gives products to. The exponent is that of inference time with nodes, between the two
+largest meshes. A step that would take more than 10 GiB is left out.
 
-The rows below were collected operator by operator, two at a time, most beside another program; ratios within a tenth of
-1 are noise there. Those of `multigrid` are of four cycles, before its global attention on the mesh; later figures
-are in `benchmarks.md`. Memory a node falls or stays from size to size, inference at 100,000 nodes included, but in a
-step of `bistride_unet` (135 kB, then 158) and of `low_rank` (19, then 23): it grows as the nodes. Time a node grows by
-a tenth to threefold from 10,000 nodes to 100,000, where nothing fits the caches any longer; the steps at 100,000 are
-the first of their process.
+@CONDITIONS@
 
-What limits the ratio is arithmetic. A product of 128 columns by 128 for each of 59,202 edges takes 20 ms at the 95
-GFLOP/s that one core reaches with any of three libraries; an activation, a gather or a sum takes 1 to 4 ms. Counted in
-such products for each edge (a node's are a sixth), the plain form has over ours: 1.41 in `meshgraphnet` (5.7 and 4.0),
-1.31 in `beno` (7.0 and 5.4), 1.55 in `bistride_unet` on the finest mesh, 1.93 in `mp_pde` (3.6 and 1.9). The rest of
-their ratios is memory traffic that blocks of edges avoid. A factor of 2 is not to be expected of the first three in
-float32 without changing what is computed: their messages have hidden layers and a LayerNorm, which no sum commutes
-with. At ten thousand nodes `gno`, `multipole_gno`, `pign`, `mp_pde` and `bistride_unet` reach 2; `omega`, `mgno`,
-`meshgraphnet`, `chebnet`, `multigrid` and `beno` do not. Most of `multigrid`'s and `chebnet`'s time is in products of
-nodes' rows, which the plain form has as well. Operators without a tuned kernel have a ratio of 1.
+What limits the ratio is arithmetic. A product of 128 columns by 128 for each of 59,202 edges takes 21 ms by MKL here
+(91 GFLOP/s on one core) and 12 ms by oneDNN, which operators of 128 columns and more take
+(`meshops.training.products`); an activation, a gather or a sum takes 1 to 4 ms. Counted in such products for each edge
+(a node's are a sixth), the plain form has over ours: 1.41 in `meshgraphnet` (5.7 and 4.0), 1.31 in `beno` (7.0 and
+5.4), 1.55 in `bistride_unet` on the finest mesh, 1.93 in `mp_pde` (3.6 and 1.9): their messages have hidden layers and
+a LayerNorm, which no sum commutes with. The rest of a ratio is memory traffic that blocks of edges avoid, and the
+library. With one library for both forms, MKL or oneDNN, 10,000 nodes: `omega` 3.7 and 3.3, `bistride_unet` 1.8 and 1.9,
+`mp_pde` 1.8 and 1.9, `chebnet` 1.5 and 1.95, `meshgraphnet` 1.6 and 1.7. `multigrid` and `mgno` are too narrow for
+oneDNN's kernels, of which it makes one for each number of rows; most of `multigrid`'s time is in products of nodes'
+rows, which the plain form has as well. Operators without a tuned kernel have a ratio of 1.
 
 | operator | nodes | inference, µs a node | kB a node | step, µs a node | kB a node | plain / ours | exponent |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |

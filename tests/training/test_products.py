@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from meshops.training import products
 from meshops.training.products import quick_products
+from tests.training.small import graphs, train_small
 
 pytestmark = pytest.mark.skipif(not hasattr(torch.backends.mkldnn, "matmul"), reason="torch is older than 2.9")
 WIDE, NARROW = nn.Linear(128, 128), nn.Linear(200, 127)
@@ -47,6 +51,22 @@ def test_a_library_that_rounds_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> 
     for error, quick in ((2e-3, False), (2e-7, True)):
         monkeypatch.setattr(products, "_error", lambda error=error: error)
         assert products._quicker.__wrapped__() is (quick and torch.backends.mkl.is_available())
+
+
+@pytest.mark.usefixtures("slow")
+def test_training_and_answers_take_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "NARROWEST", 32)
+    seen: list[str] = []
+    hook = register_module_forward_pre_hook(lambda *_: seen.append(setting()))
+    try:
+        surrogate = train_small(tmp_path, epochs=1)
+        trained = len(seen)
+        surrogate.predict(graphs()[0])
+    finally:
+        hook.remove()
+    assert 0 < trained < len(seen)
+    assert set(seen) == {"bf16"}
+    assert setting() != "bf16"
 
 
 def test_products_within_are_as_exact_as_float32() -> None:
