@@ -18,9 +18,9 @@ EXACT = 1e-6  # relative error of a float32 product against float64
 def quick_products(operator: nn.Module) -> Iterator[bool]:
     """Within, let oneDNN multiply for `operator` where MKL is slow; gives whether it does.
 
-    On AMD's processors MKL keeps to AVX2. oneDNN's AVX-512 kernels, which torch takes for float32 only where it may
-    round to bfloat16, are twice as quick there and do not round. That is tried first, and they are taken only if they
-    are as exact as float32 is.
+    On AMD's processors MKL takes its generic kernels. oneDNN's of AVX-512, which torch takes for float32 only where it
+    lets them round to bfloat16, are twice as quick there and do not round. That is tried first, and they are taken only
+    if they are as exact as float32 is.
     """
     quick = _wide(operator) and _quicker()
     with _by_onednn() if quick else nullcontext():

@@ -61,7 +61,7 @@ def _view(page: Axes, painted: Painted, panel: Panel | None, view: View, box: Bo
     onto = on_page(places, middle, box, pixel)
     _lines(page, painted, panel, onto)
     if view.toward[2] < 1:
-        _triad(page, view, box)
+        _triad(page, view, free_corner(box, onto))
     elif len(painted.scene.panels) < 2:
         _ruler(page, painted.scene.mesh, onto)
 
@@ -124,8 +124,15 @@ def _line_values(painted: Painted, panel: Panel) -> Floats:
     return panel.values[painted.surface.edge_facet]
 
 
-def _triad(page: Axes, view: View, box: Box) -> None:
-    origin = np.array([box.x + 36, box.y + box.height - 36])
+def free_corner(box: Box, drawn: Floats) -> Floats:
+    """Return the corner for the axes: of those far from what is drawn the first, else the farthest."""
+    low, high = np.array([box.x, box.y]) + 36, np.array([box.x + box.width, box.y + box.height]) - 36
+    corners = np.array([(low[0], high[1]), high, low, (high[0], low[1])])
+    away = np.linalg.norm(corners[:, None] - drawn, axis=2).min(1)
+    return corners[np.argmax(np.minimum(away, 64))]
+
+
+def _triad(page: Axes, view: View, origin: Floats) -> None:
     steps = np.stack([view.right, -view.top], axis=1) * 32
     for name, step, near in zip("xyz", steps, view.toward, strict=True):
         end = origin + step

@@ -312,6 +312,19 @@ def test_a_failure_on_the_way_leaves_the_old_picture(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_the_axes_stand_where_nothing_is_drawn():
+    from meshops.viz.layout import Box
+    from meshops.viz.page import free_corner
+
+    box = Box(100, 0, 400, 300)
+    corners = np.array([(136, 264), (464, 264), (136, 36), (464, 36)], float)
+    middle = np.array([(300.0, 150.0)])
+    assert np.array_equal(free_corner(box, middle), corners[0])
+    assert np.array_equal(free_corner(box, np.concatenate([middle, corners[:1] + 5])), corners[1])
+    crowded = corners + np.array([(9, 0), (8, 0), (20, 0), (10, 0)])
+    assert np.array_equal(free_corner(box, crowded), corners[2])
+
+
 @pytest.mark.parametrize(("name", "size", "said"), [("a.svg", (800, 600), "expected"), ("a.png", (1, 600), "size")])
 def test_pictures_that_cannot_be_written_are_refused(tmp_path, name, size, said):
     with pytest.raises(viz.VizError, match=said):
