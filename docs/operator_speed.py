@@ -23,7 +23,12 @@ the plain form over ours, taken in turns: messages of concatenated rows, torch_g
 the library that torch itself gives products to. The exponent is that of inference time with nodes, between the two
 largest meshes. A step that would take more than 10 GiB is left out.
 
-@CONDITIONS@
+The rows below were measured one operator after the other, an AMD EPYC with AVX-512, mostly with another program on the
+other core; ratios within a tenth of 1 are noise. Memory a node falls from size to size or stays, but in a step of
+`bistride_unet` (161 kB, then 165): it grows as the nodes. Time a node grows by up to fourfold from 10,000 nodes to
+100,000, where nothing fits the caches any longer; the steps at 100,000 are the first of their process. At ten thousand
+nodes every operator with messages is at least twice as quick as its plain form, but `multigrid` (1.5); none is slower.
+The plain form of `omega` depends most on what else uses the memory (2.4 to 5.7 times ours).
 
 What limits the ratio is arithmetic. A product of 128 columns by 128 for each of 59,202 edges takes 21 ms by MKL here
 (91 GFLOP/s on one core) and 12 ms by oneDNN, which operators of 128 columns and more take
@@ -34,7 +39,8 @@ a LayerNorm, which no sum commutes with. The rest of a ratio is memory traffic t
 library. With one library for both forms, MKL or oneDNN, 10,000 nodes: `omega` 3.7 and 3.3, `bistride_unet` 1.8 and 1.9,
 `mp_pde` 1.8 and 1.9, `chebnet` 1.5 and 1.95, `meshgraphnet` 1.6 and 1.7. `multigrid` and `mgno` are too narrow for
 oneDNN's kernels, of which it makes one for each number of rows; most of `multigrid`'s time is in products of nodes'
-rows, which the plain form has as well. Operators without a tuned kernel have a ratio of 1.
+rows, which the plain form has as well. Operators without a tuned kernel differ from their plain form
+by the library alone.
 
 | operator | nodes | inference, µs a node | kB a node | step, µs a node | kB a node | plain / ours | exponent |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |

@@ -23,7 +23,8 @@ class Goal(TypedDict, total=False):
         boost: Folder of a run on the same data set: train a second operator on what that one leaves; their sum is kept.
         lifting: Give the operator the harmonic extension of the boundary's values, a classical solve: a hybrid.
         augment: symmetries (turn the samples of each step by a symmetry of the axes), manufactured (give their shapes
-            other data, whose solutions are made up; linear problems), or both with a comma between.
+            other data, whose solutions are made up; for linear problems, where a run has time for more than some ten
+            epochs), or both with a comma between.
     """
 
     loss: str | None
