@@ -28,7 +28,7 @@ other core; ratios within a tenth of 1 are noise. Memory a node falls from size 
 `bistride_unet` (161 kB, then 165): it grows as the nodes. Time a node grows by up to fourfold from 10,000 nodes to
 100,000, where nothing fits the caches any longer; the steps at 100,000 are the first of their process. At ten thousand
 nodes every operator with messages is at least twice as quick as its plain form, but `multigrid` (1.5); none is slower.
-The plain form of `omega` depends most on what else uses the memory (2.4 to 5.7 times ours).
+The plain form of `omega` depends most on what else uses the memory: before oneDNN its ratio was 1.7 to 3.7.
 
 What limits the ratio is arithmetic. A product of 128 columns by 128 for each of 59,202 edges takes 21 ms by MKL here
 (91 GFLOP/s on one core) and 12 ms by oneDNN, which operators of 128 columns and more take
@@ -40,7 +40,7 @@ library. With one library for both forms, MKL or oneDNN, 10,000 nodes: `omega` 3
 `mp_pde` 1.8 and 1.9, `chebnet` 1.5 and 1.95, `meshgraphnet` 1.6 and 1.7. `multigrid` and `mgno` are too narrow for
 oneDNN's kernels, of which it makes one for each number of rows; most of `multigrid`'s time is in products of nodes'
 rows, which the plain form has as well. Operators without a tuned kernel differ from their plain form
-by the library alone.
+by little but the library.
 
 | operator | nodes | inference, µs a node | kB a node | step, µs a node | kB a node | plain / ours | exponent |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |

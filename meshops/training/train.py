@@ -78,8 +78,7 @@ def _fit(run: Run, folder: Path, *, resume: bool) -> None:
 
     settings = run.settings
     keep_memory()
-    training = Training(run)
-    with _quiet(), seeded(settings.seed), quick_products(training.operator), Signals() as signals:
+    with _quiet(), seeded(settings.seed), Signals() as signals:
         trainer = L.Trainer(
             accelerator=settings.accelerator,
             devices=settings.devices,
@@ -97,7 +96,9 @@ def _fit(run: Run, folder: Path, *, resume: bool) -> None:
             enable_model_summary=False,
             default_root_dir=folder,
         )
-        trainer.fit(training, ckpt_path=folder / LAST if resume else None)
+        training = Training(run)
+        with quick_products(training.operator):
+            trainer.fit(training, ckpt_path=folder / LAST if resume else None)
 
 
 @contextmanager
