@@ -7,6 +7,7 @@ import resource
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,7 +21,6 @@ from meshops.graph import MeshGraph, build_graph, schema_of
 from meshops.nn import plain_forms
 from meshops.operators import build
 from meshops.training.memory import keep_memory
-from meshops.training.products import quick_products
 
 SIZES = (1_000, 10_000, 100_000)
 MEMORY = 10 * 2**30  # a step that would take more is left out
@@ -83,11 +83,11 @@ def measure(name: str, nodes: int, *, repeats: int = REPEATS, step: bool = True)
     repeats = repeats if nodes <= PLAIN_UP_TO else 0
 
     def infer() -> None:
-        with torch.no_grad(), quick_products(operator):
+        with torch.no_grad():
             operator(graph)
 
     def train(plain: bool = False) -> None:
-        with plain_forms() if plain else quick_products(operator):
+        with plain_forms() if plain else nullcontext():
             operator.zero_grad()
             operator(graph).square().mean().backward()
 

@@ -24,6 +24,7 @@ from meshops.nn.message_passing import MessagePassing
 from meshops.nn.mlp import MLP
 from meshops.nn.neighbors import Neighbors, symmetric_weights
 from meshops.nn.per_graph import instance_norm, outer_sum, read, share
+from meshops.nn.products import Linear, linear
 from meshops.nn.spectral import SpectralConv
 from meshops.nn.tuned import plain_forms, tuned
 
@@ -36,6 +37,7 @@ __all__ = [
     "Kernel",
     "KernelLayer",
     "LatentGrid",
+    "Linear",
     "LinearAttention",
     "MessagePassing",
     "Neighbors",
@@ -52,6 +54,7 @@ __all__ = [
     "gradient",
     "instance_norm",
     "integrate",
+    "linear",
     "log_mass",
     "messages",
     "node_features",

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from meshops.graph import segment_sum
 from meshops.nn.per_graph import outer_sum, read
+from meshops.nn.products import Linear
 
 
 def through_slices(
@@ -35,10 +36,10 @@ class SliceAttention(nn.Module):
         super().__init__()
         self.heads, self.slices = heads, slices
         self.norm = nn.LayerNorm(width)
-        self.assign = nn.Linear(width, heads * slices)
-        self.value = nn.Linear(width, width)
-        self.qkv = nn.Linear(width // heads, 3 * (width // heads), bias=False)
-        self.out = nn.Linear(width, width)
+        self.assign = Linear(width, heads * slices)
+        self.value = Linear(width, width)
+        self.qkv = Linear(width // heads, 3 * (width // heads), bias=False)
+        self.out = Linear(width, width)
         self.temperature = nn.Parameter(0.5 * self.assign.weight.new_ones(heads, 1))
 
     def forward(self, h: Tensor, mass: Tensor, batch: Tensor, graphs: int) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from meshops.graph import segment_max
 from meshops.nn.mlp import MLP
+from meshops.nn.products import Linear
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class BoundaryTransformer(nn.Module):
     def __init__(self, tokens: int, width: int, *, layers: int = 3, heads: int = 2, feedforward: int = 16) -> None:
         """`tokens` is the number of features of a token; `feedforward` the width between an MLP's two layers."""
         super().__init__()
-        self.embed = nn.Linear(tokens, width)
+        self.embed = Linear(tokens, width)
         self.layers = nn.ModuleList(_Layer(width, heads, feedforward) for _ in range(layers))
 
     def forward(self, tokens: Tensor, padding: Padding) -> Tensor:
@@ -69,8 +70,8 @@ class _Layer(nn.Module):
     def __init__(self, width: int, heads: int, feedforward: int) -> None:
         super().__init__()
         self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width, bias=False)
-        self.out = nn.Linear(width, width)
+        self.qkv = Linear(width, 3 * width, bias=False)
+        self.out = Linear(width, width)
         self.mlp = MLP(width, feedforward, width)
         self.norms = nn.ModuleList([nn.LayerNorm(width), nn.LayerNorm(width)])
 

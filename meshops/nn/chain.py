@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from meshops.nn.mlp import Narrow
+from meshops.nn.products import Linear, add_sums, times
 
 HELD = 2**17  # rows up to which the backward pass is given what the forward pass found; above, it finds it again
 aten = torch.ops.aten
@@ -76,13 +76,13 @@ class _Rule:
 
 class _Linear(_Rule):
     def forward(self, x: Tensor, *weights: Tensor) -> tuple[Tensor, list[Tensor]]:
-        return nn.functional.linear(x, *weights), [x]
+        return times(x, weights[0].t(), *weights[1:]), [x]
 
     def backward(self, grad: Tensor, held: list[Tensor], weights: Sequence[Tensor], found: Sequence[Tensor]) -> Tensor:
-        found[0].addmm_(grad.t(), held[0])
+        add_sums(found[0], grad, held[0])
         for bias in found[1:]:
             bias += grad.sum(0)
-        return grad @ weights[0]
+        return times(grad, weights[0])
 
 
 class _ReLU(_Rule):
@@ -119,7 +119,7 @@ class _LayerNorm(_Rule):
 
 _RULES: dict[type[nn.Module], type[_Rule]] = {
     nn.Linear: _Linear,
-    Narrow: _Linear,
+    Linear: _Linear,
     nn.ReLU: _ReLU,
     nn.SiLU: _SiLU,
     nn.LayerNorm: _LayerNorm,

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from meshops.graph import gather, segment_sum
 from meshops.nn.chain import HELD, Chain, by_blocks
+from meshops.nn.products import add_sums, linear, times
 
 BLOCK = 2**19  # numbers in the rows of a block of edges: in float32, 2 MiB
 
@@ -33,7 +34,7 @@ def messages(
     """
     if by_blocks(edge):
         return _by_blocks("both" if keep else "sums", ends, edge, edge_index, weight=weight, rest=rest)
-    rows = rest(_ends(ends, edge_index) + nn.functional.linear(edge, weight))
+    rows = rest(_ends(ends, edge_index) + linear(edge, weight))
     return segment_sum(rows, edge_index[1], len(ends[1])), edge + rows if keep else None
 
 
@@ -43,7 +44,7 @@ def edge_rows(
     """Return (E, W) m_ij = rest(s_j + t_i + weight e_ij) themselves; arguments as of `messages`."""
     if by_blocks(edge):
         return _by_blocks("rows", ends, edge, edge_index, weight=weight, rest=rest)[1]
-    return rest(_ends(ends, edge_index) + nn.functional.linear(edge, weight))
+    return rest(_ends(ends, edge_index) + linear(edge, weight))
 
 
 def degree(edge_index: Tensor, like: Tensor) -> Tensor:
@@ -115,12 +116,12 @@ class _Blocks(torch.autograd.Function):
             grad = chain.backward(_given(d_total, d_new, at, i), kept, weights, d_weights)
             found[0].index_add_(0, j, grad)
             found[1].index_add_(0, i, grad)
-            found[3].addmm_(first[2][at].t(), grad)
+            add_sums(found[3], first[2][at], grad)
             if ctx.needs_input_grad[4]:
                 if d_new is not None and ctx.how.give == "both":
-                    torch.addmm(d_new[at], grad, first[3], out=found[2][at])
+                    times(grad, first[3], d_new[at], out=found[2][at])
                 else:
-                    torch.mm(grad, first[3], out=found[2][at])
+                    times(grad, first[3], out=found[2][at])
         source, target, edge, weight = found
         return None, None, source, target, edge if ctx.needs_input_grad[4] else None, weight.t(), *d_weights
 

@@ -13,45 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import gather, segment_sum
+from meshops.nn.chain import by_blocks
 from meshops.nn.edgewise import blocks, degree, edge_rows
 from meshops.nn.per_graph import outer_sum, read
+from meshops.nn.products import Linear, add_sums, linear, times
 from meshops.nn.tuned import tuned
-
-
-def reference_gated_sum(gate: Tensor, rows: Tensor, edge_index: Tensor) -> Tensor:
-    """Return the same, all edges at once."""
-    return segment_sum(gate * gather(rows, edge_index[0]), edge_index[1], len(rows))
-
-
-@tuned(reference_gated_sum)
-def gated_sum(gate: Tensor, rows: Tensor, edge_index: Tensor) -> Tensor:
-    """Return (N, C) Σ_j g_ij ⊙ h_j over each node's incoming edges; gate (E, C), rows (N, C), sources j in row 0.
-
-    On a CPU a block of edges at a time, forward and again backward: gathered rows stay in its cache and are not kept.
-    """
-    plain = torch.compiler.is_compiling() or gate.device.type != "cpu" or gate.dtype != rows.dtype
-    return (reference_gated_sum if plain else _GatedSum.apply)(gate, rows, edge_index)
-
-
-class _GatedSum(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, gate: Tensor, rows: Tensor, edge_index: Tensor) -> Tensor:  # noqa: ANN401
-        ctx.save_for_backward(gate, rows, edge_index)
-        total = torch.zeros_like(rows)
-        for at, j, i in blocks(edge_index, rows.shape[1]):
-            total.index_add_(0, i, gate[at] * rows.index_select(0, j))
-        return total
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:  # noqa: ANN401
-        gate, rows, edge_index = ctx.saved_tensors
-        d_gate, d_rows = torch.empty_like(gate), torch.zeros_like(rows)
-        for at, j, i in blocks(edge_index, rows.shape[1]):
-            given = grad.index_select(0, i)
-            torch.mul(given, rows.index_select(0, j), out=d_gate[at])
-            d_rows.index_add_(0, j, given.mul_(gate[at]))
-        return d_gate, d_rows, None
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,11 +35,11 @@ class Gates(nn.Module):
     def __init__(self, context: int, edge_width: int, width: int) -> None:
         """Build for contexts and edge features of these widths, and states of `width`."""
         super().__init__()
-        self.source = nn.Linear(context, width, bias=False)
-        self.target = nn.Linear(context, width)
-        self.edge = nn.Linear(edge_width, width, bias=False)
+        self.source = Linear(context, width, bias=False)
+        self.target = Linear(context, width)
+        self.edge = Linear(edge_width, width, bias=False)
         self.rest = nn.SiLU()
-        self.node = nn.Linear(context, width)
+        self.node = Linear(context, width)
 
     def reference(self, context: Tensor, edge_index: Tensor, edge: Tensor) -> Gate:
         """Return the same by concatenation."""
@@ -99,18 +65,56 @@ class Smoother(nn.Module):
     def __init__(self, width: int) -> None:
         """Build for states of `width`."""
         super().__init__()
-        self.source, self.value = nn.Linear(width, width, bias=False), halved(width)
+        self.source, self.value = Linear(width, width, bias=False), halved(width)
 
-    def forward(self, h: Tensor, gate: Gate, edge_index: Tensor) -> Tensor:
-        """Return (N, width)."""
+    def reference(self, h: Tensor, gate: Gate, edge_index: Tensor) -> Tensor:
+        """Return the same, all edges at once."""
         x = self.source(h)
-        around = gated_sum(gate.edge, x, edge_index) * gate.share
+        around = segment_sum(gate.edge * gather(x, edge_index[0]), edge_index[1], len(h)) * gate.share
         return h + self.value(torch.addcmul(around, gate.node, x))
+
+    @tuned(reference)
+    def forward(self, h: Tensor, gate: Gate, edge_index: Tensor) -> Tensor:
+        """Return (N, width).
+
+        On a CPU a block of edges at a time, forward and again backward: gathered rows stay in its cache and are not
+        kept.
+        """
+        if not by_blocks(h) or gate.edge.dtype != h.dtype:
+            return self.reference(h, gate, edge_index)
+        return _Smooth.apply(h, self.source.weight, self.value.weight, gate.edge, gate.node, gate.share, edge_index)
+
+
+class _Smooth(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, *given: Tensor) -> Tensor:  # noqa: ANN401
+        h, source, value, edge, node, share, edge_index = given
+        x = times(h, source.t())
+        y = torch.zeros_like(x)
+        for at, j, i in blocks(edge_index, x.shape[1]):
+            y.index_add_(0, i, edge[at] * x.index_select(0, j))
+        y.mul_(share).addcmul_(node, x)
+        ctx.save_for_backward(*given, x, y)
+        return times(y, value.t(), h)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        h, source, value, edge, node, share, edge_index, x, y = ctx.saved_tensors
+        d_y, d_value = times(grad, value), add_sums(torch.zeros_like(value), grad, y)
+        d_edge, d_node, d_x = torch.empty_like(edge), d_y * x, d_y * node
+        d_y.mul_(share)
+        for at, j, i in blocks(edge_index, x.shape[1]):
+            d_sum = d_y.index_select(0, i)
+            torch.mul(d_sum, x.index_select(0, j), out=d_edge[at])
+            d_x.index_add_(0, j, d_sum.mul_(edge[at]))
+        d_source = add_sums(torch.zeros_like(source), d_x, h)
+        return times(d_x, source, grad), d_source, d_value, d_edge, d_node, None, None
 
 
 @dataclass(frozen=True, eq=False)
 class Slices:
-    """The weights of a `SliceMap` in each graph: of nodes into slices, among slices, and of slices at nodes."""
+    """What a `SliceMap` weighs by: nodes into slices (n, heads slices), slices among each other, slices at nodes."""
 
     into: Tensor
     among: Tensor
@@ -121,39 +125,65 @@ class SliceMap(nn.Module):
     """Global attention through a few tokens a graph, linear in what it moves; O(n slices).
 
     As Transolver (arXiv 2402.02366), but where nodes go, which tokens they read and how tokens attend to each other
-    follow from the context alone; values come from the state. Tokens are means by mass.
+    follow from the context alone; values come from the state. Tokens are means by mass. All that is linear acts on
+    tokens, of which there are few, and not on nodes: products are associative.
     """
 
     def __init__(self, context: int, width: int, *, heads: int = 4, slices: int = 16) -> None:
         """Build for contexts and states of these widths."""
         super().__init__()
         self.heads, self.slices = heads, slices
-        self.assign, self.recall = (nn.Linear(context, heads * slices) for _ in range(2))
-        self.query_key = nn.Linear(context, 2 * width)
-        self.value, self.back = nn.Linear(width, width, bias=False), halved(width)
+        self.assign, self.recall = (Linear(context, heads * slices) for _ in range(2))
+        self.query_key = Linear(context, 2 * width)
+        self.value, self.back = Linear(width, width, bias=False), halved(width)
 
+    def reference_weights(self, context: Tensor, mass: Tensor, batch: Tensor, graphs: int) -> Slices:
+        """Return the same by queries and keys of nodes, as attention is usually written."""
+        into = self._softmax(self.assign, context) * mass[:, None]
+        total = segment_sum(into, batch, graphs).clamp_min(1e-12).view(graphs, self.heads, -1, 1)
+        rows = self._heads(self.query_key(context))
+        query, key = (outer_sum(self._heads(into), rows, batch, graphs) / total).chunk(2, dim=-1)
+        among = (query @ key.mT / query.shape[-1] ** 0.5).softmax(-1)
+        return Slices(into, among / total.mT, self._softmax(self.recall, context))
+
+    @tuned(reference_weights)
     def weights(self, context: Tensor, mass: Tensor, batch: Tensor, graphs: int) -> Slices:
         """Return the weights from context (n, c), mass (n,), and the graph of each node (n,)."""
-        shape = (len(context), self.heads, -1)
-        into = self._softmax(self.assign(context)) * mass[:, None, None]
-        query_key = outer_sum(into, self.query_key(context).view(shape), batch, graphs)
-        total = segment_sum(into, batch, graphs).clamp_min(1e-12)[..., None]
-        query, key = (query_key / total).chunk(2, dim=-1)
-        among = (query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5).softmax(-1)
-        return Slices(into, among / total.transpose(-1, -2), self._softmax(self.recall(context)))
+        into = self._softmax(self.assign, context) * mass[:, None]
+        total = segment_sum(into, batch, graphs).clamp_min(1e-12).view(graphs, self.heads, -1, 1)
+        mean = self._tokens(into, context, batch, graphs) / total
+        rows = mean @ self.query_key.weight.unflatten(0, (self.heads, -1)).mT
+        query, key = (rows + self.query_key.bias.view(self.heads, 1, -1)).chunk(2, dim=-1)
+        among = (query @ (key / query.shape[-1] ** 0.5).mT).softmax(-1)
+        return Slices(into, among / total.mT, self._softmax(self.recall, context))
 
+    def reference(self, h: Tensor, slices: Slices, batch: Tensor, graphs: int) -> Tensor:
+        """Return the same by values of nodes, as attention is usually written."""
+        tokens = outer_sum(self._heads(slices.into), self._heads(self.value(h)), batch, graphs)
+        return h + self.back(read(self._heads(slices.out), slices.among @ tokens, batch).reshape(h.shape))
+
+    @tuned(reference)
     def forward(self, h: Tensor, slices: Slices, batch: Tensor, graphs: int) -> Tensor:
         """Return (n, width)."""
-        tokens = outer_sum(slices.into, self.value(h).view(len(h), self.heads, -1), batch, graphs)
-        return h + self.back(read(slices.out, slices.among @ tokens, batch).reshape(h.shape))
+        values = self._tokens(slices.into, h, batch, graphs) @ self.value.weight.unflatten(0, (self.heads, -1)).mT
+        tables = slices.among @ values @ self.back.weight.unflatten(1, (self.heads, -1)).permute(1, 2, 0)
+        return h + read(slices.out[:, None], tables.flatten(1, 2)[:, None], batch)[:, 0]
 
-    def _softmax(self, rows: Tensor) -> Tensor:
-        return (2 * rows.view(len(rows), self.heads, self.slices)).softmax(-1)
+    def _tokens(self, into: Tensor, rows: Tensor, batch: Tensor, graphs: int) -> Tensor:
+        """Return (graphs, heads, slices, C) sums of rows (n, C) by `into`."""
+        return outer_sum(into[:, None], rows[:, None], batch, graphs).view(graphs, self.heads, self.slices, -1)
+
+    def _heads(self, rows: Tensor) -> Tensor:
+        return rows.unflatten(-1, (self.heads, -1))
+
+    def _softmax(self, layer: Linear, rows: Tensor) -> Tensor:
+        """Return (n, heads slices), twice the layer's result made to add up to 1 in each head."""
+        return self._heads(linear(rows, 2 * layer.weight, 2 * layer.bias)).softmax(-1).flatten(1)
 
 
 def halved(width: int) -> nn.Linear:
     """Return a linear map that begins with half the usual weights, so that sums of many layers begin small."""
-    layer = nn.Linear(width, width, bias=False)
+    layer = Linear(width, width, bias=False)
     with torch.no_grad():
         layer.weight.mul_(0.5)
     return layer

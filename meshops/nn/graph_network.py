@@ -8,6 +8,7 @@ from torch_geometric.utils import scatter
 
 from meshops.nn.edgewise import degree, messages
 from meshops.nn.mlp import MLP
+from meshops.nn.products import Linear, linear
 from meshops.nn.tuned import tuned
 
 
@@ -30,9 +31,9 @@ class EdgeMLP(nn.Module):
         """`width` is that of h and of the result, `edge` that of e, by default the same."""
         super().__init__()
         edge = width if edge is None else edge
-        self.source = nn.Linear(width, width, bias=False)
-        self.target = nn.Linear(width, width, bias=False)
-        self.edge = nn.Linear(edge, width)
+        self.source = Linear(width, width, bias=False)
+        self.target = Linear(width, width, bias=False)
+        self.edge = Linear(edge, width)
         self.rest = nn.Sequential(activation(), MLP(*[width] * (hidden + 1), norm=norm, activation=activation))
         bound = (2 * width + edge) ** -0.5  # as one layer of all inputs would start
         for part in (self.source, self.target, self.edge):
@@ -55,7 +56,7 @@ class EdgeMLP(nn.Module):
 
         h is (N, width), edge (E, ·) and edge_index (2, E), row 0 the sources j.
         """
-        ends = (self.source(h), nn.functional.linear(h, self.target.weight, self.edge.bias))
+        ends = (self.source(h), linear(h, self.target.weight, self.edge.bias))
         return messages(ends, edge, edge_index, weight=self.edge.weight, rest=self.rest, keep=keep)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from meshops.graph import gather, segment_sum
 from meshops.nn.mlp import MLP
+from meshops.nn.products import Linear
 from meshops.nn.tuned import tuned
 
 
@@ -22,7 +23,7 @@ class Kernel(nn.Module):
         """`given` is the number of columns of a, `hidden` the width within the MLP."""
         super().__init__()
         self.width = width
-        self.source, self.target = nn.Linear(given, hidden, bias=False), nn.Linear(given, hidden)
+        self.source, self.target = Linear(given, hidden, bias=False), Linear(given, hidden)
         self.rest = nn.Sequential(nn.GELU(), MLP(hidden, hidden, width**2, activation=nn.GELU))
         bound = (2 * given) ** -0.5  # as one layer of both ends would start
         for part in (self.source, self.target):
@@ -66,7 +67,7 @@ class KernelLayer(nn.Module):
     def __init__(self, given: int, width: int, hidden: int) -> None:
         """As for `Kernel`."""
         super().__init__()
-        self.kernel, self.local = Kernel(given, width, hidden), nn.Linear(width, width)
+        self.kernel, self.local = Kernel(given, width, hidden), Linear(width, width)
 
     def reference(self, v: Tensor, a: Tensor, share: Tensor, edge_index: Tensor, times: int) -> Tensor:
         """Return the same with a kernel for each iteration."""

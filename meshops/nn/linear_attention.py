@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from meshops.nn.per_graph import outer_sum, read, share
+from meshops.nn.products import Linear
 
 START = 1e-2  # of the maps to q, k and v: the gain of their random part, and what is added to their diagonal
 
@@ -23,9 +24,9 @@ class LinearAttention(nn.Module):
         """Build for states (n, width) at points (n, dim)."""
         super().__init__()
         self.heads, self.normalized = heads, normalized
-        maps = {name: nn.Linear(width, width) for name in ("query", "key", "value")}
+        maps = {name: Linear(width, width) for name in ("query", "key", "value")}
         self.norms = nn.ModuleDict({name: _HeadNorm(heads, width // heads) for name in normalized})
-        self.out = nn.Linear(width + heads * dim, width)
+        self.out = Linear(width + heads * dim, width)
         for layer in maps.values():
             nn.init.xavier_uniform_(layer.weight, gain=START)
             nn.init.zeros_(layer.bias)

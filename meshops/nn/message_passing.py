@@ -8,6 +8,7 @@ from torch_geometric.utils import scatter
 
 from meshops.nn.edgewise import degree, messages
 from meshops.nn.mlp import MLP
+from meshops.nn.products import Linear
 from meshops.nn.tuned import tuned
 
 
@@ -23,11 +24,11 @@ class MessagePassing(nn.Module):
         """Build for states of `width` and edge features of `edge_width`."""
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.source = nn.Linear(width, width, bias=False)
-        self.target = nn.Linear(width, width)
-        self.edge = nn.Linear(edge_width, width, bias=False)
+        self.source = Linear(width, width, bias=False)
+        self.target = Linear(width, width)
+        self.edge = Linear(edge_width, width, bias=False)
         self.rest = nn.SiLU()
-        self.value = nn.Linear(width, width, bias=False)
+        self.value = Linear(width, width, bias=False)
         self.update = MLP(2 * width, width, width)
 
     def reference(self, h: Tensor, edge_index: Tensor, edge: Tensor) -> Tensor:

@@ -41,8 +41,9 @@ def reference_read(a: Tensor, tables: Tensor, batch: Tensor) -> Tensor:
 @tuned(reference_read)
 def read(a: Tensor, tables: Tensor, batch: Tensor) -> Tensor:
     """Return (n, heads, q), a_iᵀ T of the row's graph; a (n, heads, p), tables (B, heads, p, q)."""
-    parts = a.transpose(0, 1).split(sizes(batch, len(tables)), 1)
-    return torch.cat([x @ table for x, table in zip(parts, tables, strict=True)], 1).transpose(0, 1)
+    parts = zip(a.transpose(0, 1).split(sizes(batch, len(tables)), 1), tables, strict=True)
+    found = [x @ table for x, table in parts]
+    return (found[0] if len(found) == 1 else torch.cat(found, 1)).transpose(0, 1)
 
 
 def _padded(rows: Tensor, batch: Tensor, graphs: int) -> Tensor:

@@ -9,7 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema
-from meshops.nn import MLP, Neighbors, boundary_distance, gradient, node_features, node_width, symmetric_weights
+from meshops.nn import (
+    MLP,
+    Linear,
+    Neighbors,
+    boundary_distance,
+    gradient,
+    linear,
+    node_features,
+    node_width,
+    symmetric_weights,
+)
 from meshops.operators.base import Operator
 
 
@@ -57,14 +67,14 @@ class ChebConv(nn.Module):
     def __init__(self, width: int, order: int) -> None:
         """`order` is the number of polynomials."""
         super().__init__()
-        self.order, self.mix = order, nn.Linear(order * width, width)
+        self.order, self.mix = order, Linear(order * width, width)
 
     def forward(self, h: Tensor, neighbors: Neighbors, weight: Tensor) -> Tensor:
         """Return (N, width) from h (N, width) and the weights (E,) of L̂."""
         terms = _chebyshev(h, self.order, lambda x: neighbors.sum(x, weight))
         total, parts = self.mix.bias, self.mix.weight.split(h.shape[1], dim=1)
         for term, part in zip(terms, parts, strict=True):
-            total = torch.addmm(total, term, part.t())
+            total = linear(term, part, total)
         return total
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema, gather
-from meshops.nn import MLP, node_features, node_width, share
+from meshops.nn import MLP, Linear, node_features, node_width, share
 from meshops.operators.base import Operator
 
 FREQUENCY = 10.0  # ω of the sines
@@ -77,9 +77,9 @@ class ModulatedSiren(nn.Module):
     def __init__(self, dim: int, out: int, *, width: int, layers: int, code: int) -> None:
         """`layers` is the number of sines."""
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(width if i else dim, width) for i in range(layers))
-        self.shift = nn.Linear(code, layers * width, bias=False)
-        self.out = nn.Linear(width, out)
+        self.layers = nn.ModuleList(Linear(width if i else dim, width) for i in range(layers))
+        self.shift = Linear(code, layers * width, bias=False)
+        self.out = Linear(width, out)
         for i, layer in enumerate(self.layers):
             bound = sqrt(6 / width) / FREQUENCY if i else 1 / dim
             nn.init.uniform_(layer.weight, -bound, bound)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema
-from meshops.nn import MLP, LatentGrid, SpectralConv, node_features, node_width
+from meshops.nn import MLP, LatentGrid, Linear, SpectralConv, node_features, node_width
 from meshops.operators.base import Operator, OperatorError
 
 IN_3D = 8  # modes at most in three dimensions, as published: a layer has width² (2 modes)^d/2 complex weights
@@ -48,9 +48,9 @@ class FNO(Operator):
         self.resolution = resolution
         self.encode = MLP(node_width(schema), width, width, activation=nn.GELU)
         self.to_grid = MLP(schema.dim, width, width, activation=nn.GELU)
-        self.lift = nn.Linear(width + 1, width)
+        self.lift = Linear(width + 1, width)
         self.spectral = nn.ModuleList(SpectralConv(width, schema.dim, modes) for _ in range(layers))
-        self.local = nn.ModuleList(nn.Linear(width, width) for _ in range(layers))
+        self.local = nn.ModuleList(Linear(width, width) for _ in range(layers))
         self.from_grid = MLP(schema.dim, width, width, activation=nn.GELU)
         self.decode = MLP(width, 4 * width, len(schema.y), activation=nn.GELU)
 

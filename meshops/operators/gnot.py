@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema, gather, segment_sum
-from meshops.nn import MLP, boundary_mass, node_features, node_width, outer_sum, parameters, read
+from meshops.nn import MLP, Linear, boundary_mass, node_features, node_width, outer_sum, parameters, read
 from meshops.operators.base import Operator, require_heads
 
 HIDDEN = 4  # width of an expert's hidden layer over that of h
@@ -87,9 +87,9 @@ class NormalizedAttention(nn.Module):
         """Build for queries and `inputs` sets of tokens of `width` channels."""
         super().__init__()
         self.heads = heads
-        self.query, self.out = nn.Linear(width, width), nn.Linear(width, width)
-        self.key = nn.ModuleList(nn.Linear(width, width) for _ in range(inputs))
-        self.value = nn.ModuleList(nn.Linear(width, width) for _ in range(inputs))
+        self.query, self.out = Linear(width, width), Linear(width, width)
+        self.key = nn.ModuleList(Linear(width, width) for _ in range(inputs))
+        self.value = nn.ModuleList(Linear(width, width) for _ in range(inputs))
 
     def forward(self, h: Tensor, batch: Tensor, graphs: int, inputs: list[Tokens]) -> Tensor:
         """Return (n, width) from queries h (n, width) of the graphs `batch` (n,)."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema
-from meshops.nn import MLP, node_features, node_width, outer_sum, read, share
+from meshops.nn import MLP, Linear, node_features, node_width, outer_sum, read, share
 from meshops.operators.base import Operator
 
 HIDDEN = 2  # hidden layers of φ and ψ
@@ -53,7 +53,7 @@ class _Layer(nn.Module):
     def __init__(self, given: int, width: int, rank: int) -> None:
         super().__init__()
         self.left, self.right = (MLP(given, *[width] * HIDDEN, rank) for _ in range(2))
-        self.mix, self.local = nn.Linear(width, width, bias=False), nn.Linear(width, width)
+        self.mix, self.local = Linear(width, width, bias=False), Linear(width, width)
 
     def forward(self, v: Tensor, given: Tensor, weight: Tensor, batch: Tensor, graphs: int) -> Tensor:
         right = (self.right(given) * weight[:, None])[:, None]

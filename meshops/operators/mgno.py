@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema, gather, segment_mean
 from meshops.graph.levels import LEVELS
-from meshops.nn import MLP, Neighbors, degree, edge_features, edge_width, node_features, node_width
+from meshops.nn import MLP, Linear, Neighbors, degree, edge_features, edge_width, linear, node_features, node_width
 from meshops.operators.base import Operator
 
 HIDDEN = 16  # width within the MLP from an edge's geometry to its weights
@@ -44,7 +43,7 @@ class MgNO(Operator):
         super().__init__(schema)
         widths = [node_width(schema), *[width] * layers]
         self.layers = nn.ModuleList(_Layer(a, b, edge=edge_width(schema.dim), rank=rank) for a, b in pairwise(widths))
-        self.decode = nn.Linear(width, len(schema.y))
+        self.decode = Linear(width, len(schema.y))
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
@@ -82,17 +81,17 @@ class _EdgeMap(nn.Module):
     def __init__(self, given: int, out: int, *, edge: int, rank: int) -> None:
         super().__init__()
         self.weights = MLP(edge, HIDDEN, rank)
-        self.mix = nn.Linear((rank + 1) * given, out, bias=False)
+        self.mix = Linear((rank + 1) * given, out, bias=False)
 
     def on(self, grid: _Grid) -> Callable[[Tensor], Tensor]:
         """Return the map on one level; the weights of its edges are computed once."""
         weights = (self.weights(grid.edge) * grid.share).t().contiguous()
-        own, *around = (part.t() for part in self.mix.weight.chunk(1 + len(weights), 1))
+        own, *around = self.mix.weight.chunk(1 + len(weights), 1)
 
         def apply(v: Tensor) -> Tensor:
-            total = v @ own
+            total = linear(v, own)
             for weight, part in zip(weights, around, strict=True):
-                total = torch.addmm(total, grid.neighbors.sum(v, weight), part)
+                total = linear(grid.neighbors.sum(v, weight), part, total)
             return total
 
         return apply
@@ -110,8 +109,8 @@ class VCycle(nn.Module):
 
         self.operator = maps(out, given, LEVELS)
         self.before, self.after = maps(given, out, LEVELS + 1), maps(given, out, LEVELS)
-        self.restrict = nn.ModuleList(nn.Linear(given, given, bias=False) for _ in range(LEVELS))
-        self.prolong = nn.ModuleList(nn.Linear(out, out, bias=False) for _ in range(LEVELS))
+        self.restrict = nn.ModuleList(Linear(given, given, bias=False) for _ in range(LEVELS))
+        self.prolong = nn.ModuleList(Linear(out, out, bias=False) for _ in range(LEVELS))
 
     def forward(self, f: Tensor, grids: list[_Grid]) -> Tensor:
         """Return (N, out) from f (N, given)."""
@@ -134,7 +133,7 @@ def _on(maps: Iterable[_EdgeMap], grids: list[_Grid]) -> list[Callable[[Tensor],
 class _Layer(nn.Module):
     def __init__(self, given: int, out: int, *, edge: int, rank: int) -> None:
         super().__init__()
-        self.cycle, self.local = VCycle(given, out, edge=edge, rank=rank), nn.Linear(given, out)
+        self.cycle, self.local = VCycle(given, out, edge=edge, rank=rank), Linear(given, out)
 
     def forward(self, u: Tensor, grids: list[_Grid]) -> Tensor:
         return nn.functional.gelu(self.cycle(u, grids) + self.local(u))

@@ -9,7 +9,18 @@ from torch import Tensor, nn
 from torch_geometric.utils import scatter
 
 from meshops.graph import MeshGraph, Schema
-from meshops.nn import MLP, degree, instance_norm, messages, node_features, node_width, parameters, tuned
+from meshops.nn import (
+    MLP,
+    Linear,
+    degree,
+    instance_norm,
+    linear,
+    messages,
+    node_features,
+    node_width,
+    parameters,
+    tuned,
+)
 from meshops.operators.base import Operator, OperatorError
 
 CHANNELS, STRIDE = 8, 3  # of the decoder's convolution
@@ -66,8 +77,8 @@ class _Step(nn.Module):
 
     def __init__(self, width: int, given: int, theta: int) -> None:
         super().__init__()
-        self.first = nn.Linear(2 * width + given + theta, width)
-        self.rest = nn.Sequential(nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        self.first = Linear(2 * width + given + theta, width)
+        self.rest = nn.Sequential(nn.SiLU(), Linear(width, width), nn.SiLU())
         self.update = nn.Sequential(MLP(2 * width + theta, width, width), nn.SiLU())
         self.widths = [width, width, given, theta]
 
@@ -83,10 +94,8 @@ class _Step(nn.Module):
     def forward(self, f: Tensor, given: Tensor, theta: Tensor, edge_index: Tensor) -> Tensor:
         """Return (N, width) from f (N, width), given (N, ·) and theta (N, P)."""
         to_target, to_source, to_gap, to_theta = self.first.weight.split(self.widths, 1)
-        target = nn.functional.linear(
-            torch.cat([f, given, theta], 1), torch.cat([to_target, to_gap, to_theta], 1), self.first.bias
-        )
-        source = nn.functional.linear(torch.cat([f, -given], 1), torch.cat([to_source, to_gap], 1))
+        target = linear(torch.cat([f, given, theta], 1), torch.cat([to_target, to_gap, to_theta], 1), self.first.bias)
+        source = linear(torch.cat([f, -given], 1), torch.cat([to_source, to_gap], 1))
         none = f.new_empty(edge_index.shape[1], 0)
         total, _ = messages((source, target), none, edge_index, weight=none.new_empty(len(to_gap), 0), rest=self.rest)
         return self.update(torch.cat([f, total / degree(edge_index, f), theta], 1))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema, coarse_batch, gather, segment_mean
-from meshops.nn import MLP, MessagePassing, SliceAttention, edge_features, edge_width, relative
+from meshops.nn import MLP, Linear, MessagePassing, SliceAttention, edge_features, edge_width, relative
 from meshops.nn.features import Columns, centered, data_features, problem_features
 from meshops.nn.gated import Gate, Gates, SliceMap, Slices, Smoother, halved
 from meshops.operators.base import Operator
@@ -56,11 +56,11 @@ class Multigrid(Operator):
         data = self.columns.data + len(schema.y)
         problem = self.columns.problem + schema.dim + (0 if self.linear else data)
         self.context = _Context(problem, context, edge_width(schema.dim))
-        self.encode, self.entry = nn.Linear(data, width, bias=False), nn.Linear(context, width)
+        self.encode, self.entry = Linear(data, width, bias=False), Linear(context, width)
         self.everywhere = SliceMap(context, width)
         self.cycle = _Cycle(context, edge_width(schema.dim), width)
-        self.again = nn.Linear(len(schema.y), width, bias=False)
-        self.decode, self.exit = nn.Linear(width, len(schema.y), bias=False), nn.Linear(context, width)
+        self.again = Linear(len(schema.y), width, bias=False)
+        self.decode, self.exit = Linear(width, len(schema.y), bias=False), Linear(context, width)
         self.offset = MLP(context, context, len(schema.y))
 
     @property
@@ -197,7 +197,7 @@ class _Cycle(nn.Module):
 
 def _transfer(given: int, width: int) -> nn.Linear:
     """Return a linear map whose outputs begin about 1: a gate that lets pass."""
-    layer = nn.Linear(given, width)
+    layer = Linear(given, width)
     with torch.no_grad():
         layer.weight.mul_(0.5)
         layer.bias.fill_(1.0)

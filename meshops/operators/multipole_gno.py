@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema, segment_mean
 from meshops.graph.levels import LEVELS
-from meshops.nn import MLP, Kernel, integrate, node_features, node_width, quadrature, tuned
+from meshops.nn import MLP, Kernel, Linear, integrate, node_features, node_width, quadrature, tuned
 from meshops.operators.base import Operator
 
 LEAST = 16  # the narrowest kernel network
@@ -41,7 +41,7 @@ class MultipoleGNO(Operator):
         hidden = [max(LEAST, kernel >> level) for level in range(LEVELS + 1)]
         self.steps = steps
         self.encode, self.decode = MLP(given, width, width), MLP(width, width, len(schema.y))
-        self.local = nn.ModuleList(nn.Linear(width, width) for _ in hidden)
+        self.local = nn.ModuleList(Linear(width, width) for _ in hidden)
         self.within = nn.ModuleList(Kernel(given, width, h) for h in hidden)
         self.down = nn.ModuleList(Kernel(given, width, h) for h in hidden[1:])
         self.up = nn.ModuleList(Kernel(given, width, h) for h in hidden[1:])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema
-from meshops.nn import MLP, Neighbors, node_features, node_width, symmetric_weights
+from meshops.nn import MLP, Linear, Neighbors, node_features, node_width, symmetric_weights
 from meshops.operators.base import Operator
 
 
@@ -48,7 +48,7 @@ class Omega(Operator):
 class _Layer(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.norm, self.mix = nn.LayerNorm(width), nn.Linear(width, width)
+        self.norm, self.mix = nn.LayerNorm(width), Linear(width, width)
         self.omega = nn.Parameter(torch.ones(width))
 
     def forward(self, h: Tensor, neighbors: Neighbors, weight: Tensor) -> Tensor:

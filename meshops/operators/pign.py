@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema
-from meshops.nn import MLP, MessagePassing, edge_features, edge_width, node_features, node_width
+from meshops.nn import MLP, Linear, MessagePassing, edge_features, edge_width, node_features, node_width
 from meshops.operators.base import Operator
 
 LAST = 5  # iterations that the gradient goes through
@@ -42,7 +42,7 @@ class PIGN(Operator):
         super().__init__(schema)
         self.steps = steps
         self.encode = MLP(node_width(schema), width, width)
-        self.own, self.data = nn.Linear(width, width), nn.Linear(width, width, bias=False)
+        self.own, self.data = Linear(width, width), Linear(width, width, bias=False)
         self.step, self.norm = MessagePassing(width, edge_width(schema.dim)), nn.LayerNorm(width)
         self.decode = MLP(width, width, len(schema.y))
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import MeshGraph
+from meshops.nn import Linear
 from meshops.operators.base import Operator, OperatorError
 
 
@@ -30,7 +31,7 @@ class Refined(Operator):
         super().__init__(inner.schema)
         self.inner = inner.requires_grad_(False)
         head = inner.head
-        self.correction = nn.Linear(head.in_features, head.out_features, bias=head.bias is not None)
+        self.correction = Linear(head.in_features, head.out_features, bias=head.bias is not None)
         nn.init.zeros_(self.correction.weight)
         if head.bias is not None:
             nn.init.zeros_(self.correction.bias)

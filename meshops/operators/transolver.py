@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema
-from meshops.nn import MLP, node_features, node_width, through_slices
+from meshops.nn import MLP, Linear, node_features, node_width, through_slices
 from meshops.operators.base import Operator, require_heads
 
 
@@ -38,7 +38,7 @@ class Transolver(Operator):
         self.encode = MLP(schema.dim + node_width(schema), 2 * width, width, activation=nn.GELU)
         self.start = nn.Parameter(torch.rand(width) / width)
         self.blocks = nn.ModuleList(_Block(width, heads, slices) for _ in range(layers))
-        self.decode = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, len(schema.y)))
+        self.decode = nn.Sequential(nn.LayerNorm(width), Linear(width, len(schema.y)))
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
@@ -53,12 +53,12 @@ class _Block(nn.Module):
         super().__init__()
         self.heads, part = heads, width // heads
         self.norms = nn.ModuleList([nn.LayerNorm(width), nn.LayerNorm(width)])
-        self.slice, self.value = nn.Linear(width, width), nn.Linear(width, width)
-        self.assign = nn.Linear(part, slices)
+        self.slice, self.value = Linear(width, width), Linear(width, width)
+        self.assign = Linear(part, slices)
         nn.init.orthogonal_(self.assign.weight)
         self.temperature = nn.Parameter(torch.full((heads, 1), 0.5))
-        self.qkv = nn.Linear(part, 3 * part, bias=False)
-        self.out = nn.Linear(width, width)
+        self.qkv = Linear(part, 3 * part, bias=False)
+        self.out = Linear(width, width)
         self.mlp = MLP(width, width, width, activation=nn.GELU)
 
     def forward(self, h: Tensor, mass: Tensor, batch: Tensor, graphs: int) -> Tensor:

@@ -34,7 +34,6 @@ from meshops.graph.schema import LIFTING
 from meshops.operators import Operator, build
 from meshops.training.errors import SurrogateError
 from meshops.training.files import atomic_write
-from meshops.training.products import quick_products
 from meshops.training.seeds import seeded
 
 DESCRIPTION, TENSORS = "surrogate.json", "operator.safetensors"
@@ -78,8 +77,7 @@ class Surrogate:
         self._require_features(graph)
         self.operator.eval()
         device = next(self.operator.parameters()).device
-        with quick_products(self.operator):
-            values = self.operator(self.normalization.apply(graph).to(device)).cpu()
+        values = self.operator(self.normalization.apply(graph).to(device)).cpu()
         return torch.where(graph.fixed, graph.fixed_value, self.normalization.undo(values))
 
     def solve(self, case: Case, *, graph: MeshGraph | None = None) -> Solution:

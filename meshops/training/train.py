@@ -13,7 +13,6 @@ from meshops.graph import Schema
 from meshops.training.errors import TrainingError
 from meshops.training.files import LAST, METRICS
 from meshops.training.memory import keep_memory
-from meshops.training.products import quick_products
 from meshops.training.run import Graphs, Run, make_run
 from meshops.training.seeds import seeded
 from meshops.training.settings import Settings
@@ -96,9 +95,7 @@ def _fit(run: Run, folder: Path, *, resume: bool) -> None:
             enable_model_summary=False,
             default_root_dir=folder,
         )
-        training = Training(run)
-        with quick_products(training.operator):
-            trainer.fit(training, ckpt_path=folder / LAST if resume else None)
+        trainer.fit(Training(run), ckpt_path=folder / LAST if resume else None)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from meshops.nn import edgewise
-from meshops.nn.gated import Gates, Smoother
+from meshops.nn.gated import Gate, Gates, SliceMap, Smoother
 from tests.nn.test_message_passing import assert_same
 from tests.nn.test_per_graph import random
 
@@ -35,3 +35,25 @@ def test_a_smoother_is_its_sum() -> None:
         if terms:
             expected[i] += smoother.value.weight @ (sum(terms) / len(terms))
     assert torch.allclose(smoother(h, gate, EDGES), expected)
+
+
+@pytest.mark.parametrize("block", [1, 700, 2**20])
+def test_a_smoother_in_blocks_equals_its_plain_form(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edgewise, "BLOCK", 6 * block)
+    draw = torch.Generator().manual_seed(0)
+    edge_index = torch.randint(49, (2, 1500), generator=draw)  # in no order; the last node has no neighbour
+    smoother, gate = Smoother(6).double(), Gate(*(random(n, 6).requires_grad_() for n in (1500, 50)), random(50, 1))
+    h = random(50, 6).requires_grad_()
+    leaves = [h, gate.edge, gate.node, *smoother.parameters()]
+    assert_same(smoother(h, gate, edge_index), smoother.reference(h, gate, edge_index), leaves)
+
+
+def test_attention_by_tokens_equals_that_by_nodes() -> None:
+    """The linear maps act on tokens and not on nodes; the second of three graphs is a single node."""
+    batch = torch.tensor([0] * 6 + [1] + [2] * 4)
+    layer, context, h = SliceMap(5, 6, heads=2, slices=3).double(), random(11, 5), random(11, 6)
+    context.requires_grad_(), h.requires_grad_()
+    mass = random(11).abs() + 0.1
+    ours = layer(h, layer.weights(context, mass, batch, 3), batch, 3)
+    theirs = layer.reference(h, layer.reference_weights(context, mass, batch, 3), batch, 3)
+    assert_same(ours, theirs, [h, context, *layer.parameters()])

@@ -10,7 +10,6 @@ from geometries.families.grid import Grid
 from meshops.equations import EQUATIONS, Case
 from meshops.graph import MeshGraph, Schema, build_graph, schema_of
 from meshops.nn.features import Columns, data_features
-from meshops.nn.gated import gated_sum, reference_gated_sum
 from meshops.operators import Operator, build
 
 LINEAR = schema_of(EQUATIONS["heat"], 2).restricted(("dirichlet", "robin"), ("conductivity",))
@@ -79,14 +78,3 @@ def test_every_column_is_data_or_says_what_the_problem_is() -> None:
     assert sorted((*columns.x_data, *columns.x_problem)) == list(range(len(LINEAR.x)))
     assert sorted((*columns.boundary_data, *columns.boundary_problem)) == list(range(len(LINEAR.boundary_x)))
     assert data_features(graph_of(LINEAR), columns).shape[1] == 4  # with the essential values
-
-
-def test_gated_sums_are_those_of_the_plain_form_with_their_gradients() -> None:
-    draw = torch.Generator().manual_seed(0)
-    edge_index = torch.randint(50, (2, 5000), generator=draw)  # more than a block, in no order
-    gate = torch.randn(5000, 6, generator=draw, dtype=torch.float64, requires_grad=True)
-    rows = torch.randn(50, 6, generator=draw, dtype=torch.float64, requires_grad=True)
-    given = torch.randn(50, 6, generator=draw, dtype=torch.float64)
-    found = [f(gate, rows, edge_index) for f in (gated_sum, reference_gated_sum)]
-    torch.testing.assert_close(*found)
-    torch.testing.assert_close(*(torch.autograd.grad(out, (gate, rows), given) for out in found))
