@@ -12,6 +12,7 @@ import pytest
 import geometries
 import geometries.families
 import geometries.formats
+from meshops import training_commands
 from meshops.cli import main
 from meshops.equations import Case, assemble
 
@@ -192,3 +193,15 @@ def test_a_hybrid_is_trained_evaluated_and_solved_with(capsys: pytest.CaptureFix
     found = said(capsys, "solve", "case.yaml", "-o", "hybrid.vtu", "--surrogate", "hybrid", "--compare")
     assert 0 < found["relative_l2"] < 5
     assert main(["refine", "hybrid", "data", "-o", "refined"]) == 0
+
+
+def test_a_gap_between_seen_and_unseen_samples_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = ["--config", "options.yaml", "--epochs", "1"]
+    told = {}
+    for name, gap, more in (("wide", 0.0, []), ("none", 1e9, []), ("made", 0.0, ["--augment", "manufactured"])):
+        monkeypatch.setattr(training_commands, "GAP", gap)
+        assert main(["train", "data", "-o", f"gap-{name}", *small, *more]) == 0
+        told[name] = "try --augment manufactured" in capsys.readouterr().err
+    assert told == {"wide": True, "none": False, "made": False}

@@ -142,7 +142,7 @@ def _given(d_total: Tensor | None, d_new: Tensor | None, at: slice, i: Tensor) -
 
 def blocks(edge_index: Tensor, width: int) -> Iterator[tuple[slice, Tensor, Tensor]]:
     """Yield the place, sources and targets of each block of edges, of `width` numbers each; at least one block."""
-    size = max(1, BLOCK // width)
-    for start in range(0, max(1, edge_index.shape[1]), size):
+    (sources, targets), size = edge_index, max(1, BLOCK // width)
+    for start in range(0, max(1, len(sources)), size):
         at = slice(start, start + size)
-        yield at, edge_index[0, at], edge_index[1, at]
+        yield at, sources[at], targets[at]

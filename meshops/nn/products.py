@@ -68,34 +68,35 @@ class _Linear(torch.autograd.Function):
 
 def times(rows: Tensor, matrix: Tensor, plus: Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
     """Return (n, O) rows matrix + plus, in `out` if it is given; rows (n, K), matrix (K, O). Not differentiated."""
+    if not _quick(rows, matrix.shape[1]):
+        return _product(rows, matrix, plus, out)
     out = rows.new_empty(len(rows), matrix.shape[1]) if out is None else out
-    for at, library in _parts(rows, matrix.shape[1]):
+    for at, library in _parts(len(rows)):
         with library:
-            if plus is None:
-                torch.mm(rows[at], matrix, out=out[at])
-            else:
-                torch.addmm(plus if plus.dim() == 1 else plus[at], rows[at], matrix, out=out[at])
+            _product(rows[at], matrix, plus if plus is None or plus.dim() == 1 else plus[at], out[at])
     return out
+
+
+def _product(rows: Tensor, matrix: Tensor, plus: Tensor | None, out: Tensor | None) -> Tensor:
+    return torch.mm(rows, matrix, out=out) if plus is None else torch.addmm(plus, rows, matrix, out=out)
 
 
 def add_sums(total: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """Add to total (K, O) the sums Σ a_i b_iᵀ over rows of a (n, K) and b (n, O), and return it. Not differentiated."""
-    for at, library in _parts(a, b.shape[1]):
+    if not _quick(a, b.shape[1]):
+        return total.addmm_(a.t(), b)
+    for at, library in _parts(len(a)):
         with library:
             total.addmm_(a[at].t(), b[at])
     return total
 
 
-def _parts(rows: Tensor, columns: int) -> Iterator[tuple[slice, Any]]:
-    """Yield slices of rows and within what to multiply them.
+def _parts(n: int) -> Iterator[tuple[slice, Any]]:
+    """Yield slices of n rows and within what to multiply them.
 
     oneDNN makes a kernel for each number of rows, and graphs bring new ones all the time. It is given as many rows as
     four binary digits tell, so that there are eight numbers up to each double; MKL gets the few that are left.
     """
-    n = len(rows)
-    if not _quick(rows, columns):
-        yield slice(n), nullcontext()
-        return
     digits = max(0, n.bit_length() - 4)
     most = n >> digits << digits
     yield slice(most), onednn()
