@@ -30,7 +30,8 @@ def linear(rows: Tensor, weight: Tensor, plus: Tensor | None = None) -> Tensor:
     if not torch.compiler.is_compiling() and _quick(rows, len(weight)):
         return _Linear.apply(rows.reshape(-1, rows.shape[-1]), weight, plus).view(*rows.shape[:-1], len(weight))
     if rows.shape[-1] < NARROW:
-        return reference_linear(rows, weight.contiguous(), plus)
+        product = rows @ weight.t().contiguous()  # whose gradient is xᵀ grad
+        return product if plus is None else product + plus
     if plus is not None and plus.dim() == 2:
         return torch.addmm(plus, rows, weight.t())
     return nn.functional.linear(rows, weight, plus)
