@@ -150,9 +150,10 @@ class Recipe:
         every = [self, *(variation.recipe for variation in self.splits.values())]
         kinds = {kind for recipe in every for entry in recipe.conditions.values() for kind in kinds_of(entry)}
         given = [item for recipe in every for item in recipe.coefficients.items()]
-        varying = {name for name, distribution in given if _by_field(distribution.to_spec())}
+        varying = {name for name, distribution in given if _mentions(distribution.to_spec(), "u")}
+        moving = any(_mentions(recipe.source.to_spec(), "t") for recipe in every)
         full = schema_of(self.equation, self.family.dim, times=len(self.times))
-        return full.restricted(kinds, {name for name, _ in given}, varying)
+        return full.restricted(kinds, {name for name, _ in given}, varying, moving=moving)
 
 
 def recipes() -> dict[str, Path]:
@@ -201,13 +202,13 @@ def _times(given: object) -> tuple[float, ...]:
         raise SpecError(f"found {given!r}; expected a list of times, or {{end: 1, count: 11}}.")
 
 
-def _by_field(spec: object) -> bool:
-    """Whether a text in the plain form of a distribution is an expression in the field u."""
+def _mentions(spec: object, name: str) -> bool:
+    """Whether a text in the plain form of a distribution is an expression in u or t, as `name` says."""
     if isinstance(spec, Mapping):
-        return any(_by_field(value) for value in spec.values())
+        return any(_mentions(value, name) for value in spec.values())
     if isinstance(spec, list | tuple):
-        return any(_by_field(value) for value in spec)
-    return isinstance(spec, str) and re.search(r"\bu\b", re.sub(r"{.*?}", "", spec)) is not None
+        return any(_mentions(value, name) for value in spec)
+    return isinstance(spec, str) and re.search(rf"\b{name}\b", re.sub(r"{.*?}", "", spec)) is not None
 
 
 def _number(drawn: Draw) -> float:

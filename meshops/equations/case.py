@@ -174,8 +174,8 @@ class Case:
         values = per_cell(self.mesh, given, name, shape)[cells]
         return np.broadcast_to(values[:, None], (*points.shape[:-1], *shape))
 
-    def nodal(self, name: str) -> Floats:
-        """Return (N, *shape) values of a coefficient or of `source` at the points, at the start.
+    def nodal(self, name: str, time: float | None = None) -> Floats:
+        """Return (N, *shape) values of a coefficient or of `source` at the points, at `time` or else at the start.
 
         Regions are averaged by volume; what depends on the field is taken at its `level`.
         """
@@ -185,12 +185,17 @@ class Case:
             columns = [self.mesh.to_points(column) for column in flat.T]
             return np.stack(columns, axis=1).reshape(-1, *shape)
         u = np.full(self.mesh.num_points, self.level) if name in self.varying else None
-        return evaluate(given, self.mesh.points, name, shape=shape, time=self.start, u=u)
+        return evaluate(given, self.mesh.points, name, shape=shape, time=self.start if time is None else time, u=u)
 
     @cached_property
     def loads(self) -> Floats:
         """(N, *shape) what each point has of the source, at the start: see `meshops.equations.loads`."""
-        return loads(self)
+        return loads(self, self.start)
+
+    @property
+    def moving(self) -> bool:
+        """Whether the source changes in time."""
+        return self.transient and not isinstance(self.source, Mapping) and "t" in names_in(self.source)
 
     @cached_property
     def level(self) -> float:

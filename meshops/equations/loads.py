@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
-def loads(case: Case) -> Floats:
-    """Return (N, *shape) ∫ f φ_i⁺ / ∫ φ_i⁺ of the source f at the start: its mean over the cells around each point.
+def loads(case: Case, time: float) -> Floats:
+    """Return (N, *shape) ∫ f φ_i⁺ / ∫ φ_i⁺ of the source f at a time: its mean over the cells around each point.
 
     φ_i⁺ is the point's shape function where it is positive. On linear cells this times ∫ φ_i is the load that the
     reference solver sees, by the same quadrature: a disc between points is not missed, and one on points not counted
@@ -28,13 +28,13 @@ def loads(case: Case) -> Floats:
     mesh, shape = case.mesh, case.shape_of("source")
     unknown = mesh.dim != mesh.space_dim or any(kind.name not in REFERENCES for kind, *_ in mesh.blocks())
     if unknown or isinstance(case.source, Mapping) or not names_in(case.source) - {"t", "u"}:
-        return case.nodal("source")
+        return case.nodal("source", time)
     total, weight = np.zeros((mesh.num_points, int(np.prod(shape)))), np.zeros(mesh.num_points)
     for block in blocks(mesh):
         basis = block.scalar
         points = np.moveaxis(np.asarray(basis.global_coordinates()), 0, -1)
         u = np.full(points.shape[:2], case.level) if "source" in case.varying else None
-        values = case.coefficient("source", points, block.cells, time=case.start, u=u).reshape(*points.shape[:2], -1)
+        values = case.coefficient("source", points, block.cells, time=time, u=u).reshape(*points.shape[:2], -1)
         for function, nodes in zip(basis.basis, block.nodes.T, strict=True):
             share = np.maximum(np.asarray(function[0]), 0) * basis.dx
             weight += np.bincount(nodes, share.sum(1), len(weight))

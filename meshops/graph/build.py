@@ -16,6 +16,7 @@ from meshops.equations.base import Coefficient
 from meshops.equations.case import Part, on_nodes
 from meshops.equations.constraints import constraints
 from meshops.equations.layout import Layout
+from meshops.equations.loads import loads
 from meshops.graph.levels import coarsen, directed
 from meshops.graph.lifting import harmonic_extension
 from meshops.graph.mesh_graph import MeshGraph
@@ -101,6 +102,8 @@ def _require(case: Case, schema: Schema) -> None:
     moving = case.varying.intersection(c.name for c in case.equation.coefficients) - set(schema.varying)
     if moving:
         raise SchemaError(f"{min(moving)} depends on the field; these graphs are of problems where it does not.")
+    if case.moving and not schema.moving:
+        raise SchemaError("the source changes in time; these graphs are of problems where it does not.")
     for info in case.equation.coefficients:
         plain = info.name in schema.coefficients or info.transient or case.given(info.name) == info.default
         if not plain:
@@ -109,7 +112,11 @@ def _require(case: Case, schema: Schema) -> None:
 
 def _node_columns(case: Case, scaling: Scaling) -> Columns:
     d = case.mesh.space_dim
-    columns = _named(_prefixed("source", case.shape_of("source")), scaling.apply("source", case.loads))
+    names = _prefixed("source", case.shape_of("source"))
+    columns = _named(names, scaling.apply("source", case.loads))
+    for k, time in enumerate(case.times[1:], 1):
+        later = loads(case, time) if case.moving else case.loads
+        columns |= _named([f"{name}@{k}" for name in names], scaling.apply("source", later))
     for info in case.equation.coefficients:
         columns |= _named(coefficient_columns(info, d), _coefficient(case, info, scaling))
     if case.transient:

@@ -23,9 +23,9 @@ class SchemaError(MeshopsError):
 class Schema:
     """Names of the feature columns for one equation in one dimension: what an operator is built for.
 
-    - `x`: `source` as points take it up (`Case.loads`), the coefficients, and of transient problems `initial.FIELD`; of
-      vectors one column a component. Of hybrids `lifting.COLUMN` for each of `y`, the harmonic extension of its
-      essential values.
+    - `x`: `source` as points take it up (`Case.loads`), where it changes in time also `source@1`, ..., one a time after
+      the start; the coefficients, and of transient problems `initial.FIELD`; of vectors one column a component. Of
+      hybrids `lifting.COLUMN` for each of `y`, the harmonic extension of its essential values.
     - `boundary_x`: the share of each kind of condition, where components may be open one a component (`dirichlet:x`);
       each kind's values (`robin.ambient`, `neumann.value.x`); the outward normal; the weight.
     - `y`: the fields' components; with times `temperature@1`, ..., one a time after the start.
@@ -49,13 +49,13 @@ class Schema:
     @property
     def coefficients(self) -> tuple[str, ...]:
         """The names of the coefficients that it has columns for."""
-        names = dict.fromkeys(name.split(".")[0] for name in self.x)
+        names = dict.fromkeys(_root(name) for name in self.x)
         return tuple(name for name in names if name not in _DATA)
 
     @property
     def lifting(self) -> tuple[str, ...]:
         """The columns of a classical solution, which make what takes such graphs a hybrid; none of plain schemas."""
-        return tuple(name for name in self.x if name.split(".")[0] == LIFTING)
+        return tuple(name for name in self.x if _root(name) == LIFTING)
 
     def lifted(self) -> Schema:
         """Return the schema with the harmonic extension of the essential values, which `lift` adds to graphs."""
@@ -67,13 +67,18 @@ class Schema:
         return tuple(name.removesuffix(SLOPE) for name in self.theta if name.endswith(SLOPE))
 
     @property
+    def moving(self) -> bool:
+        """Whether the source may change in time."""
+        return any(map(_later_source, self.x))
+
+    @property
     def data(self) -> frozenset[str]:
         """The columns of `x` and `boundary_x` that a linear problem's solution is linear in.
 
         Sources, starts, liftings, and the values of conditions but exchange coefficients; the others say what the
         problem is.
         """
-        inside = [name for name in self.x if name.split(".")[0] in _DATA]
+        inside = [name for name in self.x if _root(name) in _DATA]
         given = [name for name in self.boundary_x if "." in name and name.split(".")[0] in CONDITIONS]
         return frozenset((*inside, *(name for name in given if not name.endswith(".coefficient"))))
 
@@ -93,17 +98,19 @@ class Schema:
         """Read the plain form."""
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
 
-    def restricted(self, kinds: Iterable[str], coefficients: Iterable[str], varying: Iterable[str] = ()) -> Schema:
+    def restricted(
+        self, kinds: Iterable[str], coefficients: Iterable[str], varying: Iterable[str] = (), *, moving: bool = False
+    ) -> Schema:
         """Return the schema with columns for these kinds of condition and these coefficients only.
 
-        Those `varying` may depend on the field.
+        Those `varying` may depend on the field; the source may change in time where it is `moving`.
         """
         gone = set(self.kinds) - set(kinds)
         less = set(self.coefficients) - set(coefficients)
         fixed = {name + SLOPE for name in set(self.varying) - set(varying)}
         return replace(
             self,
-            x=tuple(n for n in self.x if n.split(".")[0] not in less),
+            x=tuple(n for n in self.x if _root(n) not in less and (moving or not _later_source(n))),
             boundary_x=tuple(n for n in self.boundary_x if n.split(".")[0].split(":")[0] not in gone),
             theta=tuple(n for n in self.theta if n.split(".")[0] not in gone and n not in fixed),
         )
@@ -116,17 +123,19 @@ def schema_of(equation: Equation, dim: int, *, times: int = 0) -> Schema:
     steady = [c for c in equation.coefficients if times or not c.transient]
     columns = [name for field in equation.fields for name in field.columns(dim)]
     conditions = [name for kind in equation.terms for name in _condition_columns(equation, kind, dim)]
+    sources = _vector("source", equation.source_shape(dim))
     return Schema(
         equation=equation.name,
         dim=dim,
         x=(
-            *_vector("source", equation.source_shape(dim)),
+            *sources,
+            *_later(sources, times),
             *(name for c in steady for name in coefficient_columns(c, dim)),
             *initial,
             *(rates if equation.time_order == 2 else []),
         ),
         boundary_x=(*conditions, *(f"normal.{axis}" for axis in AXES[:dim]), "weight"),
-        y=tuple(f"{name}@{k}" for k in range(1, times) for name in columns) if times else tuple(columns),
+        y=tuple(_later(columns, times) if times else columns),
         theta=(*(["duration"] if times else []), *equation.numbers),
         times=times,
     )
@@ -147,6 +156,21 @@ def value_columns(equation: Equation, kind: type[Condition], name: str, dim: int
     """Return the columns of one value of a condition."""
     parts = equation.fields[0].parts(dim) if name in kind.of_field else ("",)
     return [f"{kind.key}.{name}.{part}".rstrip(".") for part in parts]
+
+
+def _later(columns: list[str], times: int) -> list[str]:
+    """Return the columns at each time after the start."""
+    return [f"{name}@{k}" for k in range(1, times) for name in columns]
+
+
+def _later_source(name: str) -> bool:
+    """Return whether a column of `x` is the source at a time after the start."""
+    return _root(name) == "source" and "@" in name
+
+
+def _root(name: str) -> str:
+    """Return what a column of `x` is of."""
+    return name.split("@")[0].split(".")[0]
 
 
 def _condition_columns(equation: Equation, kind: type[Condition], dim: int) -> list[str]:

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from meshops.nn.tuned import tuned
 
-NARROW = 16  # columns below which BLAS is up to ten times slower at gradᵀ x than at xᵀ grad
+NARROW = (
+    16  # columns below which BLAS is up to five times slower at gradᵀ x than at xᵀ grad: matrices are laid out anew
+)
 LEAST = 2**22  # multiplications from which handing over to another library pays
 EXACT = 1e-6  # relative error of a float32 product against float64
 
@@ -27,14 +29,13 @@ def reference_linear(rows: Tensor, weight: Tensor, plus: Tensor | None = None) -
 @tuned(reference_linear)
 def linear(rows: Tensor, weight: Tensor, plus: Tensor | None = None) -> Tensor:
     """Return (..., O) rows weightᵀ + plus; rows (..., K), weight (O, K), plus (O,) or, of rows (N, K), (N, O)."""
-    if not torch.compiler.is_compiling() and _quick(rows, len(weight)):
-        return _Linear.apply(rows.reshape(-1, rows.shape[-1]), weight, plus).view(*rows.shape[:-1], len(weight))
-    if rows.shape[-1] < NARROW:
-        product = rows @ weight.t().contiguous()  # whose gradient is xᵀ grad
-        return product if plus is None else product + plus
-    if plus is not None and plus.dim() == 2:
-        return torch.addmm(plus, rows, weight.t())
-    return nn.functional.linear(rows, weight, plus)
+    flat = rows if rows.dim() == 2 else rows.reshape(-1, rows.shape[-1])
+    if not torch.compiler.is_compiling() and _quick(flat, len(weight)):
+        out = _Linear.apply(flat, weight, plus)
+    else:
+        matrix = weight.t() if flat.shape[1] >= NARROW else weight.t().contiguous()
+        out = torch.mm(flat, matrix) if plus is None else torch.addmm(plus, flat, matrix)
+    return out if rows.dim() == 2 else out.view(*rows.shape[:-1], len(weight))
 
 
 class Linear(nn.Linear):

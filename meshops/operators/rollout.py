@@ -22,16 +22,20 @@ class Rollout(Operator):
     operator itself leads to; `noise` is the standard deviation of what is added to a step's state in training, over the
     start's own. Differs from the paper: all steps of a trajectory enter the loss, not the last alone.
 
-    States are in the start's normalization, which `prepare` relates to that of the targets. For problems of first order
-    in time, with output times in equal steps. Raises `OperatorError` for others.
+    States are in the normalization of the start, which `prepare` relates to that of the targets. Of a source that
+    changes in time a step is given the values from its start to its end. For problems of first order in time, with
+    output times in equal steps. Raises `OperatorError` for others.
     """
 
     name: ClassVar[str] = "rollout"
     reference: ClassVar[str] = "arXiv 2202.03376"
     cost: ClassVar[str] = "steps times the operator's"
 
+    seen: Tensor
     scale: Tensor
     shift: Tensor
+    x_scale: Tensor
+    x_shift: Tensor
 
     def __init__(
         self, schema: Schema, step: type[Operator], *, bundle: int, pushforward: bool, noise: float, **options: object
@@ -45,38 +49,46 @@ class Rollout(Operator):
             raise OperatorError(f"bundle is {bundle} with {moments} times after the start; expected a divisor.")
         self.bundle, self.pushforward, self.noise = bundle, pushforward, noise
         self.count, self.width = moments // bundle, len(schema.y) // moments
-        inner = replace(schema, y=schema.y[: bundle * self.width], times=bundle + 1)
+        seen = [i for i, name in enumerate(schema.x) if _moment(name) <= bundle]
+        inner = replace(schema, x=tuple(schema.x[i] for i in seen), y=schema.y[: bundle * self.width], times=bundle + 1)
         self.step = step(inner, **options)
         names = [f"initial.{name.split('@')[0]}" for name in schema.y[: self.width]]
-        self.columns = [schema.x.index(name) for name in names]
+        self.columns = [inner.x.index(name) for name in names]
+        columns = torch.tensor([[_later(schema, i, k * bundle) for i in seen] for k in range(self.count)])
+        self.register_buffer("seen", columns, persistent=False)
         self.register_buffer("scale", torch.ones(len(schema.y)))
         self.register_buffer("shift", torch.zeros(len(schema.y)))
+        self.register_buffer("x_scale", torch.ones(self.count, len(seen)))
+        self.register_buffer("x_shift", torch.zeros(self.count, len(seen)))
 
     def prepare(self, normal: Normal) -> None:
-        """Take the maps from the start's normalization to that of each target."""
-        mean, scale = (getattr(normal, f"x_{what}")[self.columns].repeat(self.count * self.bundle) for what in _PARTS)
+        """Take the maps from the start's normalization to that of each target, and to the first step's from others'."""
+        means, scales = normal.x_mean[self.seen], normal.x_scale[self.seen]
+        self.x_scale.copy_(scales / scales[0])
+        self.x_shift.copy_((means - means[0]) / scales[0])
+        mean, scale = (rows[0, self.columns].repeat(self.count * self.bundle) for rows in (means, scales))
         self.scale.copy_(scale / normal.y_scale)
         self.shift.copy_((mean - normal.y_mean) / normal.y_scale)
         self.step.prepare(normal)
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out), all times after the start."""
-        state = graph.x[:, self.columns]
+        state = graph.x[:, self.seen[0]][:, self.columns]
         given = (graph.fixed_value - self.shift) / self.scale
         found, size = [], self.bundle * self.width
         for k in range(self.count):
             own = slice(k * size, (k + 1) * size)
-            part = self._part(graph, state, graph.fixed[:, own], given[:, own])
+            part = self._part(graph, k, state, graph.fixed[:, own], given[:, own])
             moments = state.repeat(1, self.bundle) + self.step.predict(part)
             found.append(torch.where(part.fixed, part.fixed_value, moments))
             state = found[-1][:, -self.width :]
             state = state.detach() if self.pushforward else state
         return torch.cat(found, dim=1) * self.scale + self.shift
 
-    def _part(self, graph: MeshGraph, state: Tensor, fixed: Tensor, given: Tensor) -> MeshGraph:
-        """Return the graph of one step from `state`."""
+    def _part(self, graph: MeshGraph, k: int, state: Tensor, fixed: Tensor, given: Tensor) -> MeshGraph:
+        """Return the graph of step k, from `state`."""
         part, noise = copy(graph), self.noise * torch.randn_like(state) if self.training and self.noise else 0.0
-        part.x = graph.x.clone()
+        part.x = graph.x[:, self.seen[k]] * self.x_scale[k] + self.x_shift[k]
         part.x[:, self.columns] = state + noise
         part.fixed, part.fixed_value = fixed, torch.where(fixed, given, torch.zeros_like(given))
         part.theta = graph.theta.clone()
@@ -84,4 +96,12 @@ class Rollout(Operator):
         return part
 
 
-_PARTS = ("mean", "scale")
+def _moment(name: str) -> int:
+    """Return the number of the time that a column of `x` is of."""
+    return int(name.partition("@")[2] or 0)
+
+
+def _later(schema: Schema, i: int, moments: int) -> int:
+    """Return the column of what column i is, so many times later; i itself of what does not change in time."""
+    name, moment = schema.x[i].partition("@")[0], _moment(schema.x[i]) + moments
+    return schema.x.index(f"{name}@{moment}") if moment and f"{name}@1" in schema.x else i

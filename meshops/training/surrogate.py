@@ -157,7 +157,8 @@ class Surrogate:
             )
         full = schema_of(case.equation, dim, times=len(case.times))
         full = full.lifted() if self.schema.lifting else full
-        if full.restricted(self.schema.kinds, self.schema.coefficients, self.schema.varying) != self.schema:
+        own = (self.schema.kinds, self.schema.coefficients, self.schema.varying)
+        if full.restricted(*own, moving=self.schema.moving) != self.schema:
             raise SurrogateError(
                 f"this surrogate was trained for {self.schema.times} times of {found!r}, or another version of it; "
                 f"the case has {len(case.times)}."

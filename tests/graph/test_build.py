@@ -73,6 +73,25 @@ def test_columns_are_what_the_schema_names(case: Case) -> None:
     np.testing.assert_allclose(scaling.undo("source", f), case.loads, atol=1e-12)
 
 
+def test_a_source_that_changes_in_time_has_a_column_for_each_time() -> None:
+    mesh, times = Grid(shape=(4, 3)).mesh(), (1.0, 1.5, 3.0)
+    case = Case(mesh, Heat(), conditions={"left": Dirichlet(0)}, source="t*(1 + x)", times=times)
+    schema, scaling = schema_of(case.equation, 2, times=3), case.equation.scaling(case)
+    graph = build_graph(case, dtype=torch.float64)
+    for time, name in zip(times, ("source", "source@1", "source@2"), strict=True):
+        found = scaling.undo("source", graph.x[:, schema.x.index(name)].numpy())
+        np.testing.assert_allclose(found, time * case.loads, atol=1e-12)
+    assert {"source@1", "source@2"} < schema.data
+    assert not any("@" in name for name in schema.coefficients)
+    steady = schema.restricted(schema.kinds, schema.coefficients)
+    assert not steady.moving
+    with pytest.raises(SchemaError, match="changes in time"):
+        build_graph(case, schema=steady)
+    still = replace(case, source="1 + x")
+    graph = build_graph(still, dtype=torch.float64, schema=schema)
+    assert torch.equal(graph.x[:, schema.x.index("source@2")], graph.x[:, schema.x.index("source")])
+
+
 @every
 def test_each_boundary_point_shares_its_area_among_its_conditions(case: Case) -> None:
     graph, mesh = graph_of(case), case.mesh

@@ -28,12 +28,12 @@ class Halving(Operator):
         return (0.5**powers - 1) * state
 
 
-def graph_of(schema=SCHEMA) -> MeshGraph:
+def graph_of(source: str = "x") -> MeshGraph:
     case = Case(
-        Grid(shape=(6, 5)).mesh(), EQUATIONS["heat"], conditions={"left": Dirichlet("1 + y")}, source="x",
+        Grid(shape=(6, 5)).mesh(), EQUATIONS["heat"], conditions={"left": Dirichlet("1 + y")}, source=source,
         initial={"temperature": "1 + x*y"}, times=TIMES,
     )  # fmt: skip
-    return build_graph(case, solve(case), dtype=torch.float64, schema=schema)
+    return build_graph(case, solve(case), dtype=torch.float64, schema=SCHEMA)
 
 
 def normal(graph: MeshGraph, *, seed: int) -> SimpleNamespace:
@@ -69,6 +69,32 @@ def test_states_go_through_the_normalization() -> None:
     state = graph.x[:, [column]]
     in_units = torch.cat([state * 0.5**k for k in range(1, 5)], 1) * own.x_scale[column] + own.x_mean[column]
     torch.testing.assert_close(operator(graph) * own.y_scale + own.y_mean, in_units)
+
+
+class Adding(Operator):
+    """u_{k+j} - u_k = the sum of the source from the step's start to k + j."""
+
+    def predict(self, graph: MeshGraph) -> Tensor:
+        places = [self.schema.x.index(name) for name in self.schema.x if name.split("@")[0] == "source"]
+        return graph.x[:, places].cumsum(1)[:, 1:]
+
+
+@pytest.mark.parametrize("bundle", [1, 2])
+def test_each_step_has_the_source_of_its_own_time(bundle: int) -> None:
+    graph = graph_of("(1 + 10*t)*x")
+    graph.fixed = torch.zeros_like(graph.fixed)
+    own = normal(graph, seed=0)
+    start, *sources = map(SCHEMA.x.index, ("initial.temperature", "source", *(f"source@{k}" for k in range(1, 5))))
+    for column in (start, *sources[: bundle + 1]):  # so that a step can add them
+        own.x_mean[column], own.x_scale[column] = 0.0, 1.0
+    operator = Rollout(SCHEMA, Adding, bundle=bundle, pushforward=False, noise=0.0).double()
+    operator.prepare(own)
+    moments, state, expected = graph.x[:, sources], graph.x[:, [start]], []
+    for first in range(0, 4, bundle):
+        expected += [state + moments[:, first : first + bundle + 1].cumsum(1)[:, 1:]]
+        state = expected[-1][:, -1:]
+    graph.x = (graph.x - own.x_mean) / own.x_scale
+    torch.testing.assert_close(operator(graph) * own.y_scale + own.y_mean, torch.cat(expected, 1))
 
 
 def test_essential_values_are_exact_at_every_time() -> None:
@@ -115,4 +141,5 @@ def test_what_cannot_be_stepped_is_refused(schema, options: dict) -> None:
 def test_the_step_is_built_for_its_own_columns() -> None:
     operator = build("point_mlp", SCHEMA, {"bundle": 2})
     assert isinstance(operator, Rollout)
-    assert operator.step.schema == replace(SCHEMA, y=SCHEMA.y[:2], times=3)
+    seen = tuple(name for name in SCHEMA.x if name not in ("source@3", "source@4"))
+    assert operator.step.schema == replace(SCHEMA, x=seen, y=SCHEMA.y[:2], times=3)
