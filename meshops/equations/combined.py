@@ -76,7 +76,8 @@ class Combined(Equation):
     def scaling(self, case: Case) -> Scaling:
         """Scale lengths by the radius of gyration L, u by U, time by T = L²/K with K = |α₀| U L + β₀ + |γ₀|/L.
 
-        U² = mean square of the start + (mean |f| times the duration)².
+        U² = mean square of the start + (mean |f| times the duration)². The curvature is scaled by U/δ², with δ the
+        width of fronts, where α u² balances the rest, α₀ U δ² = 2 β₀ δ + 4 |γ₀|, at most L: by U/L² they outweigh u.
         """
         mesh, length = case.mesh, case.mesh.length
         put = float(mesh.mass @ np.abs(case.loads) / mesh.mass.sum())
@@ -84,9 +85,11 @@ class Combined(Equation):
         scale = float(np.hypot(held_size(case), put * duration)) or 1.0
         alpha, beta, gamma = (abs(mean(case, c.name)) for c in self.coefficients)
         rate = (alpha * scale * length + beta + gamma / length) / length**2 or 1 / duration
+        steep = alpha * scale
+        front = (beta + np.sqrt(beta**2 + 4 * steep * gamma)) / steep if steep else length
         quantities = {
             "velocity": (0.0, scale),
-            "curvature": (0.0, scale / length**2),
+            "curvature": (0.0, scale / min(front or length, length) ** 2),
             "source": (0.0, scale * rate),
             "advection": (0.0, rate * length / scale),
             "diffusion": (0.0, rate * length**2),
