@@ -171,6 +171,8 @@ def evaluate(run: Path, data: Path, *, split: str = "test", json: bool = False) 
         return
     rows = [(result.operator, result.relative_l2), *((n, float(sum(e) / len(e))) for n, e in result.baselines.items())]
     console.table(f"relative L2 on {len(result.samples)} samples ({split})", ("", "mean"), rows)
+    if result.by_field:
+        console.table("by field", ("", "mean"), list(result.by_field.items()))
     if result.over_time:
         console.table("over time", ("output time", "mean"), list(enumerate(result.over_time, start=1)))
 

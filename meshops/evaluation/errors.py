@@ -53,6 +53,14 @@ def over_time(prediction: Floats, reference: Floats, mass: Floats, times: int) -
     return [relative_l2(found, expected, mass) for found, expected in moments]
 
 
+def by_field(prediction: Floats, reference: Floats, mass: Floats, columns: Sequence[str]) -> dict[str, float]:
+    """Return the relative L2 error of each field, at all times, of (N, C) with the `columns` of a schema's `y`."""
+    places: dict[str, list[int]] = {}
+    for i, column in enumerate(columns):
+        places.setdefault(column.split("@")[0].split(".")[0], []).append(i)
+    return {field: relative_l2(prediction[:, at], reference[:, at], mass) for field, at in places.items()}
+
+
 def laplacian(mesh: Mesh) -> csr_array:
     """Return K of ∫∇u·∇v = vᵀ K u on the mesh's own elements."""
     return assemble(Case(mesh, Heat(), coefficients={"loss": _TINY / mesh.length**2})).matrix

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from meshops.data import MeshDataset
 from meshops.equations import Case
 from meshops.evaluation.baselines import Baseline, fit_baselines
-from meshops.evaluation.errors import over_time
+from meshops.evaluation.errors import by_field, over_time
 from meshops.evaluation.metrics import relative_l2
 from meshops.graph import MeshGraph
 from meshops.training import Surrogate
@@ -23,7 +23,8 @@ Progress = Callable[[int, int], None]
 class Evaluation:
     """Relative L2 errors, mass-weighted, of the dimensionless field: the operator's and each baseline's, by sample.
 
-    Of problems in time `over_time` has the operator's mean error at each time after the start, else nothing.
+    Of problems in time `over_time` has the operator's mean error at each time after the start, of those with several
+    fields `by_field` has that of each; else nothing.
     """
 
     operator: str
@@ -32,6 +33,7 @@ class Evaluation:
     baselines: dict[str, tuple[float, ...]]
     seconds_per_sample: float
     over_time: tuple[float, ...] = ()
+    by_field: dict[str, float] = field(default_factory=dict)
 
     @property
     def relative_l2(self) -> float:
@@ -49,6 +51,7 @@ class Evaluation:
             "baselines": {name: float(np.mean(errors)) for name, errors in self.baselines.items()},
             "seconds_per_sample": self.seconds_per_sample,
             "over_time": list(self.over_time),
+            "by_field": self.by_field,
         }
 
 
@@ -57,7 +60,7 @@ def evaluate(
 ) -> Evaluation:
     """Return the errors of `surrogate` on `samples`; the baselines are fitted on `train`."""
     baselines = fit_baselines(train[i] for i in range(len(train)))
-    rows, moments, seconds = [], [], 0.0
+    rows, moments, fields, seconds = [], [], [], 0.0
     for i in range(len(samples)):
         graph = samples[i]
         start = time.perf_counter()
@@ -65,13 +68,16 @@ def evaluate(
         seconds += time.perf_counter() - start
         reference, mass = graph.y.double().numpy(), graph.mass.double().numpy()
         moments.append(over_time(prediction, reference, mass, samples.schema.times))
+        fields.append(by_field(prediction, reference, mass, samples.schema.y))
         rows.append((relative_l2(prediction, reference, mass), *baseline_errors(baselines, samples.case(i), graph)))
         if progress:
             progress(i + 1, len(samples))
     own, *others = zip(*rows, strict=True)
     named = {b.name: tuple(errors) for b, errors in zip(baselines, others, strict=True)}
     growth = tuple(np.mean(moments, axis=0).tolist())
-    return Evaluation(surrogate.label, tuple(samples.ids), tuple(own), named, seconds / len(samples), growth)
+    means = {name: float(np.mean([errors[name] for errors in fields])) for name in fields[0]}
+    several = means if len(means) > 1 else {}
+    return Evaluation(surrogate.label, tuple(samples.ids), tuple(own), named, seconds / len(samples), growth, several)
 
 
 def baseline_errors(baselines: Sequence[Baseline], case: Case, graph: MeshGraph) -> list[float]:

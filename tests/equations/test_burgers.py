@@ -154,3 +154,12 @@ def test_what_has_no_unique_solution_is_refused(change: dict[str, Any], match: s
     given: dict[str, Any] = {"conditions": CIRCLE, "times": (0, 1)} | change
     with pytest.raises(SpecError, match=match):
         Case(grid("line", 1, 4), Combined(), **given)
+
+
+@pytest.mark.parametrize(("alpha", "beta", "gamma"), [(0.5, 3e-3, 0.0), (3.0, 0.0, 1e-3)])
+def test_fronts_and_solitons_are_of_order_one_in_both_fields(alpha: float, beta: float, gamma: float) -> None:
+    """Scaled by the domain's length alone, their curvature would be above a hundred."""
+    case = combined(grid("line", 1, 256), alpha, beta, gamma, "sin(2*pi*x)", times=(0, 0.2, 0.4))
+    last, scaling = solve(case).at(-1), case.equation.scaling(case)
+    for name in ("velocity", "curvature"):
+        assert 0.3 < np.sqrt((scaling.apply(name, last[name]) ** 2).mean()) < 5

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from meshops.cli import main
-from meshops.evaluation.errors import over_time
+from meshops.evaluation.errors import by_field, over_time
 
 RECIPE = """
 family: {grid: {shape: [5, 5]}}
@@ -29,6 +29,14 @@ def test_each_time_has_the_error_of_its_own_columns() -> None:
     assert over_time(reference, reference, mass, 0) == []
 
 
+def test_each_field_has_the_error_of_its_own_columns() -> None:
+    rng = np.random.default_rng(0)
+    columns = [f"{name}@{k}" for k in (1, 2) for name in ("velocity.x", "velocity.y", "pressure")]
+    reference, mass = rng.normal(size=(9, 6)), rng.random(9)
+    found = by_field(np.array([1.1, 1.1, 3, 1.1, 1.1, 3]) * reference, reference, mass, columns)
+    assert found == {"velocity": pytest.approx(0.1), "pressure": pytest.approx(2)}
+
+
 @pytest.mark.parametrize("options", ["width: 16", "width: 16\nbundle: 2"], ids=["at once", "in steps"])
 def test_evaluate_tells_the_growth(
     options: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -41,7 +49,9 @@ def test_evaluate_tells_the_growth(
     assert main(["train", "data", "-o", "run", *how]) == 0
     capsys.readouterr()
     assert main(["evaluate", "run", "data", "--json"]) == 0
-    growth = json.loads(capsys.readouterr().out)["over_time"]
+    told = json.loads(capsys.readouterr().out)
+    growth = told["over_time"]
+    assert told["by_field"] == {}
     assert len(growth) == 4
     assert all(error > 0 for error in growth)
     assert main(["evaluate", "run", "data"]) == 0
