@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from geometries.conditions import CONDITIONS
+from geometries.conditions import CONDITIONS, Dirichlet
 from geometries.mesh import Mesh
+from geometries.values import names_in
 from meshops.equations import Case, Scaling, Solution
 from meshops.equations.base import Coefficient
 from meshops.equations.case import Part, on_nodes
@@ -102,12 +104,29 @@ def _require(case: Case, schema: Schema) -> None:
     moving = case.varying.intersection(c.name for c in case.equation.coefficients) - set(schema.varying)
     if moving:
         raise SchemaError(f"{min(moving)} depends on the field; these graphs are of problems where it does not.")
+    unseen = _unseen(case)
+    if unseen:
+        raise SchemaError(
+            f"{unseen} changes in time; expected that only the source and held values do: graphs have the rest at the "
+            "start alone. Solve it without a surrogate."
+        )
     if case.moving and not schema.moving:
         raise SchemaError("the source changes in time; these graphs are of problems where it does not.")
     for info in case.equation.coefficients:
         plain = info.name in schema.coefficients or info.transient or case.given(info.name) == info.default
         if not plain:
             raise SchemaError(f"{info.name} is given; these graphs have columns for {', '.join(schema.coefficients)}.")
+
+
+def _unseen(case: Case) -> str:
+    """Return what changes in time and has columns for the start alone; empty where nothing does."""
+    if not case.transient:
+        return ""
+    given = {name: value for name, value in case.coefficients.items() if not isinstance(value, Mapping)}
+    for part in case.parts:
+        if part.condition.key != Dirichlet.key:
+            given |= {f"{name} on {part.name!r}": part.values[name] for name in part.values}
+    return next((name for name, value in given.items() if "t" in names_in(value)), "")
 
 
 def _node_columns(case: Case, scaling: Scaling) -> Columns:

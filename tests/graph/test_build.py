@@ -92,6 +92,22 @@ def test_a_source_that_changes_in_time_has_a_column_for_each_time() -> None:
     assert torch.equal(graph.x[:, schema.x.index("source@2")], graph.x[:, schema.x.index("source")])
 
 
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ({"conditions": {"left": Robin(1, ambient="20 + t")}}, "ambient on 'left'"),
+        ({"conditions": {"left": Neumann("t*y")}}, "value on 'left'"),
+        ({"coefficients": {"conductivity": "1 + t"}}, "conductivity"),
+    ],
+)
+def test_what_changes_in_time_unseen_is_refused(given: dict, what: str) -> None:
+    case = Case(Grid(shape=(4, 3)).mesh(), Heat(), **{"conditions": {}, **given}, times=(0, 1))
+    with pytest.raises(SchemaError, match=f"{what} changes in time"):
+        build_graph(case)
+    held = replace(case, conditions={"left": Dirichlet("t*y")}, coefficients={})
+    assert build_graph(held).fixed_value.any()
+
+
 @every
 def test_each_boundary_point_shares_its_area_among_its_conditions(case: Case) -> None:
     graph, mesh = graph_of(case), case.mesh
