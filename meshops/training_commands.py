@@ -16,8 +16,8 @@ _AUGMENTATIONS = ("symmetries", "manufactured")
 GAP = 1.5  # validation error over training error; runs with 2.2 and more gained by manufactured solutions, with 1.1 not
 
 
-class Goal(TypedDict, total=False):
-    """What training minimises, and what it is given.
+class How(TypedDict, total=False):
+    """What training minimises, what it is given, and how it computes.
 
     Args:
         loss: labels (the default), gradient, dual-norm or ritz, or several with commas between. The latter two read no
@@ -27,12 +27,16 @@ class Goal(TypedDict, total=False):
         augment: symmetries (turn the samples of each step by a symmetry of the axes), manufactured (give their shapes
             other data, whose solutions are made up; for linear problems, where a run has time for more than some ten
             epochs), or both with a comma between.
+        precision: 32-true (the default), or bf16-mixed, for graphics cards and processors that multiply bfloat16.
+        recompute: Compute layers again in the backward pass and keep less: for large meshes, a third more time.
     """
 
     loss: str | None
     boost: Path | None
     lifting: bool
     augment: str | None
+    precision: str | None
+    recompute: bool
 
 
 def train(
@@ -45,7 +49,7 @@ def train(
     minutes: float | None = None,
     resume: bool = False,
     seed: int = 0,
-    **goal: Unpack[Goal],
+    **how: Unpack[How],
 ) -> None:
     """Train an operator on the training split of a data set; validation, by labels, picks the best epoch.
 
@@ -71,47 +75,53 @@ def train(
     if epochs is not None and minutes is not None:
         raise MeshopsError("found both --epochs and --minutes; give one of them.")
     samples = MeshDataset.open(data)
-    samples = samples.lifted() if goal.get("lifting") else samples
-    loss = objective(goal.get("loss") or "labels", samples.split("train"))
+    samples = samples.lifted() if how.get("lifting") else samples
+    loss = objective(how.get("loss") or "labels", samples.split("train"))
     options: dict[str, Any] = yaml_file.load(config) if config else {}
-    before = goal.get("boost")
+    before = how.get("boost")
     if before is not None:
         options["boost"] = Surrogate.load(before)
     minutes = 10.0 if epochs is None and minutes is None else minutes
-    how = _augmentations(goal.get("augment"), samples)
     run(
         samples.split("train"),
         samples.split("validation"),
         folder=output,
-        settings=Settings(epochs=epochs, minutes=minutes, seed=seed, loss=loss, **how),
+        settings=Settings(epochs=epochs, minutes=minutes, seed=seed, loss=loss, **_further(how, samples)),
         operator=operator,
         options=options,
         resume=resume,
     )
-    for note in (remember(samples.split("train"), samples.schema, output), _gap(output, samples, goal)):
+    for note in (remember(samples.split("train"), samples.schema, output), _gap(output, samples, how)):
         if note:
             console.say(f"note: {note}")
     console.say(f"wrote {output}; next: meshops evaluate {output} {data}")
 
 
-def _augmentations(names: str | None, samples: MeshDataset) -> dict[str, Any]:
-    """Return what `Settings` is to be given for the augmentations called `names`."""
+def _further(how: How, samples: MeshDataset) -> dict[str, Any]:
+    """Return what else `Settings` is to be given."""
     from meshops.data import Manufactured
+    from meshops.training import Settings
 
+    names = how.get("augment")
     chosen = names.split(",") if names else []
     for name in chosen:
         if name not in _AUGMENTATIONS:
             raise MeshopsError(f"no augmentation is called {name!r}; {nearest(name, _AUGMENTATIONS)}")
     made = Manufactured(samples.schema, samples.store.read_case) if "manufactured" in chosen else None
-    return {"symmetries": "symmetries" in chosen, "augmentation": made}
+    return {
+        "symmetries": "symmetries" in chosen,
+        "augmentation": made,
+        "precision": how.get("precision") or Settings.precision,
+        "recompute": bool(how.get("recompute")),
+    }
 
 
-def _gap(run: Path, samples: MeshDataset, goal: Goal) -> str:
+def _gap(run: Path, samples: MeshDataset, how: How) -> str:
     """Return what would help where a run by labels learned its samples by heart, and other data can be made up."""
     from meshops.data import Manufactured
     from meshops.training.files import METRICS
 
-    if goal.get("augment") or goal.get("boost") or goal.get("loss") not in (None, "labels"):
+    if how.get("augment") or how.get("boost") or how.get("loss") not in (None, "labels"):
         return ""
     last = loads((run / METRICS).read_text(encoding="utf-8").splitlines()[-1])
     ratio = last["val_relative_l2"] / max(last["loss"], 1e-12)

@@ -15,6 +15,7 @@ import geometries.formats
 from meshops import training_commands
 from meshops.cli import main
 from meshops.equations import Case, assemble
+from meshops.training import Surrogate
 
 RECIPE = """\
 family:
@@ -205,3 +206,13 @@ def test_a_gap_between_seen_and_unseen_samples_is_told(
         assert main(["train", "data", "-o", f"gap-{name}", *small, *more]) == 0
         told[name] = "try --augment manufactured" in capsys.readouterr().err
     assert told == {"wide": True, "none": False, "made": False}
+
+
+def test_how_training_computes_is_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    how = ["--config", "options.yaml", "--epochs", "1"]
+    assert main(["train", "data", "-o", "half", *how, "--precision", "bf16-mixed", "--recompute"]) == 0
+    settings = Surrogate.load("half").training["settings"]
+    assert (settings["precision"], settings["recompute"]) == ("bf16-mixed", True)
+    assert main(["train", "data", "-o", "other", *how, "--precision", "16"]) == 2
+    assert "bf16-mixed" in capsys.readouterr().err
+    assert not Path("other").exists()

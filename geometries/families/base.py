@@ -29,11 +29,15 @@ class Family(ABC):
     randomness comes from the generator passed. `mesh` turns a shape into a mesh with named boundaries, the same one
     each time. Families that use gmsh run it in the calling process, which a fault inside gmsh can end: isolate calls.
 
+    `resolution` is the parameter that the length of edges follows, or, where it is whole, their number, while shapes
+    stay as they are.
+
     Raises `SpecError` at the parameter that is wrong, `ShapeError` where a shape cannot be drawn or meshed.
     """
 
     name: ClassVar[str]
     dim: ClassVar[int]
+    resolution: ClassVar[str] = "size"
 
     @abstractmethod
     def draw(self, rng: np.random.Generator) -> Shape:

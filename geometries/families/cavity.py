@@ -22,6 +22,7 @@ class Cavity(Boxes):
 
     name: ClassVar[str] = "cavity"
     dim: ClassVar[int] = 2
+    resolution: ClassVar[str] = "cells"
     height: tuple[float, float] = (0.5, 2.0)
     cells: int = 24
     crowd: float = 0.6

@@ -22,6 +22,7 @@ class Tube(Boxes):
 
     name: ClassVar[str] = "tube"
     dim: ClassVar[int] = 2
+    resolution: ClassVar[str] = "cells"
     length: tuple[float, float] = (3.0, 6.0)
     cells: int = 14
     crowd: float = 0.6

@@ -47,7 +47,7 @@ class OneOf(Family):
 
 
 def finer(family: Family) -> Family | None:
-    """Return the family that meshes the same shapes with shorter edges; None where it has no `size`, or not below."""
+    """Return the family that meshes the same shapes with shorter edges; None where it cannot."""
     return resized(family, _FINER)
 
 
@@ -57,8 +57,9 @@ def resized(family: Family, factor: float) -> Family | None:
         if isinstance(family, OneOf):
             options = [resized(option, factor) or option for option in family.options]
             return None if options == list(family.options) else replace(family, options=tuple(options))
-        changes: dict[str, Any] = {"size": factor * getattr(family, "size", 0.0)}
-        return replace(family, **changes) if changes["size"] else None
+        now: int | float = getattr(family, family.resolution, 0.0)
+        then: Any = round(now / factor) if isinstance(now, int) else factor * now
+        return replace(family, **{family.resolution: then}) if then else None
     except (SpecError, TypeError):
         return None
 

@@ -75,11 +75,16 @@ def exponent(found: Sequence[Cost]) -> float:
     return math.log(large.infer_seconds / small.infer_seconds) / math.log(large.nodes / small.nodes)
 
 
-def measure(name: str, nodes: int, *, repeats: int = REPEATS, step: bool = True) -> Cost:
-    """Return the cost of the operator `name` in this process, on about so many nodes; the best of `repeats`."""
+def measure(name: str, nodes: int, *, repeats: int = REPEATS, step: bool = True, recompute: bool = False) -> Cost:
+    """Return the cost of the operator `name` in this process, on about so many nodes; the best of `repeats`.
+
+    With `recompute` a step is one with activation checkpointing, see `Operator.recompute`.
+    """
     keep_memory()
     graph = plane_graph(nodes)
     operator = build(name, schema_of(EQUATIONS["heat"], 2), {})
+    if recompute:
+        operator.recompute()
     repeats = repeats if nodes <= PLAIN_UP_TO else 0
 
     def infer() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 import torch
@@ -81,12 +82,11 @@ class _Blocks(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, how: _How, edge_index: Tensor, *tensors: Tensor) -> tuple[Tensor, Tensor | None]:  # noqa: ANN401
         first, edge, weights = tensors[:4], tensors[2], tensors[4:]
-        ctx.how, ctx.held = how, []
+        ctx.how, ctx.given, held = how, len(tensors), []
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(edge_index, *tensors)
         total, new = None, None
         for at, j, i in blocks(edge_index, tensors[0].shape[1]):
-            rows, held = how.chain.forward(_first(first, at, j, i), weights)
+            rows, kept = how.chain.forward(_first(first, at, j, i), weights)
             if how.give != "rows":
                 total = rows.new_zeros(len(tensors[1]), rows.shape[1]) if total is None else total
                 total.index_add_(0, i, rows)
@@ -97,7 +97,9 @@ class _Blocks(torch.autograd.Function):
                 else:
                     new[at] = rows
             if how.hold:
-                ctx.held.append(held)
+                held += [tensor for layer in kept for tensor in layer]
+                ctx.counts = [len(layer) for layer in kept]
+        ctx.save_for_backward(edge_index, *tensors, *held)
         return total, new  # type: ignore[return-value]
 
     @staticmethod
@@ -105,14 +107,17 @@ class _Blocks(torch.autograd.Function):
     def backward(ctx: Any, d_total: Tensor | None, d_new: Tensor | None) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         if d_total is None and d_new is None:
             return (None,) * len(ctx.needs_input_grad)
-        edge_index, *tensors = ctx.saved_tensors
+        edge_index, *saved = ctx.saved_tensors
+        tensors, held = saved[: ctx.given], iter(saved[ctx.given :])
         chain, first, weights = ctx.how.chain, tensors[:4], tensors[4:]
-        held, ctx.held = iter(ctx.held), []
         found, d_weights = [torch.zeros_like(t) for t in first[:2]], [torch.zeros_like(w) for w in weights]
         found.append(torch.empty_like(first[2]))
         found.append(first[3].new_zeros(first[3].t().shape))  # few rows: BLAS is ten times faster than with few columns
         for at, j, i in blocks(edge_index, first[0].shape[1]):
-            kept = next(held, None) or chain.forward(_first(first, at, j, i), weights)[1]
+            if ctx.how.hold:
+                kept = [list(islice(held, count)) for count in ctx.counts]
+            else:
+                kept = chain.forward(_first(first, at, j, i), weights)[1]
             grad = chain.backward(_given(d_total, d_new, at, i), kept, weights, d_weights)
             found[0].index_add_(0, j, grad)
             found[1].index_add_(0, i, grad)

@@ -85,6 +85,11 @@ class BENO(Operator):
             for widths in self._widths()
         )
 
+    @property
+    def pieces(self) -> list[nn.Module]:
+        """Those of both branches, step by step."""
+        return [part for part in self.modules() if isinstance(part, BoundaryTransformer | GraphNetwork)]
+
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
         padding = Padding.of(graph.graph_of_node[graph.boundary_index], graph.size)

@@ -37,6 +37,11 @@ class Boosted(Operator):
         """That of the second."""
         return self.second.head
 
+    @property
+    def pieces(self) -> list[nn.Module]:
+        """Those of the second: the first is not trained."""
+        return self.second.pieces
+
     def prepare(self, normal: Normal) -> None:
         """Prepare the second; the first comes prepared, for the same normalization."""
         self.second.prepare(normal)

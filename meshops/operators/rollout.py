@@ -8,7 +8,7 @@ from math import log
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema
 from meshops.operators.base import Normal, Operator, OperatorError
@@ -60,6 +60,11 @@ class Rollout(Operator):
         self.register_buffer("shift", torch.zeros(len(schema.y)))
         self.register_buffer("x_scale", torch.ones(self.count, len(seen)))
         self.register_buffer("x_shift", torch.zeros(self.count, len(seen)))
+
+    @property
+    def pieces(self) -> list[nn.Module]:
+        """Those of the operator that steps."""
+        return self.step.pieces
 
     def prepare(self, normal: Normal) -> None:
         """Take the maps from the start's normalization to that of each target, and to the first step's from others'."""

@@ -44,6 +44,8 @@ class Training(L.LightningModule):
         super().__init__()
         self.run, self.settings = run, run.settings
         self.operator = run.operator()
+        if self.settings.recompute:
+            self.operator.recompute()
         self._turning = Turning(run.schema, run.normalization)
         self._sets = Prepared(run.train_set, run.normalization), Prepared(run.validation_set, run.normalization)
         self.step, self.seconds, self.best = 0, 0.0, float("inf")

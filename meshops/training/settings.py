@@ -12,7 +12,7 @@ from meshops.graph import MeshGraph
 from meshops.training.errors import TrainingError
 from meshops.training.losses import DATA_LOSSES, LABELS, Loss
 
-_FREE = {"epochs", "minutes", "accelerator", "devices", "strategy", "workers", "save_every", "progress"}
+_FREE = {"epochs", "minutes", "accelerator", "devices", "strategy", "recompute", "workers", "save_every", "progress"}
 
 PRECISIONS = ("32-true", "bf16-mixed")  # float16 overflows, and graphs are float32
 
@@ -38,6 +38,7 @@ class Settings:
     - `loss` is what is minimised; see `losses`. With `symmetries` each step sees its samples turned by a random
       signed permutation of the axes, and the loss is that of the answer turned back. `augmentation` makes other samples
       of those of each step, for losses from labels.
+    - with `recompute` the results of layers are not kept for the backward pass but computed again: see `Operator`.
     - `workers` processes read the training data; 0 for data in memory. `save_every` seconds a checkpoint is written.
 
     Raises `TrainingError` for values out of range.
@@ -53,6 +54,7 @@ class Settings:
     symmetries: bool = False
     augmentation: Augmentation | None = None
     precision: str = "32-true"
+    recompute: bool = False
     accelerator: str = "auto"
     devices: int | str = "auto"
     strategy: str = "auto"

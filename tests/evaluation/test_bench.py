@@ -13,6 +13,8 @@ from geometries.errors import MeshopsError
 from geometries.families import FAMILIES
 from meshops.cli import main
 from meshops.data import MeshDataset, Recipe, generate
+from meshops.equations import Case, Solution
+from meshops.equations.solvers import SolverError
 from meshops.evaluation.bench import Plan, Row, bench, shifted
 from meshops.evaluation.coarser import carried, coarser
 from meshops.evaluation.errors import laplacian, relative_gradient, seminorm
@@ -27,6 +29,13 @@ source: {trigonometric: {amplitude: 10}}
 conditions: {"*": {dirichlet: 1}}
 splits:
   strong: {count: 0.2, source: {trigonometric: {amplitude: 30}}}
+"""
+
+
+CAVITY = """
+family: {cavity: {cells: 16, height: [1, 2]}}
+equation: heat
+conditions: {lid: {dirichlet: "x*(1-x)"}, walls: {dirichlet: 0}}
 """
 
 
@@ -60,6 +69,24 @@ def test_linear_fields_are_carried_over_exactly() -> None:
     coarse, fine = (FAMILIES["grid"](shape=(n, n), cell="triangle").sample(np.random.default_rng(0)) for n in (3, 7))
     linear = [2 * m.points[:, :1] - m.points[:, 1:] for m in (coarse, fine)]
     np.testing.assert_allclose(carried(linear[0], coarse, fine), linear[1], atol=1e-12)
+
+
+def test_a_coarser_mesh_may_be_one_of_fewer_cells(tmp_path: Path) -> None:
+    (tmp_path / "cavity.yaml").write_text(CAVITY, encoding="utf-8")
+    made = generate(Recipe.load(tmp_path / "cavity.yaml"), tmp_path / "set", count=30, workers=1)
+    found = {factor: errors.mean for factor, errors, _ in coarser(made.split("test"), "test")}
+    assert found[1.0] < 1e-6 < found[2.0] < 0.1
+    assert found[2.0] < found[4.0]
+
+
+def test_a_case_that_a_coarser_mesh_cannot_solve_counts_as_an_error_of_one(
+    samples: MeshDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def solve(case: Case) -> Solution:
+        raise SolverError("no solution")
+
+    monkeypatch.setattr("meshops.evaluation.coarser.solve", solve)
+    assert [errors.mean for _, errors, _ in coarser(samples.split("test"), "test")] == pytest.approx([1.0] * 3)
 
 
 def test_the_reference_on_coarser_meshes_is_the_same_problem_solved_worse(samples: MeshDataset) -> None:

@@ -173,6 +173,28 @@ def test_tuned_kernels_equal_their_plain_forms(operator: Operator, graph: MeshGr
         assert close(ours, operator.predict(batch))
 
 
+def test_recomputing_gives_the_same_gradients_and_keeps_less(plane: Operator) -> None:
+    batch = Batch.from_data_list([graph_of("triangle"), graph_of("quad")]).double()
+    before = _values_gradients_bytes(plane.double(), batch)
+    plane.recompute()
+    after = _values_gradients_bytes(plane, batch)
+    assert all(close(a, b) for a, b in zip(after[0], before[0], strict=True))
+    assert after[1] < 0.8 * before[1]
+
+
+def _values_gradients_bytes(operator: Operator, batch: MeshGraph) -> tuple[list[Tensor], int]:
+    """Return the output with the parameters' gradients, and the bytes that the backward pass was kept."""
+    kept: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        out = operator(batch)
+    return [out, *torch.autograd.grad(out.square().sum(), list(operator.parameters()))], sum(kept.values())
+
+
 def test_evaluation_gives_the_same(plane: Operator) -> None:
     graph = graph_of("triangle")
     training = plane(graph)

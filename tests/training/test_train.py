@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch_geometric.data import Batch
 
+from meshops.operators import Multigrid, Operator
 from meshops.training import NonFiniteLoss, Settings, Surrogate, TrainingError
 from meshops.training.batches import Order
 from meshops.training.files import LAST
@@ -164,6 +165,14 @@ def test_a_non_finite_loss_stops_and_names_the_sample(tmp_path, field):
     kept = torch.load(tmp_path / LAST, weights_only=True)
     assert kept["done"]["step"] >= 1
     assert all(v.isfinite().all() for v in kept["state_dict"].values())
+
+
+def test_recomputing_trains_to_the_same_weights(trained, tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(Multigrid, "recompute", lambda self: calls.append(Operator.recompute(self)))
+    train_small(tmp_path, recompute=True)
+    assert len(calls) == 1
+    assert same_bits(trained[0], tmp_path)
 
 
 def test_minutes_are_a_budget(tmp_path):
