@@ -31,16 +31,52 @@ nodes every operator with messages is at least twice as quick as its plain form,
 The plain form of `omega` depends most on what else uses the memory: before oneDNN its ratio was 1.7 to 3.7.
 
 What limits the ratio is arithmetic. A product of 128 columns by 128 for each of 59,202 edges takes 21 ms by MKL here
-(91 GFLOP/s on one core) and 12 ms by oneDNN, which operators of 128 columns and more take
-(`meshops.training.products`); an activation, a gather or a sum takes 1 to 4 ms. Counted in such products for each edge
+(91 GFLOP/s on one core) and 12 ms by oneDNN, which large products go to (`meshops.nn.Linear`); an activation, a gather
+or a sum takes 1 to 4 ms. Counted in such products for each edge
 (a node's are a sixth), the plain form has over ours: 1.41 in `meshgraphnet` (5.7 and 4.0), 1.31 in `beno` (7.0 and
 5.4), 1.55 in `bistride_unet` on the finest mesh, 1.93 in `mp_pde` (3.6 and 1.9): their messages have hidden layers and
 a LayerNorm, which no sum commutes with. The rest of a ratio is memory traffic that blocks of edges avoid, and the
 library. With one library for both forms, MKL or oneDNN, 10,000 nodes: `omega` 3.7 and 3.3, `bistride_unet` 1.8 and 1.9,
-`mp_pde` 1.8 and 1.9, `chebnet` 1.5 and 1.95, `meshgraphnet` 1.6 and 1.7. `multigrid` and `mgno` are too narrow for
-oneDNN's kernels, of which it makes one for each number of rows; most of `multigrid`'s time is in products of nodes'
-rows, which the plain form has as well. Operators without a tuned kernel differ from their plain form
-by little but the library.
+`mp_pde` 1.8 and 1.9, `chebnet` 1.5 and 1.95, `meshgraphnet` 1.6 and 1.7. Most of `multigrid`'s time is in products of
+nodes' rows, which the plain form has as well. Operators without a tuned kernel differ from their plain form by little
+but the library.
+
+The rows are of the form that handed all products of an operator over, if it was 128 columns wide. Since products go one
+by one, steps with messages were measured again, on a machine of the same name that gave half as much, with a training
+on the other core: 84 GFLOP/s by oneDNN there and 70 by MKL. Where the library gains so little, `chebnet`, `mgno` and
+`beno` fall below 2 as well:
+
+| plain / ours, a slower machine | 1,024 nodes | 10,000 nodes |
+| --- | ---: | ---: |
+| `gno` | 2.96 | 3.55 |
+| `multipole_gno` | 2.19 | 2.60 |
+| `omega` | 1.62 | 2.58 |
+| `pign` | 1.64 | 2.30 |
+| `mp_pde` | 2.00 | 2.16 |
+| `meshgraphnet` | 1.57 | 2.06 |
+| `bistride_unet` | 1.61 | 1.98 |
+| `mgno` | 1.29 | 1.80 |
+| `chebnet` | 1.26 | 1.71 |
+| `beno` | 1.29 | 1.59 |
+| `multigrid` | 1.15 | 1.51 |
+
+Activation checkpointing (`meshops train --recompute`) keeps less of a step. On that machine, the first step of its
+process, kB and µs a node:
+
+| `recompute` | kB, 10,000 nodes | kB, 99,856 nodes | µs, 99,856 nodes |
+| --- | ---: | ---: | ---: |
+| `multigrid` | 32.3 | 28.1 | 47 |
+| `mp_pde` | 50.1 | 16.1 | 276 |
+| `transolver` | 59.8 | 18.6 | 454 |
+| `meshgraphnet` | 135.9 | 62.0 | 1048 |
+| `bistride_unet` | 83.1 | 14.1 | 401 |
+| `gnot` | 93.9 | 47.9 | 595 |
+| `gno` | 126.5 | 117.9 | 545 |
+| `multipole_gno` | 151.1 | 145.2 | 611 |
+| `beno` | 369.6 | – | – |
+
+So at 99,856 nodes a step of every operator fits 12 GiB, and memory grows as the nodes or slower; `beno`, whose cost is not
+linear, was not tried. Where it falls much, messages are held for the backward pass up to 131,072 edges, and not above.
 
 | operator | nodes | inference, µs a node | kB a node | step, µs a node | kB a node | plain / ours | exponent |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |

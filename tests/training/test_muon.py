@@ -23,7 +23,7 @@ def train(net: nn.Module, optimizer: MuonAdamW, steps: range) -> list[float]:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(loss.item())
     return losses
 
 
