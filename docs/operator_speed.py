@@ -75,8 +75,9 @@ process, kB and µs a node:
 | `multipole_gno` | 151.1 | 145.2 | 611 |
 | `beno` | 369.6 | – | – |
 
-So at 99,856 nodes a step of every operator fits 12 GiB, and memory grows as the nodes or slower; `beno`, whose cost is not
-linear, was not tried. Where it falls much, messages are held for the backward pass up to 131,072 edges, and not above.
+So at 99,856 nodes a step of every operator fits 14 GiB, and memory grows as the nodes or slower; `beno`, whose cost is
+not linear, was not tried. Where it falls much, messages are held for the backward pass up to 131,072 edges, and not
+above.
 
 | operator | nodes | inference, µs a node | kB a node | step, µs a node | kB a node | plain / ours | exponent |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
