@@ -60,8 +60,9 @@ on the other core: 84 GFLOP/s by oneDNN there and 70 by MKL. Where the library g
 | `beno` | 1.29 | 1.59 |
 | `multigrid` | 1.15 | 1.51 |
 
-Activation checkpointing (`meshops train --recompute`) keeps less of a step. On that machine, the first step of its
-process, kB and µs a node:
+Activation checkpointing (`meshops train --recompute`) keeps less of a step, which then takes 1.46 times as long in
+`mp_pde`, 1.32 in `multigrid` and `transolver`, 1.12 in `pign` (10,000 nodes, best of three, in turns). On that machine,
+the first step of its process, kB and µs a node (`meshops.evaluation.speed.measure(..., recompute=True)`):
 
 | `recompute` | kB, 10,000 nodes | kB, 99,856 nodes | µs, 99,856 nodes |
 | --- | ---: | ---: | ---: |

@@ -28,7 +28,7 @@ class How(TypedDict, total=False):
             other data, whose solutions are made up; for linear problems, where a run has time for more than some ten
             epochs), or both with a comma between.
         precision: 32-true (the default), or bf16-mixed, for graphics cards and processors that multiply bfloat16.
-        recompute: Compute layers again in the backward pass and keep less: for large meshes, a third more time.
+        recompute: Compute layers again in the backward pass and keep less: for large meshes, up to half more time.
     """
 
     loss: str | None

@@ -75,8 +75,8 @@ class Operator(nn.Module, ABC):
     def recompute(self) -> None:
         """From now on, let each piece keep what it is given alone, and compute the rest again for the backward pass.
 
-        Activation checkpointing (arXiv 1604.06174): values and gradients are the same, a step takes about a third more
-        time, and memory is that of one piece and of what goes from piece to piece.
+        Activation checkpointing (arXiv 1604.06174): values and gradients are the same, a step takes up to half as
+        much time again, and memory is that of one piece and of what goes from piece to piece.
         """
         for piece in self.pieces:
             piece.forward = partial(checkpoint, piece.forward, use_reentrant=False)  # type: ignore[method-assign]

@@ -38,7 +38,7 @@ class Settings:
     - `loss` is what is minimised; see `losses`. With `symmetries` each step sees its samples turned by a random
       signed permutation of the axes, and the loss is that of the answer turned back. `augmentation` makes other samples
       of those of each step, for losses from labels.
-    - with `recompute` the results of layers are not kept for the backward pass but computed again: see `Operator`.
+    - With `recompute` the results of layers are not kept for the backward pass but computed again: see `Operator`.
     - `workers` processes read the training data; 0 for data in memory. `save_every` seconds a checkpoint is written.
 
     Raises `TrainingError` for values out of range.

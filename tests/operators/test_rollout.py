@@ -13,7 +13,7 @@ from geometries.conditions import Dirichlet
 from geometries.families.grid import Grid
 from meshops.equations import EQUATIONS, Case, solve
 from meshops.graph import MeshGraph, build_graph, schema_of
-from meshops.operators import Operator, OperatorError, Rollout, build
+from meshops.operators import OPERATORS, Boosted, Operator, OperatorError, Rollout, build
 
 TIMES = (0.0, 0.1, 0.2, 0.3, 0.4)
 SCHEMA = schema_of(EQUATIONS["heat"], 2, times=len(TIMES))
@@ -69,6 +69,18 @@ def test_states_go_through_the_normalization() -> None:
     state = graph.x[:, [column]]
     in_units = torch.cat([state * 0.5**k for k in range(1, 5)], 1) * own.x_scale[column] + own.x_mean[column]
     torch.testing.assert_close(operator(graph) * own.y_scale + own.y_mean, in_units)
+
+
+@pytest.mark.parametrize("boosted", [False, True])
+def test_recomputing_reaches_the_operator_within(boosted: bool) -> None:
+    options = {"width": 16, "steps": 1}
+    step = Rollout(SCHEMA, OPERATORS["mp_pde"], bundle=2, pushforward=False, noise=0.0, **options)
+    calls = []
+    step.step.steps[0].update.register_forward_pre_hook(lambda *_: calls.append(1))
+    operator = Boosted(SCHEMA, build("point_mlp", SCHEMA, {}), step, scale=0.1) if boosted else step
+    operator.recompute()
+    operator.double()(graph_of()).sum().backward()
+    assert len(calls) == 2 * step.count
 
 
 class Adding(Operator):
