@@ -73,7 +73,7 @@ def regions_scene(mesh: Mesh, *, title: str = "") -> Scene:
 
 
 def field_scene(mesh: Mesh, values: ArrayLike, name: str, *, unit: str = "", title: str = "") -> Scene:
-    """Show one field, (N,) on points or (C,) on cells; of vectors (N, k) the length.
+    """Show one field, (N,) on points or (C,) on cells; of vectors (N, k) the length, of one column its values.
 
     Raises `VizError` if the number of values fits neither or a value is not finite.
     """
@@ -139,9 +139,9 @@ def _scalar(mesh: Mesh, values: ArrayLike, name: str) -> tuple[Floats, str]:
     bad = int((~np.isfinite(array)).sum())
     if bad:
         raise VizError(f"field {name!r} has {bad} of {array.size} values that are not finite.")
-    if array.ndim == 2:
+    if array.ndim == 2 and array.shape[1] != 1:
         return np.linalg.norm(array, axis=1), f"|{name}|"
-    return array, name
+    return array.reshape(len(array)), name
 
 
 def _label(name: str, unit: str) -> str:

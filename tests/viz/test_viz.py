@@ -187,6 +187,16 @@ def test_values_that_cannot_be_drawn_are_refused(values, said):
         viz.field_scene(square(), values, "u")
 
 
+def test_a_column_keeps_its_sign_and_a_vector_shows_its_length():
+    mesh = square()
+    u = mesh.points[:, :1] - 0.5
+    (column,), (vector,) = (viz.field_scene(mesh, values, "u").panels for values in (u, np.hstack([u, u])))
+    assert column.label == "u"
+    assert np.array_equal(column.values, u[:, 0])
+    assert vector.label == "|u|"
+    assert np.allclose(vector.values, np.sqrt(2) * np.abs(u[:, 0]))
+
+
 # -- pages -----------------------------------------------------------------------------------------------------------
 def test_a_page_is_one_file_that_loads_nothing(tmp_path):
     mesh = square()
