@@ -34,7 +34,7 @@ class MessagePassing(nn.Module):
     def reference(self, h: Tensor, edge_index: Tensor, edge: Tensor) -> Tensor:
         """Return the same by concatenation, as it is usually written."""
         x = self.norm(h)
-        joined = torch.cat([x[edge_index[0]], x[edge_index[1]], edge], dim=1)
+        joined = torch.cat([x.index_select(0, edge_index[0]), x.index_select(0, edge_index[1]), edge], dim=1)
         weight = torch.cat([self.source.weight, self.target.weight, self.edge.weight], dim=1)
         message = self.value(nn.functional.silu(nn.functional.linear(joined, weight, self.target.bias)))
         mean = scatter(message, edge_index[1], 0, len(h), reduce="mean")
