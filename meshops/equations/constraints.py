@@ -110,6 +110,23 @@ def _slide(
 
 
 # -- periodic boundaries -----------------------------------------------------------------------------------------------
+def images_of(case: Case) -> Ints:
+    """Return (n, 2) points that have the value of another one by periodic conditions, each with that one.
+
+    Points that are images of each other, also over several boundaries, share the first of them.
+    """
+    pairs = [_images(case.mesh, part) for part in case.parts if isinstance(part.condition, Periodic)]
+    if not pairs:
+        return np.empty((0, 2), np.int64)
+    a, b = np.concatenate(pairs).T
+    n = case.mesh.num_points
+    _, label = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)
+    _, first = np.unique(label, return_index=True)
+    own = np.arange(n)
+    moved = own[first[label] != own]
+    return np.stack([moved, first[label[moved]]], axis=1)
+
+
 def _images(mesh: Mesh, part: Part) -> Ints:
     """(n, 2) points of a periodic boundary, each with its image on the partner."""
     from scipy.spatial import cKDTree

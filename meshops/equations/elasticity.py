@@ -44,7 +44,7 @@ class Elasticity(Equation):
         Coefficient("young", "Pa", default=1.0, positive=True),
         Coefficient("poisson", "1", default=0.3),
         Coefficient("expansion", "1/K", default=0.0),
-        Coefficient("temperature_rise", "K", default=0.0),
+        Coefficient("temperature_rise", "K", default=0.0, load=True),
     )
     dims = (2, 3)
     terms = MappingProxyType(

@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from geometries.conditions import CONDITIONS, Dirichlet
+from geometries.conditions import CONDITIONS, Dirichlet, Periodic
 from geometries.mesh import Mesh
 from geometries.values import names_in
 from meshops.equations import Case, Scaling, Solution
 from meshops.equations.base import Coefficient
 from meshops.equations.case import Part, on_nodes
-from meshops.equations.constraints import constraints
+from meshops.equations.constraints import constraints, images_of
 from meshops.equations.layout import Layout
 from meshops.equations.loads import loads
-from meshops.graph.levels import coarsen, directed
+from meshops.graph.levels import coarsen, directed, joined
 from meshops.graph.lifting import harmonic_extension
 from meshops.graph.mesh_graph import MeshGraph
 from meshops.graph.schema import Schema, SchemaError, coefficient_columns, kind_columns, schema_of, value_columns
@@ -36,21 +36,26 @@ def build_graph(
 
     The columns are those of `schema`, by default all that the equation has. Positive coefficients enter `x` as
     logarithms. A Robin condition enters as log(1 + Bi) and as Bi/(1 + Bi) u_a, so that a strong exchange looks like the
-    Dirichlet condition that it tends to. `mass` is that of `case.mesh` in units of length^d. Raises `SchemaError` for
-    conditions and coefficients that the schema has no columns for.
+    Dirichlet condition that it tends to. `mass` is that of `case.mesh` in units of length^d. Periodic images are joined
+    by an edge, on every level. Raises `SchemaError` for what the schema has no columns for: conditions and
+    coefficients, tensors that differ by direction, times in unequal steps.
     """
     mesh, scaling = case.mesh, case.equation.scaling(case)
     chosen = schema or schema_of(case.equation, mesh.space_dim, times=len(case.times))
     _require(case, chosen)
     pos = (mesh.points - np.asarray(scaling.center)) / scaling.length
     mass = mesh.mass / scaling.length**mesh.dim
-    edge_index = directed(mesh.edges)
+    images = images_of(case)
+    levels = coarsen(pos, mass, directed(mesh.edges), images)
+    edge_index = directed(joined(mesh.edges, images))
     inside, fixed = _node_columns(case, scaling), _fixed(case, scaling)
     if chosen.lifting:
         inside |= _named(list(chosen.lifting), harmonic_extension(mesh, fixed["fixed"], fixed["fixed_value"]))
     arrays = {"pos": pos, "edge_index": edge_index, "mass": mass, "x": np.stack([inside[n] for n in chosen.x], axis=1)}
     arrays |= _boundary(case, scaling, chosen) | fixed | {"theta": _theta(case, scaling, chosen)}
-    for number, level in enumerate(coarsen(pos, mass, edge_index), start=1):
+    if Periodic.key in chosen.kinds:
+        arrays["image_index"] = images.T
+    for number, level in enumerate(levels, start=1):
         arrays |= {f"{name}_{number}": getattr(level, name) for name in ("cluster", "pos", "mass", "edge_index")}
     if solution is not None:
         arrays["y"] = targets(solution, scaling)
@@ -110,12 +115,23 @@ def _require(case: Case, schema: Schema) -> None:
             f"{unseen} changes in time; expected that only the source and held values do: graphs have the rest at the "
             "start alone. Solve it without a surrogate."
         )
+    steps = np.diff(case.times)
+    if len(steps) and np.ptp(steps) > 1e-6 * steps.max():
+        raise SchemaError(
+            f"times are {steps.min():.3g} to {steps.max():.3g} apart; expected equal steps: graphs know the last time "
+            "and how many there are."
+        )
     if case.moving and not schema.moving:
         raise SchemaError("the source changes in time; these graphs are of problems where it does not.")
     for info in case.equation.coefficients:
         plain = info.name in schema.coefficients or info.transient or case.given(info.name) == info.default
         if not plain:
             raise SchemaError(f"{info.name} is given; these graphs have columns for {', '.join(schema.coefficients)}.")
+        if info.rank == 2 and not _isotropic(case.nodal(info.name)):
+            raise SchemaError(
+                f"{info.name} differs by direction; graphs have the mean of its diagonal alone. Solve it without a "
+                "surrogate."
+            )
 
 
 def _unseen(case: Case) -> str:
@@ -157,6 +173,14 @@ def _coefficient(case: Case, info: Coefficient, scaling: Scaling) -> Floats:
     return np.log(values) if info.positive else values
 
 
+def _isotropic(values: Floats) -> bool:
+    """Return whether tensors (N, d, d), or scalars (N,), are multiples of the identity."""
+    if values.ndim < 3:
+        return True
+    mean = np.trace(values, axis1=1, axis2=2)[:, None, None] / values.shape[1] * np.eye(values.shape[1])
+    return bool((np.abs(values - mean) <= 1e-9 * np.abs(mean).max()).all())
+
+
 def _prefixed(name: str, shape: tuple[int, ...]) -> list[str]:
     return [f"{name}.{axis}" for axis in "xyz"[: shape[0]]] if shape else [name]
 
@@ -188,20 +212,22 @@ def _fixed(case: Case, scaling: Scaling) -> dict[str, NDArray[Any]]:
 
 
 def _boundary(case: Case, scaling: Scaling, schema: Schema) -> dict[str, NDArray[np.generic]]:
-    mesh, outer = case.mesh, case.mesh.outer
-    nodes = mesh.nodes(outer)
+    mesh = case.mesh
+    sides = np.unique(np.concatenate([mesh.outer, *(part.sides for part in case.parts)]), axis=0)
+    nodes = mesh.nodes(sides)
     place = np.full(mesh.num_points, -1)
     place[nodes] = np.arange(len(nodes))
-    normal, weight = _normals(mesh, outer)
+    normal, weight = _normals(mesh, sides)
     columns = _conditions(case, scaling, weight)
     columns |= {f"normal.{axis}": normal[:, i] for i, axis in enumerate("xyz"[: mesh.space_dim])}
     columns["weight"] = weight / scaling.length ** (mesh.dim - 1)
-    edges = [points[:, np.asarray(kind.edges)].reshape(-1, 2) for kind, _, points in mesh.facets(outer) if kind.edges]
+    edges = [points[:, np.asarray(kind.edges)].reshape(-1, 2) for kind, _, points in mesh.facets(sides) if kind.edges]
     pairs = np.unique(np.sort(np.concatenate([np.empty((0, 2), np.int64), *edges]), axis=1), axis=0)
     zeros = np.zeros(mesh.num_points)
     return {
         "boundary_index": nodes,
         "boundary_x": np.stack([columns.get(n, zeros)[nodes] for n in schema.boundary_x], axis=1),
+        "boundary_mass": columns["weight"][nodes],
         "boundary_edge_index": place[directed(pairs)],
     }
 
@@ -216,7 +242,7 @@ def _conditions(case: Case, scaling: Scaling, total: Floats) -> Columns:
     areas: Columns = {}
     for part in case.parts:
         kind = CONDITIONS[part.condition.key]
-        _, area = _normals(mesh, part.sides)
+        _, area = _normals(mesh, _sides(case, part))
         values = _part_values(case, part, scaling)
         held = [area] * len(kind_columns(case.equation, kind, d))
         if len(held) > 1:
@@ -231,6 +257,14 @@ def _conditions(case: Case, scaling: Scaling, total: Floats) -> Columns:
                 areas[column] = areas.get(column, 0.0) + own
     weights = {name: areas.get(name, total) for name in sums}
     return {name: sums[name] / np.where(weights[name] > 0, weights[name], 1.0) for name in sums}
+
+
+def _sides(case: Case, part: Part) -> Ints:
+    """Return where a part's condition holds; a periodic one also on its partner, unless that has one itself."""
+    condition = part.condition
+    if not isinstance(condition, Periodic) or any(other.name == condition.partner for other in case.parts):
+        return part.sides
+    return np.concatenate([part.sides, case.mesh.sides(condition.partner)])
 
 
 def _part_values(case: Case, part: Part, scaling: Scaling) -> Columns:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,18 +24,36 @@ class CoarseGraph:
     edge_index: Ints
 
 
-def coarsen(pos: Floats, mass: Floats, edge_index: Ints) -> list[CoarseGraph]:
+def coarsen(pos: Floats, mass: Floats, edge_index: Ints, images: Ints | None = None) -> list[CoarseGraph]:
     """Return `LEVELS` coarser graphs; where nothing is left to merge, a level repeats the one before.
 
     A cluster is a pair of neighbours merged with another pair (two passes of pairwise matching, Notay 2010), so sizes
     fall about fourfold in any dimension. A cluster's position is its centre of mass; two clusters are joined where an
-    edge joins their members.
+    edge joins their members. `images` (n, 2) are nodes that are one point: their clusters are joined too, but never
+    merged for it, since they lie apart.
     """
     levels: list[CoarseGraph] = []
     for _ in range(LEVELS):
         levels.append(_level(_aggregate(pos, edge_index), pos, mass, edge_index))
         pos, mass, edge_index = levels[-1].pos, levels[-1].mass, levels[-1].edge_index
-    return levels
+    if images is None or not len(images):
+        return levels
+    return [replace(level, edge_index=edges) for level, edges in zip(levels, _with_images(levels, images), strict=True)]
+
+
+def joined(pairs: Ints, more: Ints) -> Ints:
+    """Return (n, 2) undirected pairs with others, each once and none of a node with itself."""
+    if not len(more):
+        return pairs
+    both = np.sort(np.concatenate([pairs, more]), axis=1)
+    return np.unique(both[both[:, 0] != both[:, 1]], axis=0)
+
+
+def _with_images(levels: list[CoarseGraph], images: Ints) -> Iterator[Ints]:
+    """Yield the edges of each level with those between images."""
+    for level in levels:
+        images = level.cluster[images]
+        yield directed(joined(level.edge_index.T, images))
 
 
 def directed(pairs: Ints) -> Ints:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,13 +32,16 @@ class MeshGraph(Data):
     | field | shape | meaning |
     | --- | --- | --- |
     | pos | N d | coordinates, centred and divided by the characteristic length |
-    | edge_index | 2 E | both directions of each mesh edge, sorted by target (row 1), then source (row 0) |
+    | edge_index | 2 E | both directions of each mesh edge, sorted by target (row 1), then source (row 0); also those \
+between images of one point on periodic sides |
     | x | N C_in | source and coefficients, as the schema names them |
     | y | N C_out | the reference field, where known |
     | mass | N | lumped quadrature weight, summing to the measure in units of length^d |
-    | boundary_index | M | nodes on the outer boundary, ascending |
+    | boundary_index | M | nodes on the outer boundary, and on inner sides with conditions, ascending |
     | boundary_x | M C_b | conditions, outward normal, weight, as the schema names them |
-    | boundary_edge_index | 2 E_b | edges of outer facets, both directions, as positions in `boundary_index` |
+    | boundary_mass | M | size of the boundary about each of its nodes, in units of length^(d-1); `weight` as it was |
+    | boundary_edge_index | 2 E_b | edges of these facets, both directions, as positions in `boundary_index` |
+    | image_index | 2 I | nodes, and the nodes whose values they have: where conditions may be periodic |
     | fixed, fixed_value | N C_out | where essential conditions hold (bool), and their values |
     | theta | B P | global parameters |
     | cluster_l, pos_l, mass_l, edge_index_l | | level l = 1, 2, ...; see `levels` |
@@ -73,17 +77,17 @@ class MeshGraph(Data):
             return self[f"pos_{key.removeprefix('edge_index_')}"].shape[0]
         if key == "boundary_edge_index":
             return self.boundary_index.shape[0]
-        if key in ("edge_index", "boundary_index"):
+        if key in ("edge_index", "boundary_index", "image_index"):
             return self.pos.shape[0]
         return 0
 
     def __cat_dim__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Index pairs are joined along their second dimension, everything else along the first."""
-        return 1 if "edge_index" in key else 0
+        return 1 if "edge_index" in key or key == "image_index" else 0
 
     def double(self) -> MeshGraph:
-        """Return the graph with every floating-point field in float64."""
-        return self.apply(lambda t: t.double() if t.is_floating_point() else t)
+        """Return the graph with every floating-point field in float64; this one stays as it is."""
+        return copy(self).apply(lambda t: t.double() if t.is_floating_point() else t)
 
 
 def coarse_batch(batch: Tensor, levels: tuple[Level, ...]) -> list[Tensor]:

@@ -75,10 +75,11 @@ class Schema:
     def data(self) -> frozenset[str]:
         """The columns of `x` and `boundary_x` that a linear problem's solution is linear in.
 
-        Sources, starts, liftings, and the values of conditions but exchange coefficients; the others say what the
-        problem is.
+        Sources and other loads, starts, liftings, and the values of conditions but exchange coefficients; the others
+        say what the problem is.
         """
-        inside = [name for name in self.x if _root(name) in _DATA]
+        loads = {c.name for c in EQUATIONS[self.equation].coefficients if c.load}
+        inside = [name for name in self.x if _root(name) in loads.union(_DATA)]
         given = [name for name in self.boundary_x if "." in name and name.split(".")[0] in CONDITIONS]
         return frozenset((*inside, *(name for name in given if not name.endswith(".coefficient"))))
 

@@ -6,9 +6,9 @@ from meshops.nn.boundary import BoundaryTransformer, Padding
 from meshops.nn.chain import Chain
 from meshops.nn.edgewise import degree, messages
 from meshops.nn.features import (
-    boundary_mass,
     edge_features,
     edge_width,
+    held_width,
     log_mass,
     node_features,
     node_width,
@@ -47,11 +47,11 @@ __all__ = [
     "Stride",
     "bistride",
     "boundary_distance",
-    "boundary_mass",
     "degree",
     "edge_features",
     "edge_width",
     "gradient",
+    "held_width",
     "instance_norm",
     "integrate",
     "linear",

@@ -12,14 +12,23 @@ from meshops.graph import MeshGraph, Schema, gather, segment_mean
 
 def node_width(schema: Schema) -> int:
     """Number of columns of `node_features`."""
-    return len(schema.x) + len(schema.boundary_x) + len(schema.theta) + 2
+    return len(schema.x) + len(schema.boundary_x) + len(schema.theta) + 2 + held_width(schema)
 
 
-def node_features(graph: MeshGraph) -> Tensor:
-    """Return (N, node_width): `x`, `boundary_x` and a flag on boundary nodes and 0 inside, log of mass, `theta`."""
+def held_width(schema: Schema) -> int:
+    """Number of columns of values that are held at each time: `boundary_x` has those of the start alone."""
+    return len(schema.y) if schema.times else 0
+
+
+def node_features(graph: MeshGraph, schema: Schema) -> Tensor:
+    """Return (N, node_width): `x`, `boundary_x` and a flag on boundary nodes and 0 inside, log of mass, `theta`.
+
+    Of problems in time also the held values at each output time, 0 elsewhere.
+    """
     ones = graph.boundary_x.new_ones(graph.boundary_x.shape[0], 1)
     boundary = _on_boundary(graph, torch.cat([graph.boundary_x, ones], dim=1))
-    return torch.cat([graph.x, boundary, log_mass(graph.mass), parameters(graph)], dim=1)
+    held = graph.fixed_value[:, : held_width(schema)]
+    return torch.cat([graph.x, boundary, log_mass(graph.mass), parameters(graph), held], dim=1)
 
 
 @dataclass(frozen=True)
@@ -90,15 +99,6 @@ def _on_boundary(graph: MeshGraph, rows: Tensor) -> Tensor:
 def parameters(graph: MeshGraph) -> Tensor:
     """Return (N, P) `theta` of each node's graph."""
     return gather(graph.theta, graph.graph_of_node)
-
-
-def boundary_mass(graph: MeshGraph) -> Tensor:
-    """Return (M,) sizes of the boundary about its nodes, up to a factor: mass^((d - 1)/d).
-
-    Positive, where the column `weight` of `boundary_x` may have been normalized.
-    """
-    d = graph.pos.shape[1]
-    return graph.mass.index_select(0, graph.boundary_index).clamp_min(1e-12) ** ((d - 1) / d)
 
 
 def log_mass(mass: Tensor) -> Tensor:

@@ -53,7 +53,8 @@ class _HeadNorm(nn.Module):
 
     def __init__(self, heads: int, width: int) -> None:
         super().__init__()
-        self.weight, self.bias = nn.Parameter(torch.ones(heads, width)), nn.Parameter(torch.zeros(heads, width))
+        self.weight, self.bias = nn.Parameter(torch.ones(heads * width)), nn.Parameter(torch.zeros(heads * width))
 
     def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.layer_norm(x, x.shape[-1:]) * self.weight + self.bias
+        weight, bias = (p.view(x.shape[1:]) for p in (self.weight, self.bias))
+        return nn.functional.layer_norm(x, x.shape[-1:]) * weight + bias

@@ -39,6 +39,7 @@ class Operator(nn.Module, ABC):
     `predict`. `cost` is the growth of time with N nodes and M boundary nodes, at fixed options; memory grows as N but
     where it says otherwise. `invariances` names what holds by construction beyond the laws that every operator obeys;
     the contract tests check each name. Known names: `translation`. One operator is `leading`: the one to begin with.
+    One that is `from_start` adds the start of a problem in time itself.
     """
 
     name: ClassVar[str]
@@ -46,6 +47,7 @@ class Operator(nn.Module, ABC):
     cost: ClassVar[str]
     invariances: ClassVar[tuple[str, ...]] = ()
     leading: ClassVar[bool] = False
+    from_start: ClassVar[bool] = False
 
     def __init__(self, schema: Schema) -> None:
         """`schema` says what the columns of the graphs are."""
@@ -86,5 +88,13 @@ class Operator(nn.Module, ABC):
         """Return (N, C_out) fields; what it gives at fixed nodes is replaced."""
 
     def forward(self, graph: MeshGraph) -> Tensor:
-        """Return (N, C_out) fields, equal to `fixed_value` where `fixed`."""
-        return torch.where(graph.fixed, graph.fixed_value, self.predict(graph))
+        """Return (N, C_out) fields, equal to `fixed_value` where `fixed`, and at images to the node they are of."""
+        return imposed(self.predict(graph), graph)
+
+
+def imposed(values: Tensor, graph: MeshGraph) -> Tensor:
+    """Return (N, C_out) values with what `graph` says of them: those of images, and of fixed nodes."""
+    images = graph.get("image_index")
+    if images is not None and images.shape[1]:
+        values = values.index_copy(0, images[0], values.index_select(0, images[1]))
+    return torch.where(graph.fixed, graph.fixed_value, values)

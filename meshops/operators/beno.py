@@ -18,6 +18,7 @@ from meshops.nn import (
     edge_features,
     edge_width,
     gradient,
+    held_width,
     parameters,
     smooth,
 )
@@ -36,8 +37,9 @@ class BENO(Operator):
         m_ij = MLP(h_j, h_i, e_ij);  h_i ← h_i + MLP(h_i, mean_j m_ij, b);  e_ij ← e_ij + m_ij
 
     Branch 1 sees the source f, f smoothed, the gradient of that, and f at both ends of an edge; branch 2 sees none of
-    these, and alone the values of the conditions. Both see positions, coefficients, theta, the distance to the boundary
-    with its gradient, and, in tokens, position, kind, exchange coefficient, normal, weight and the boundary's turning.
+    these, and alone the values of the conditions, in time those held at each, and a hybrid's lifting. Both see
+    positions, coefficients, theta, the distance to the boundary with its gradient, and, in tokens, position, kind,
+    exchange coefficient, normal, weight and the boundary's turning.
     So u₁ is a function of f and u₂ of the values, each on this domain, as for the linear equation.
 
     Differs from the paper:
@@ -75,7 +77,8 @@ class BENO(Operator):
         super().__init__(schema)
         require_heads(width, heads)
         self.local = local
-        self.source = [i for i, name in enumerate(schema.x) if name in schema.data]
+        self.source = [i for i, name in enumerate(schema.x) if name in schema.data and name not in schema.lifting]
+        self.lifting = [schema.x.index(name) for name in schema.lifting]
         self.coefficients = [i for i, name in enumerate(schema.x) if name not in schema.data]
         self.values = [i for i, name in enumerate(schema.boundary_x) if name in schema.data]
         self.kinds = [i for i, name in enumerate(schema.boundary_x) if name not in schema.data]
@@ -103,12 +106,14 @@ class BENO(Operator):
         slope = gradient(mean, graph.pos, graph.edge_index).flatten(1)
         ends = source[graph.edge_index].transpose(0, 1).flatten(1)
         node, edge, token = self._domain(graph)
-        values = graph.boundary_x[:, self.values]
+        at = graph.boundary_index
+        values = [graph.boundary_x[:, self.values], graph.fixed_value[at][:, : held_width(self.schema)]]
+        lifted = torch.cat([node, graph.x[:, self.lifting]], 1)
         given = (
             Inputs(torch.cat([node, source, mean, slope], 1), torch.cat([edge, ends], 1), token),
-            Inputs(node, edge, torch.cat([token, values], 1)),
+            Inputs(lifted, edge, torch.cat([token, *values], 1)),
         )
-        return tuple(i.at_nodes(graph.boundary_index) for i in given) if self.local else given
+        return tuple(i.at_nodes(at) for i in given) if self.local else given
 
     def _domain(self, graph: MeshGraph) -> tuple[Tensor, Tensor, Tensor]:
         """Return the features of nodes, edges and tokens that both branches see."""
@@ -126,11 +131,11 @@ class BENO(Operator):
         d, sources = self.schema.dim, len(self.source)
         node = 2 * d + 1 + len(self.coefficients) + len(self.schema.theta)
         edge = 2 * d + edge_width(d)
-        token, values = 2 * d + len(self.kinds), len(self.values)
+        token, values = 2 * d + len(self.kinds), len(self.values) + held_width(self.schema)
         own = token + 1 if self.local else 0
         return (
             (node + own + (2 + d) * sources, edge + 2 * sources, token),
-            (node + own + (values if self.local else 0), edge, token + values),
+            (node + len(self.lifting) + own + (values if self.local else 0), edge, token + values),
         )
 
 

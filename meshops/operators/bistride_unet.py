@@ -47,7 +47,7 @@ class BiStrideUNet(Operator):
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
-        h, grids, transfers = self.encode(node_features(graph)), *self._grids(graph)
+        h, grids, transfers = self.encode(node_features(graph, self.schema)), *self._grids(graph)
         fine = []
         for step, grid, transfer in zip(self.down, grids, transfers, strict=False):
             fine.append(step(h, grid))

@@ -53,7 +53,7 @@ class ChebNet(Operator):
         """Return (N, C_out)."""
         distance = boundary_distance(graph)
         away = gradient(distance, graph.pos, graph.edge_index).flatten(1)
-        h = self.encode(torch.cat([node_features(graph), distance, away], 1))
+        h = self.encode(torch.cat([node_features(graph, self.schema), distance, away], 1))
         neighbors = Neighbors.of(graph.edge_index, len(h))
         weight = -symmetric_weights(_lengths(graph.pos, neighbors.edge_index), neighbors.edge_index, len(h))
         for layer in self.layers:

@@ -49,6 +49,11 @@ class Coral(Operator):
         self.rate = nn.Parameter(torch.full((code,), RATE))
         self.map = MLP(code + len(schema.theta), width, width, code)
 
+    @property
+    def head(self) -> nn.Linear:
+        """The last layer of the output's field."""
+        return self.output.out
+
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
         code = self.encode(graph)
@@ -60,7 +65,8 @@ class Coral(Operator):
         """Return the codes (B, code) of the features of each graph."""
         wanted = torch.is_grad_enabled()
         with torch.inference_mode(False), torch.enable_grad():  # the descent needs gradients in every mode
-            features, pos, batch = (t.clone() for t in (node_features(graph), graph.pos, graph.graph_of_node))
+            given = (node_features(graph, self.schema), graph.pos, graph.graph_of_node)
+            features, pos, batch = (t.clone() for t in given)
             weight = share(graph.mass.clone(), batch, graph.size)[:, None] / features.shape[1]
             code = pos.new_zeros(graph.size, len(self.rate), requires_grad=True)
             for _ in range(self.steps):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema, segment_max, segment_mean
-from meshops.nn import MLP, boundary_mass, node_features, node_width
+from meshops.nn import MLP, node_features, node_width
 from meshops.operators.base import Operator
 
 
@@ -44,10 +44,10 @@ class DeepONet(Operator):
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
         batch, at = graph.graph_of_node, graph.boundary_index
-        nodes = torch.cat([graph.pos, node_features(graph)], 1)
+        nodes = torch.cat([graph.pos, node_features(graph, self.schema)], 1)
         tokens = torch.cat([graph.pos.index_select(0, at), graph.boundary_x], 1)
         branch = self.domain(nodes, graph.mass, batch, graph.size)
-        branch = branch * self.boundary(tokens, boundary_mass(graph), batch.index_select(0, at), graph.size)
+        branch = branch * self.boundary(tokens, graph.boundary_mass, batch.index_select(0, at), graph.size)
         if self.theta is not None:
             branch = branch * self.theta(graph.theta)
         trunk = self.trunk(graph.pos).unflatten(1, (len(self.bias), -1))

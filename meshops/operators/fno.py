@@ -19,7 +19,8 @@ class FNO(Operator):
 
         v_i = MLP(features of i)
         to the grid    v_g = Σ_i w_gi κ(x_i - x_g) ⊙ v_i / Σ_i w_gi, and log(1 + Σ_i w_gi): where the domain is
-        on the grid    v ← gelu(F⁻¹(R F v) + W v), `layers` times, R on the lowest `modes` frequencies only
+        on the grid    v ← gelu(F⁻¹(R F v) + W v), `layers` times, the last without gelu;
+                       R on the lowest `modes` frequencies only
         from the grid  u_i = MLP(Σ_g λ_gi κ'(x_i - x_g) ⊙ v_g)
 
     Shapes: v_i (N, width), v_g (B, width, resolution^d), R (width, width, 2 modes, ..., modes). The grid is a cube
@@ -42,9 +43,9 @@ class FNO(Operator):
     ) -> None:
         """`resolution` is that of the grid. Raises `OperatorError` for more modes than half of it."""
         super().__init__(schema)
+        modes = min(modes, IN_3D) if schema.dim == 3 else modes
         if 2 * modes > resolution:
             raise OperatorError(f"{modes} modes at resolution {resolution}; expected at most half the resolution.")
-        modes = min(modes, IN_3D) if schema.dim == 3 else modes
         self.resolution = resolution
         self.encode = MLP(node_width(schema), width, width, activation=nn.GELU)
         self.to_grid = MLP(schema.dim, width, width, activation=nn.GELU)
@@ -57,7 +58,7 @@ class FNO(Operator):
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
         grid = LatentGrid.around(graph.pos, graph.mass, graph.graph_of_node, graph.size, self.resolution)
-        rows = self.encode(node_features(graph))
+        rows = self.encode(node_features(graph, self.schema))
         v = _channels(self.lift, torch.cat(grid.gather(self.to_grid(grid.offset), rows), 1))
         for number, (spectral, local) in enumerate(zip(self.spectral, self.local, strict=True), start=1):
             v = spectral(v) + _channels(local, v)

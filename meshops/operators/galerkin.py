@@ -43,7 +43,7 @@ class Galerkin(Operator):
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
-        h, batch = self.encode(torch.cat([graph.pos, node_features(graph)], 1)), graph.graph_of_node
+        h, batch = self.encode(torch.cat([graph.pos, node_features(graph, self.schema)], 1)), graph.graph_of_node
         for attention, mlp in zip(self.attention, self.mlp, strict=True):
             h = h + attention(h, graph.pos, graph.mass, batch, graph.size)
             h = h + mlp(h)

@@ -42,7 +42,7 @@ class GNO(Operator):
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
-        a = torch.cat([graph.pos, node_features(graph)], 1)
+        a = torch.cat([graph.pos, node_features(graph, self.schema)], 1)
         edge_index = within(graph.edge_index, len(a), self.hops)
         share = quadrature(graph.mass, edge_index, len(a))
         return self.decode(self.layer(self.encode(a), a, share, edge_index, self.steps))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema, gather, segment_sum
-from meshops.nn import MLP, Linear, boundary_mass, node_features, node_width, outer_sum, parameters, read
+from meshops.nn import MLP, Linear, node_features, node_width, outer_sum, parameters, read
 from meshops.operators.base import Operator, require_heads
 
 HIDDEN = 4  # width of an expert's hidden layer over that of h
@@ -61,7 +61,7 @@ class GNOT(Operator):
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
-        batch, nodes = graph.graph_of_node, torch.cat([graph.pos, node_features(graph)], 1)
+        batch, nodes = graph.graph_of_node, torch.cat([graph.pos, node_features(graph, self.schema)], 1)
         h = self.query(torch.cat([nodes, parameters(graph)], 1))
         tokens = self._tokens(graph, nodes)
         for block in self.blocks:
@@ -74,7 +74,7 @@ class GNOT(Operator):
         graphs = torch.arange(graph.size, device=batch.device)
         given = [
             Tokens(nodes, graph.mass, batch),
-            Tokens(boundary, boundary_mass(graph), batch.index_select(0, at)),
+            Tokens(boundary, graph.boundary_mass, batch.index_select(0, at)),
             Tokens(graph.theta, graph.theta.new_ones(graph.size), graphs),
         ]
         return [t._replace(rows=embed(t.rows)) for t, embed in zip(given, self.inputs, strict=False)]

@@ -41,7 +41,7 @@ class LowRank(Operator):
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
-        given, batch = torch.cat([graph.pos, node_features(graph)], 1), graph.graph_of_node
+        given, batch = torch.cat([graph.pos, node_features(graph, self.schema)], 1), graph.graph_of_node
         weight, v = share(graph.mass, batch, graph.size), self.encode(given)
         for number, layer in enumerate(self.layers, start=1):
             v = layer(v, given, weight, batch, graph.size)

@@ -41,7 +41,7 @@ class MeshGraphNet(Operator):
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
-        h = self.encode_node(node_features(graph))
+        h = self.encode_node(node_features(graph, self.schema))
         edge = self.encode_edge(edge_features(graph.pos, graph.edge_index))
         for step in self.steps:
             h, edge = step(h, edge, graph.edge_index)

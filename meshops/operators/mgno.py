@@ -47,7 +47,7 @@ class MgNO(Operator):
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
-        u, grids = node_features(graph), _grids(graph)
+        u, grids = node_features(graph, self.schema), _grids(graph)
         for layer in self.layers:
             u = layer(u, grids)
         return self.decode(u)

@@ -21,7 +21,7 @@ from meshops.nn import (
     parameters,
     tuned,
 )
-from meshops.operators.base import Operator, OperatorError
+from meshops.operators.base import Normal, Operator, OperatorError
 
 CHANNELS, STRIDE = 8, 3  # of the decoder's convolution
 
@@ -40,12 +40,17 @@ class MPPDE(Operator):
     of one.
 
     The first layer of a message is linear in f, a and x at both ends: it acts on nodes. Differs from the paper: of the
-    history of u it sees the start. Pushforward is a way to train, and is not of the operator.
+    history of u it sees the start. Pushforward is a way to train, and is not of the operator. The start is put into the
+    normalization of each time, which `prepare` takes.
     """
 
     name: ClassVar[str] = "mp_pde"
     reference: ClassVar[str] = "arXiv 2202.03376"
     cost: ClassVar[str] = "O(N)"
+    from_start: ClassVar[bool] = True
+
+    scale: Tensor
+    shift: Tensor
 
     def __init__(self, schema: Schema, *, width: int = 128, steps: int = 6) -> None:
         """`steps` is that of message passing. Raises `OperatorError` for more times than `width` can bundle."""
@@ -57,19 +62,29 @@ class MPPDE(Operator):
         fields = [name.split("@")[0] for name in schema.y[: len(schema.y) // self.times]]
         self.start = [schema.x.index(f"initial.{name}") for name in fields] if schema.times else []
         self.decode = _decoder(width, len(fields), self.times)
+        self.register_buffer("scale", torch.ones(len(schema.y)))
+        self.register_buffer("shift", torch.zeros(len(schema.y)))
+
+    def prepare(self, normal: Normal) -> None:
+        """Take the map from the start's normalization to that of each time."""
+        if self.start:
+            mean, scale = (rows[self.start].repeat(self.times) for rows in (normal.x_mean, normal.x_scale))
+            self.scale.copy_(scale / normal.y_scale)
+            self.shift.copy_((mean - normal.y_mean) / normal.y_scale)
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
-        given, theta = torch.cat([node_features(graph), graph.pos], 1), parameters(graph)
+        given, theta = torch.cat([node_features(graph, self.schema), graph.pos], 1), parameters(graph)
         f = self.encode(given)
         for step in self.steps:
             f = f + step(f, given, theta, graph.edge_index)
             f = instance_norm(f, graph.graph_of_node, graph.size, graph.mass)
         out = self.decode(f[:, None]).transpose(1, 2)
-        if self.start:
-            time = torch.arange(1, self.times + 1, device=out.device, dtype=graph.x.dtype) / self.times
-            out = graph.x[:, None, self.start] + time[:, None] * out
-        return out.flatten(1)
+        if not self.start:
+            return out.flatten(1)
+        time = torch.arange(1, self.times + 1, device=out.device, dtype=graph.x.dtype) / self.times
+        start = graph.x[:, self.start].repeat(1, self.times) * self.scale + self.shift
+        return start + (time[:, None] * out).flatten(1)
 
 
 class _Step(nn.Module):

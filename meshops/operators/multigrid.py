@@ -15,7 +15,9 @@ from meshops.graph import MeshGraph, Schema, coarse_batch, gather, segment_mean
 from meshops.nn import MLP, Linear, MessagePassing, SliceAttention, edge_features, edge_width, relative
 from meshops.nn.features import Columns, centered, data_features, problem_features
 from meshops.nn.gated import Gate, Gates, SliceMap, Slices, Smoother, halved
-from meshops.operators.base import Operator
+from meshops.operators.base import Operator, require_heads
+
+HEADS = 4  # of all attention
 
 
 class Multigrid(Operator):
@@ -49,15 +51,17 @@ class Multigrid(Operator):
     leading: ClassVar[bool] = True
 
     def __init__(self, schema: Schema, *, width: int = 64, context: int = 32, cycles: int = 2) -> None:
-        """Build for the columns of `schema`."""
+        """Build for the columns of `schema`; raises `OperatorError` for widths that heads do not divide."""
         super().__init__(schema)
+        require_heads(width, HEADS)
+        require_heads(context, HEADS)
         self.columns = Columns.of(schema)
         self.linear, self.count = schema.linear, cycles
         data = self.columns.data + len(schema.y)
         problem = self.columns.problem + schema.dim + (0 if self.linear else data)
         self.context = _Context(problem, context, edge_width(schema.dim))
         self.encode, self.entry = Linear(data, width, bias=False), Linear(context, width)
-        self.everywhere = SliceMap(context, width)
+        self.everywhere = SliceMap(context, width, heads=HEADS)
         self.cycle = _Cycle(context, edge_width(schema.dim), width)
         self.again = Linear(len(schema.y), width, bias=False)
         self.decode, self.exit = Linear(width, len(schema.y), bias=False), Linear(context, width)
@@ -126,7 +130,7 @@ class _Context(nn.Module):
         self.around = nn.ModuleList(MessagePassing(width, edges) for _ in range(layers * (levels + 1)))
         self.down = nn.ModuleList(MLP(width + edges, width, width) for _ in range(levels))
         self.up = nn.ModuleList(MLP(width + edges, width, width) for _ in range(levels))
-        self.attention = SliceAttention(width)
+        self.attention = SliceAttention(width, HEADS)
         self.norm = nn.ModuleList(nn.LayerNorm(width) for _ in range(levels + 1))
 
     def forward(self, features: Tensor, grids: Sequence[_Grid], graphs: int) -> list[Tensor]:
@@ -167,7 +171,7 @@ class _Cycle(nn.Module):
             nn.ModuleList(_transfer(context + edges, width) for _ in range(levels)) for _ in range(2)
         )
         self.restrict, self.prolong = (nn.ModuleList(halved(width) for _ in range(levels)) for _ in range(2))
-        self.bottom = SliceMap(context, width)
+        self.bottom = SliceMap(context, width, heads=HEADS)
 
     def weights(self, contexts: Sequence[Tensor], grids: Sequence[_Grid], graphs: int) -> _Weights:
         placed = [torch.cat([c, grid.offset], dim=1) for c, grid in zip(contexts, grids, strict=True)]

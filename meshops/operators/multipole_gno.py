@@ -48,7 +48,7 @@ class MultipoleGNO(Operator):
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
-        features = node_features(graph)
+        features = node_features(graph, self.schema)
         a, v = [torch.cat([graph.pos, features], 1)], [self.encode(torch.cat([graph.pos, features], 1))]
         mass = graph.mass
         for level in graph.levels:

@@ -38,7 +38,7 @@ class Omega(Operator):
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
-        h = self.encode(node_features(graph))
+        h = self.encode(node_features(graph, self.schema))
         neighbors, weight = _laplacian(graph)
         for layer in self.layers:
             h = h + layer(h, neighbors, weight)

@@ -49,7 +49,7 @@ class PIGN(Operator):
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
         edge, held = edge_features(graph.pos, graph.edge_index), graph.fixed.all(1, keepdim=True)
-        c = self.encode(node_features(graph))
+        c = self.encode(node_features(graph, self.schema))
         data = self.data(c)
 
         def iterate(h: Tensor, data: Tensor, c: Tensor) -> Tensor:

@@ -32,4 +32,4 @@ class PointMLP(Operator):
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
-        return self.mlp(torch.cat([graph.pos, boundary_distance(graph), node_features(graph)], 1))
+        return self.mlp(torch.cat([graph.pos, boundary_distance(graph), node_features(graph, self.schema)], 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import log
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema
-from meshops.operators.base import Normal, Operator, OperatorError
+from meshops.operators.base import Normal, Operator, OperatorError, imposed
 
 
 class Rollout(Operator):
@@ -19,8 +19,9 @@ class Rollout(Operator):
 
     Temporal bundling, pushforward and noise after Brandstetter et al. (arXiv 2202.03376): `bundle` = b times a step;
     with `pushforward` no gradient flows from a step into those before it, so that each learns from the states that the
-    operator itself leads to; `noise` is the standard deviation of what is added to a step's state in training, over the
-    start's own. Differs from the paper: all steps of a trajectory enter the loss, not the last alone.
+    operator itself leads to; `noise` is the standard deviation of what is added to the state u_k in training, where it
+    is not held, over the start's own: steps learn to correct it. An operator that adds its start itself is taken as it
+    is. Differs from the paper: all steps of a trajectory enter the loss, not the last alone.
 
     States are in the normalization of the start, which `prepare` relates to that of the targets. Of a source that
     changes in time a step is given the values from its start to its end. For problems of first order in time, with
@@ -74,7 +75,13 @@ class Rollout(Operator):
         mean, scale = (rows[0, self.columns].repeat(self.count * self.bundle) for rows in (means, scales))
         self.scale.copy_(scale / normal.y_scale)
         self.shift.copy_((mean - normal.y_mean) / normal.y_scale)
-        self.step.prepare(normal)
+        own = slice(self.bundle * self.width)
+        self.step.prepare(_Start(means[0], scales[0], mean[own], scale[own]))
+
+    @property
+    def head(self) -> nn.Linear:
+        """None: the output is of many calls. Raises `OperatorError`."""
+        raise OperatorError("an operator that goes in steps has no last linear layer; it cannot be refined.")
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out), all times after the start."""
@@ -83,22 +90,37 @@ class Rollout(Operator):
         found, size = [], self.bundle * self.width
         for k in range(self.count):
             own = slice(k * size, (k + 1) * size)
+            if self.training and self.noise:
+                free = ~graph.fixed[:, own][:, : self.width]
+                state = state + self.noise * torch.randn_like(state) * free
             part = self._part(graph, k, state, graph.fixed[:, own], given[:, own])
-            moments = state.repeat(1, self.bundle) + self.step.predict(part)
-            found.append(torch.where(part.fixed, part.fixed_value, moments))
+            moments = self.step.predict(part)
+            if not self.step.from_start:
+                moments = moments + state.repeat(1, self.bundle)
+            found.append(imposed(moments, part))
             state = found[-1][:, -self.width :]
             state = state.detach() if self.pushforward else state
         return torch.cat(found, dim=1) * self.scale + self.shift
 
     def _part(self, graph: MeshGraph, k: int, state: Tensor, fixed: Tensor, given: Tensor) -> MeshGraph:
         """Return the graph of step k, from `state`."""
-        part, noise = copy(graph), self.noise * torch.randn_like(state) if self.training and self.noise else 0.0
+        part = copy(graph)
         part.x = graph.x[:, self.seen[k]] * self.x_scale[k] + self.x_shift[k]
-        part.x[:, self.columns] = state + noise
+        part.x[:, self.columns] = state
         part.fixed, part.fixed_value = fixed, torch.where(fixed, given, torch.zeros_like(given))
         part.theta = graph.theta.clone()
         part.theta[:, self.schema.theta.index("duration")] -= log(self.count)
         return part
+
+
+@dataclass(frozen=True, eq=False)
+class _Start:
+    """The normalization of a step: that of the start, for its inputs and its outputs."""
+
+    x_mean: Tensor
+    x_scale: Tensor
+    y_mean: Tensor
+    y_scale: Tensor
 
 
 def _moment(name: str) -> int:

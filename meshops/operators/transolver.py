@@ -42,7 +42,8 @@ class Transolver(Operator):
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
-        h, batch = self.encode(torch.cat([graph.pos, node_features(graph)], 1)) + self.start, graph.graph_of_node
+        h = self.encode(torch.cat([graph.pos, node_features(graph, self.schema)], 1)) + self.start
+        batch = graph.graph_of_node
         for block in self.blocks:
             h = block(h, graph.mass, batch, graph.size)
         return self.decode(h)

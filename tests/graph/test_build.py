@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch_geometric.data import Batch
 
-from geometries import Dirichlet, Mesh, Neumann, Radiation, Robin
+from geometries import Dirichlet, Mesh, Neumann, Periodic, Radiation, Robin
 from geometries.families.grid import Grid
 from meshops.equations import EQUATIONS, Case, Heat, solve
 from meshops.graph import MeshGraph, Schema, SchemaError, build_graph, coarse_batch, schema_of
@@ -74,7 +74,7 @@ def test_columns_are_what_the_schema_names(case: Case) -> None:
 
 
 def test_a_source_that_changes_in_time_has_a_column_for_each_time() -> None:
-    mesh, times = Grid(shape=(4, 3)).mesh(), (1.0, 1.5, 3.0)
+    mesh, times = Grid(shape=(4, 3)).mesh(), (1.0, 1.5, 2.0)
     case = Case(mesh, Heat(), conditions={"left": Dirichlet(0)}, source="t*(1 + x)", times=times)
     schema, scaling = schema_of(case.equation, 2, times=3), case.equation.scaling(case)
     graph = build_graph(case, dtype=torch.float64)
@@ -106,6 +106,73 @@ def test_what_changes_in_time_unseen_is_refused(given: dict, what: str) -> None:
         build_graph(case)
     held = replace(case, conditions={"left": Dirichlet("t*y")}, coefficients={})
     assert build_graph(held).fixed_value.any()
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ({"times": (0, 0.1, 1)}, "equal steps"),
+        ({"coefficients": {"conductivity": [[10, 0], [0, 1]]}}, "conductivity differs by direction"),
+    ],
+)
+def test_what_graphs_cannot_tell_apart_is_refused(given: dict, what: str) -> None:
+    case = Case(Grid(shape=(4, 3)).mesh(), Heat(), conditions={"left": Dirichlet(0)}, **given)
+    with pytest.raises(SchemaError, match=what):
+        build_graph(case)
+    build_graph(replace(case, coefficients={"conductivity": [[2, 0], [0, 2]]}, times=()))
+
+
+def test_conditions_on_inner_sides_are_told() -> None:
+    mesh = Grid(shape=(6, 5)).mesh()
+    row = {tuple(sorted(pair)) for pair in zip(range(7 * 2, 7 * 3 - 1), range(7 * 2 + 1, 7 * 3), strict=True)}
+    inside = np.flatnonzero(np.abs(mesh.points[:, 1] - mesh.points[14, 1]) < 1e-9)
+    assert row <= {tuple(sorted(e)) for e in mesh.edges.tolist()}
+    cells = mesh.cells["triangle"]
+    lower = [(c, k) for c, cell in enumerate(cells) for k in range(3) if {cell[k], cell[(k + 1) % 3]} <= set(inside)]
+    mesh = replace(mesh, boundaries={**mesh.boundaries, "line": np.array(lower[::2])})
+    case = Case(mesh, Heat(), conditions={"left": Dirichlet(0), "line": Neumann(50)})
+    graph = graph_of(case)
+    at = case.mesh.nodes(mesh.sides("line"))
+    assert set(at) <= set(graph.boundary_index.tolist())
+    place = np.searchsorted(graph.boundary_index.numpy(), np.setdiff1d(at, case.mesh.nodes(mesh.outer)))
+    assert (column(graph, case, "neumann")[place] == 1).all()
+    assert (column(graph, case, "neumann.value")[place] != 0).all()
+
+
+@pytest.mark.parametrize("shape", [(12,), (6, 5), (3, 3, 3)])
+def test_periodic_images_are_joined_and_told(shape: tuple[int, ...]) -> None:
+    pairs = {"left": Periodic("right"), "bottom": Periodic("top")} if len(shape) > 1 else {"left": Periodic("right")}
+    case = Case(Grid(shape=shape).mesh(), Heat(), conditions=pairs, coefficients={"loss": 1.0}, source="sin(5*x)")
+    graph, n = graph_of(case), case.mesh.num_points
+    image, own = graph.image_index.numpy()
+    assert not set(image) & set(own)
+    assert len(set(image)) == len(image) == n - len(set(np.setdiff1d(np.arange(n), image)))
+    torch.testing.assert_close(graph.y[image], graph.y[own])
+    edges = {tuple(e) for e in graph.edge_index.T.tolist()}
+    assert len(edges) == graph.edge_index.shape[1]
+    for level in graph.levels:
+        image, own = level.cluster.numpy()[np.stack([image, own])]
+        edges = {tuple(e) for e in level.edge_index.T.tolist()}
+        assert all(a == b or ((a, b) in edges and (b, a) in edges) for a, b in zip(image, own, strict=True))
+    held = column(graph, case, "periodic")
+    outer = graph.boundary_index.numpy()
+    points = case.mesh.points[outer]
+    inner = np.abs(points[:, 0] - points[:, 0].mean()) < 0.49 * np.ptp(points[:, 0])
+    assert (held[~inner] > 0).all()
+
+
+@every
+def test_the_boundary_has_its_size(case: Case) -> None:
+    graph, mesh = graph_of(case), case.mesh
+    total = mesh.side_geometry(mesh.outer)[2].sum() / mesh.length ** (mesh.dim - 1)
+    assert (graph.boundary_mass > 0).all()
+    assert graph.boundary_mass.sum().item() == pytest.approx(total)
+
+
+def test_a_graph_in_float64_leaves_the_one_it_is_of() -> None:
+    graph = build_graph(CASES["triangle"])
+    assert graph.double().pos.dtype == torch.float64
+    assert graph.pos.dtype == torch.float32
 
 
 @every

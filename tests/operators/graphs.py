@@ -82,6 +82,7 @@ def permuted(graph: MeshGraph, order: torch.Tensor) -> MeshGraph:
     nodal = ("pos", "x", "y", "mass", "fixed", "fixed_value")
     fields = {k: graph[k][order] for k in nodal if k in graph}
     fields |= {"theta": graph.theta, "boundary_index": surface, "boundary_x": graph.boundary_x[at]}
+    fields |= {"boundary_mass": graph.boundary_mass[at], "image_index": new[graph.image_index]}
     fields["edge_index"] = by_target(new[graph.edge_index])
     fields["boundary_edge_index"] = by_target(torch.argsort(at)[graph.boundary_edge_index])
     for number, level in enumerate(graph.levels, start=1):

@@ -49,6 +49,16 @@ def test_no_input_of_a_branch_holds_what_is_the_others(beno: BENO, graph: MeshGr
         assert torch.equal(*first)
 
 
+def test_a_lifting_is_of_the_conditions_alone(graph: MeshGraph) -> None:
+    operator = BENO(schema(2).lifted(), width=8, steps=1).double()
+    graph.x = torch.cat([graph.x, graph.y], 1)
+    again = changed(graph, x=operator.lifting)
+    for part in ("node", "edge", "token"):
+        assert torch.equal(*(getattr(operator.inputs(g)[0], part) for g in (graph, again)))
+    assert not torch.equal(*(operator.inputs(g)[1].node for g in (graph, again)))
+    assert not torch.equal(operator.predict(graph), operator.predict(again))
+
+
 def test_the_columns_are_told_apart_by_name() -> None:
     operator = BENO(schema(2), width=8, steps=1)
     names = operator.schema.boundary_x

@@ -10,12 +10,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from meshops.graph import MeshGraph
+from geometries.conditions import Periodic
+from geometries.families.grid import Grid
+from meshops.equations import EQUATIONS, Case
+from meshops.graph import MeshGraph, build_graph
 from meshops.nn import plain_forms
 from meshops.operators import OPERATORS, Operator
 from tests.operators.graphs import (
     mixed_graph,
     moved,
+    numbered,
     permuted,
     small,
     surface_graph,
@@ -79,6 +83,17 @@ def test_permuting_the_nodes_permutes_the_output(operator: Operator, graph: Mesh
 def test_the_order_of_edges_changes_nothing(operator: Operator, graph: MeshGraph) -> None:
     operator, graph = operator.double(), graph.double()
     assert close(operator.predict(with_edges_shuffled(graph)), operator.predict(graph))
+
+
+@pytest.mark.parametrize("shape", [(40,), (7, 6)], ids=["1-D", "2-D"])
+def test_periodic_images_have_one_value(name: str, shape: tuple[int, ...]) -> None:
+    conditions = {"left": Periodic("right")}
+    case = Case(Grid(shape=shape).mesh(), EQUATIONS["heat"], conditions=conditions, coefficients={"loss": 1.0})
+    graph = numbered(build_graph(case, dtype=torch.float64))
+    out, (image, own) = small(name, len(shape)).double()(graph), graph.image_index
+    assert len(image)
+    assert torch.equal(out[image], out[own])
+    assert out.std() > 0
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)

@@ -10,7 +10,7 @@ from geometries.families.grid import Grid
 from meshops.equations import EQUATIONS, Case
 from meshops.graph import MeshGraph, Schema, build_graph, schema_of
 from meshops.nn.features import Columns, data_features
-from meshops.operators import Operator, build
+from meshops.operators import Operator, OperatorError, build
 
 LINEAR = schema_of(EQUATIONS["heat"], 2).restricted(("dirichlet", "robin"), ("conductivity",))
 ROOM = {"left": Dirichlet("1 + y"), "right": Robin(2.0, "y")}
@@ -69,6 +69,14 @@ def test_it_is_not_where_a_condition_is_nonlinear() -> None:
 def test_it_knows_which_equations_are_linear(equation: str, linear: bool) -> None:
     schema = schema_of(EQUATIONS[equation], 2).restricted(("dirichlet",), ())
     assert build("multigrid", schema, {}).linear is linear
+
+
+def test_loads_are_data_and_widths_fit_the_heads() -> None:
+    schema = schema_of(EQUATIONS["elasticity"], 2).restricted(("dirichlet",), ("temperature_rise",))
+    assert {"source.x", "source.y", "temperature_rise"} < schema.data
+    for options in ({"width": 66}, {"context": 30}):
+        with pytest.raises(OperatorError, match="heads"):
+            build("multigrid", schema, options)
 
 
 def test_every_column_is_data_or_says_what_the_problem_is() -> None:

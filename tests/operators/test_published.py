@@ -52,6 +52,7 @@ def test_mp_pde_starts_from_the_initial_field() -> None:
     graph.x = torch.randn(len(graph.pos), len(given.x))
     graph.theta = torch.zeros(1, len(given.theta))
     graph.boundary_x = torch.randn(len(graph.boundary_index), len(given.boundary_x))
+    graph.fixed_value = graph.fixed_value.expand(-1, 4)
     start = graph.x[:, [given.x.index("initial.temperature")]]
     for part in operator.decode[2].parameters():
         part.data.zero_()
@@ -75,7 +76,7 @@ def test_more_iterations_come_to_rest_at_the_fixed_point_of_pign() -> None:
 
 def test_coral_finds_codes_that_fit_the_features() -> None:
     graph, operator = mixed_graph(6, 5), small("coral", 2)
-    features = node_features(graph)
+    features = node_features(graph, operator.schema)
 
     def misfit(code: torch.Tensor) -> float:
         return (operator.input(graph.pos, code, graph.graph_of_node) - features).square().mean().item()

@@ -13,7 +13,8 @@ from geometries.conditions import Dirichlet
 from geometries.families.grid import Grid
 from meshops.equations import EQUATIONS, Case, solve
 from meshops.graph import MeshGraph, build_graph, schema_of
-from meshops.operators import OPERATORS, Boosted, Operator, OperatorError, Rollout, build
+from meshops.operators import OPERATORS, Boosted, Operator, OperatorError, Rollout, build, options_of
+from tests.operators.graphs import SMALL, small
 
 TIMES = (0.0, 0.1, 0.2, 0.3, 0.4)
 SCHEMA = schema_of(EQUATIONS["heat"], 2, times=len(TIMES))
@@ -69,6 +70,76 @@ def test_states_go_through_the_normalization() -> None:
     state = graph.x[:, [column]]
     in_units = torch.cat([state * 0.5**k for k in range(1, 5)], 1) * own.x_scale[column] + own.x_mean[column]
     torch.testing.assert_close(operator(graph) * own.y_scale + own.y_mean, in_units)
+
+
+@pytest.mark.parametrize("bundle", [0, 1, 2])
+def test_mp_pde_that_decodes_nothing_keeps_its_start(bundle: int) -> None:
+    graph = graph_of()
+    graph.fixed = torch.zeros_like(graph.fixed)
+    own = normal(graph, seed=0)
+    options = {"width": 64, "steps": 1} | ({"bundle": bundle} if bundle else {})
+    operator = build("mp_pde", SCHEMA, options).double()
+    operator.prepare(own)
+    for weight in (operator.step if bundle else operator).decode.parameters():
+        weight.data.zero_()
+    start = graph.x[:, [SCHEMA.x.index("initial.temperature")]].repeat(1, 4)
+    graph.x = (graph.x - own.x_mean) / own.x_scale
+    torch.testing.assert_close(operator(graph) * own.y_scale + own.y_mean, start)
+
+
+class Correcting(Operator):
+    """u_{k+1} - u_k = what is missing to the truth, 7."""
+
+    def predict(self, graph: MeshGraph) -> Tensor:
+        return 7.0 - graph.x[:, [self.schema.x.index("initial.temperature")]]
+
+
+def test_a_step_that_corrects_its_noisy_state_is_right() -> None:
+    operator = Rollout(SCHEMA, Correcting, bundle=1, pushforward=False, noise=0.5).double()
+    graph = graph_of()
+    found = operator(graph)
+    torch.testing.assert_close(found[~graph.fixed], torch.full_like(found[~graph.fixed], 7.0))
+
+
+class Keeping(Operator):
+    """u_{k+1} = u_k."""
+
+    def predict(self, graph: MeshGraph) -> Tensor:
+        return 0.0 * graph.x[:, [self.schema.x.index("initial.temperature")]]
+
+
+def test_noise_is_in_the_state_that_is_advanced_where_it_is_not_held() -> None:
+    operator = Rollout(SCHEMA, Keeping, bundle=1, pushforward=False, noise=0.5).double()
+    graph = graph_of()
+    start, found = graph.x[:, [SCHEMA.x.index("initial.temperature")]], operator(graph)
+    free = ~graph.fixed[:, :1]
+    assert (found[:, :1] - start)[free].std() == pytest.approx(0.5, rel=0.5)
+    assert torch.equal(found[graph.fixed], graph.fixed_value[graph.fixed])
+
+
+@pytest.mark.parametrize("name", sorted(set(OPERATORS) - {"point_mlp"}))  # which sees no other node
+@pytest.mark.parametrize("bundle", [0, 1, 2])
+def test_held_values_that_change_in_time_are_seen(name: str, bundle: int) -> None:
+    graph = graph_of()
+    later = graph.clone()
+    later.fixed_value = torch.where(graph.fixed, 3 * graph.fixed_value, graph.fixed_value)
+    operator = small(name, SCHEMA, width=32).double() if not bundle else small_steps(name, bundle)
+    free = ~graph.fixed.any(1)
+    first = slice(0, max(bundle, 1))
+    assert not torch.equal(operator(graph)[free, first], operator(later)[free, first])
+
+
+def small_steps(name: str, bundle: int) -> Operator:
+    step = small(name, SCHEMA, width=32)
+    options = {k: v for k, v in (SMALL | {"width": 32}).items() if k in options_of(name)}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Rollout(SCHEMA, type(step), bundle=bundle, pushforward=False, noise=0.0, **options).double().eval()
+
+
+def test_steps_have_no_last_layer() -> None:
+    with pytest.raises(OperatorError, match="cannot be refined"):
+        _ = build("multigrid", SCHEMA, {"width": 16, "bundle": 1}).head
 
 
 @pytest.mark.parametrize("boosted", [False, True])

@@ -7,6 +7,9 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from meshops.equations import EQUATIONS
+from meshops.graph import schema_of
+from meshops.operators import build
 from meshops.training.muon import BatchedMuon, MuonAdamW
 
 
@@ -67,6 +70,18 @@ def test_saved_and_restored_goes_on_with_the_same_bits() -> None:
     again.load_state_dict(copy.deepcopy(first.state_dict()))
     assert losses + train(halves, again, range(4, 8)) == whole_losses
     assert all((a == b).all() for a, b in zip(whole.parameters(), halves.parameters(), strict=True))
+
+
+def test_norms_and_temperatures_neither_decay_nor_go_to_muon() -> None:
+    shapes = {"norm": (64,), "temperature": (40, 1), "row": (1, 40), "table": (4, 64), "matrix": (40, 64)}
+    optimizer = MuonAdamW([nn.Parameter(torch.ones(shape)) for shape in shapes.values()], lr=1.0, weight_decay=0.1)
+    decays = {tuple(p.shape): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
+    assert {name for name, shape in shapes.items() if decays[shape]} == {"table", "matrix"}
+    for operator in ("galerkin", "transolver", "multigrid"):
+        named = build(operator, schema_of(EQUATIONS["heat"], 2), {}).named_parameters()
+        own = [p for name, p in named if "norm" in name or "temperature" in name]
+        assert own
+        assert not any(g["weight_decay"] for g in MuonAdamW(own, lr=1.0, weight_decay=0.1).param_groups)
 
 
 def test_a_learning_rate_set_on_the_whole_reaches_both() -> None:

@@ -113,4 +113,9 @@ def _boundary(mesh: Mesh, length: float) -> dict[str, NDArray[np.generic]]:
     features = np.concatenate([vector[:, :-1] / np.where(size > 0, size, 1), vector[:, -1:]], axis=1)
     features[:, -1] /= length ** (mesh.dim - 1)
     edges = np.unique(np.sort(np.concatenate(pairs), axis=1), axis=0)
-    return {"boundary_index": nodes, "boundary_x": features[nodes], "boundary_edge_index": place[directed(edges)]}
+    return {
+        "boundary_index": nodes,
+        "boundary_x": features[nodes],
+        "boundary_mass": features[nodes, -1],
+        "boundary_edge_index": place[directed(edges)],
+    }
