@@ -86,11 +86,11 @@ def mean_over(region: str | None = None) -> Functional:
         if region is not None and region not in mesh.regions:
             raise TrustError(f"no region is named {region!r}; {nearest(region, mesh.regions)}")
         cells = np.arange(mesh.num_cells) if region is None else mesh.regions[region]
-        share = 1.0 / mesh.measure[cells].sum()
         name = "_" + "_".join(mesh.regions)  # one that no region has
         chosen = replace(mesh, regions={**mesh.regions, name: cells})
-        source = replace(_homogeneous(case), mesh=chosen, source={name: share})
-        return Linear(system_of(source, system.matrix).rhs)
+        source = replace(_homogeneous(case), mesh=chosen, source={name: 1.0})
+        load = system_of(source, system.matrix).rhs
+        return Linear(load / load.sum())  # of u = 1 it is 1, whatever the quadrature makes of the measure
 
     return build
 

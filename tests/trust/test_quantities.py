@@ -75,6 +75,15 @@ def test_boundaries_that_meet_share_the_flux_between_them(cell: str, order: int)
     assert total == pytest.approx(-3.0 - 1.5, abs=1e-9)
 
 
+@pytest.mark.parametrize("cell", ["triangle", "quad"])
+def test_the_mean_of_a_constant_on_curved_cells_is_the_constant(cell: str) -> None:
+    grid = Grid(shape=(2, 2), cell=cell, order=2).mesh()
+    radius, angle = 1 + grid.points[:, 0], np.pi / 2 * grid.points[:, 1]
+    mesh = replace(grid, points=np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1))
+    found = quantity(solve(Case(mesh, EQUATIONS["heat"], conditions={"*": Dirichlet(5.0)})), mean_over())
+    assert found.interval == pytest.approx((5.0, 5.0))
+
+
 def test_what_is_not_there_is_refused() -> None:
     case = rod(Dirichlet(0.0))
     solution = solve(case)
