@@ -17,7 +17,8 @@ from geometries.cells import CELLS, CellType
 from geometries.deck import Loads
 from geometries.defects import defects
 from geometries.errors import NoVolumeCells, ReadError
-from geometries.mesh import Mesh, simplex_measure
+from geometries.measures import simplex_measure
+from geometries.mesh import Mesh
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -16,8 +16,9 @@ class CellType:
     """A reference cell.
 
     `edges` are pairs of local nodes, mid-nodes included, as if the cell were refined once. `simplices` split the
-    corners into positively oriented simplices. `shares` are the fractions of the cell's measure that lumping gives to
-    each node: positive for every type, so that a lumped mass is a norm.
+    corners into positively oriented simplices. `middles` are the corners that each mid-node is the mean of. `shares`
+    are the fractions of the cell's measure that lumping gives to each node: positive for every type, so that a lumped
+    mass is a norm.
     """
 
     name: str
@@ -29,6 +30,7 @@ class CellType:
     simplices: tuple[Nodes, ...]
     shares: tuple[float, ...]
     mirror: Nodes
+    middles: tuple[Nodes, ...] = ()
 
     @property
     def nodes(self) -> int:
@@ -135,6 +137,7 @@ def _second(name: str) -> CellType:
         base.simplices,
         _SHARES.get(name, (1 / nodes,) * nodes),
         (*base.mirror, *mirrored),
+        tuple(sets),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a valid mesh may still suffer from: points that coincide, facets of many cells, nodes that hang on facets."""
+"""What a valid mesh may still suffer from: cells that fold over, coincident points, crowded facets, hanging nodes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from geometries.mesh import Mesh
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _CLOSE = 1e-9  # of the mesh's extent: points that are closer coincide
+_MEND = {1: "split them into simplices", 2: "put mid-nodes in the middle of their edges"}  # by order
 _ON = 1e-6  # of a facet's size: points that are closer lie on it
 _MOST_SIDES = 200_000  # outer sides that are searched for hanging nodes: a cheap check of meshes that are mostly whole
 
@@ -19,14 +20,17 @@ _MOST_SIDES = 200_000  # outer sides that are searched for hanging nodes: a chea
 def defects(mesh: Mesh) -> tuple[str, ...]:
     """Return what a solver would stumble over, one line each, by the outer sides; nothing is changed.
 
+    The map of a cell that folds over has no inverse, though its corners may measure more than 0; solvers refuse it.
     Coincident points and hanging nodes leave cells apart that look joined; facets of more than two cells belong to
     overlapping cells, or to surfaces that branch. Meshes of lines and more than 200 000 outer sides are not searched
     for hanging nodes.
     """
+    found = list(folds(mesh))
     if mesh.dim < 2:
-        return ()
+        return tuple(found)
     crowded = int((mesh._table.count > 2).sum())
-    found = [f"{crowded} facets belong to more than two cells: cells overlap or surfaces branch"] if crowded else []
+    if crowded:
+        found.append(f"{crowded} facets belong to more than two cells: cells overlap or surfaces branch")
     nodes = mesh.nodes(mesh.outer)
     if len(nodes):
         twice = coincident(mesh.points[nodes], tolerance=_CLOSE * float(np.ptp(mesh.points, axis=0).max()))
@@ -38,6 +42,19 @@ def defects(mesh: Mesh) -> tuple[str, ...]:
         if hanging:
             found.append(f"{hanging} points lie inside facets or edges of cells that do not have them (hanging nodes)")
     return tuple(found)
+
+
+def folds(mesh: Mesh) -> tuple[str, ...]:
+    """Return how many cells of each type fold over inside, one line each, and what to do about them."""
+    out = []
+    for kind, cells, start in mesh.blocks():
+        own = mesh.folded[(mesh.folded >= start) & (mesh.folded < start + len(cells))]
+        if len(own):
+            what = f"{len(own)} of {len(cells)} {kind.name} cells fold over"
+            out.append(
+                f"{what} (det J < 0 at a node; first: cell {own[0]}); mesh the part again, or {_MEND[kind.order]}"
+            )
+    return tuple(out)
 
 
 def coincident(points: Floats, *, tolerance: float) -> Ints:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from geometries import sides as _sides
 from geometries.cells import CELLS, CellType
 from geometries.errors import MeshError, SelectionError, nearest, short
+from geometries.measures import folded, simplex_measure
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -103,8 +104,17 @@ class Mesh:
     # -- measures --------------------------------------------------------------------------------------------------
     @cached_property
     def measure(self) -> Floats:
-        """(C,) length, area or volume of each cell, by its corners; positive."""
+        """(C,) length, area or volume of each cell, by its corners: of curved and warped cells not their own; positive.
+
+        Quads count as two triangles, and what bulges between the corners of second-order cells does not count.
+        """
         return _frozen(np.concatenate([_measure(self.points, kind, cells) for kind, cells, _ in self.blocks()]))
+
+    @cached_property
+    def folded(self) -> Ints:
+        """(n,) the cells whose map turns over inside though they measure more than 0; see `geometries.measures`."""
+        masks = [folded(self.points, kind, cells) for kind, cells, _ in self.blocks()]
+        return _frozen(np.flatnonzero(np.concatenate(masks)))
 
     @cached_property
     def mass(self) -> Floats:
@@ -351,21 +361,3 @@ def _measure(points: Floats, kind: CellType, cells: Ints) -> Floats:
         corners = points[cells[:, list(simplex)]]
         total += simplex_measure(corners[:, 1:] - corners[:, :1])
     return total
-
-
-def simplex_measure(spans: Floats) -> Floats:
-    """(n,) measures of simplices from their (n, k, d) edge vectors: signed if k = d, else sqrt(det(J Jᵀ))/k!."""
-    k, d = spans.shape[1:]
-    factorial = (1, 1, 2, 6)[k]
-    if k == d:
-        return _determinant(spans) / factorial
-    return np.sqrt(np.maximum(_determinant(spans @ spans.transpose(0, 2, 1)), 0.0)) / factorial
-
-
-def _determinant(matrices: Floats) -> Floats:
-    """(n,) determinants of (n, k, k), k up to 3, by the rule of Sarrus: several times faster than by factorisation."""
-    if matrices.shape[1] < 2:
-        return matrices[:, 0, 0] if matrices.shape[1] else np.ones(len(matrices))
-    a, b = matrices[:, 0].T, matrices[:, 1].T
-    minors = [a[i] * b[j] - a[j] * b[i] for i, j in ((0, 1), (1, 2), (2, 0))[: 1 if len(a) == 2 else 3]]
-    return minors[0] if len(a) == 2 else sum(m * c for m, c in zip(minors, matrices[:, 2].T[[2, 0, 1]], strict=True))

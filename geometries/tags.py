@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from geometries.errors import SelectionError, SpecError, nearest, short
-from geometries.faces import ALONG, axis_lines, every_point, radial, smooth_faces
+from geometries.faces import ALONG, axis_lines, every_point, outer_corners, radial, smooth_faces
 from geometries.mesh import Mesh, Selector
 from geometries.sides import facets_per_cell, unique_rows
 from geometries.values import as_value
@@ -95,7 +95,11 @@ class Normal:
 
 @dataclass(frozen=True)
 class Plane:
-    """Outer facets whose points all lie on the plane through `point` with the given `normal`."""
+    """Outer facets whose corners all lie on the plane through `point` with the given `normal`, and that run along it.
+
+    On it is what is within `tolerance`: by default 1e-3 of the mesh's characteristic length, at most half the depth of
+    the cell behind, so that of a thin sheet one face is found. Along it is within 45 degrees, of cells that fill space.
+    """
 
     key: ClassVar[str] = "plane"
     point: Vector
@@ -106,7 +110,15 @@ class Plane:
         """Select on `mesh`."""
         normal = _direction(self.normal, mesh, "normal of plane")
         distance = np.abs((mesh.points - _vector(self.point, mesh, "point of plane")) @ normal)
-        return _found(mesh, every_point(mesh, distance <= _slack(mesh, self.tolerance)), self)
+        _, normals, sizes = mesh.side_geometry(mesh.outer)
+        slack = _slack(mesh, self.tolerance)
+        if self.tolerance is None:
+            depth = mesh.measure[mesh.outer[:, 0]] / np.where(sizes > 0, sizes, np.inf)
+            slack = np.clip(0.5 * depth, 1e-3 * slack, slack)
+        mask = distance[outer_corners(mesh)].max(1) <= slack
+        if mesh.dim == mesh.space_dim:
+            mask &= np.abs(normals @ normal) > np.sqrt(0.5)
+        return _found(mesh, mask, self)
 
 
 @dataclass(frozen=True)

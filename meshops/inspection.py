@@ -27,10 +27,11 @@ def tables(reading: Reading, title: str) -> None:
     ]
     console.table(title, ("", ""), facts)
     words = ("count", "length", "area", "volume")[mesh.dim - 1 : mesh.dim + 1]
+    how = " of the straight cells" if mesh.order > 1 else ""  # sides and cells are measured by their corners
     sides = [(n, len(s), float(mesh.side_geometry(s)[2].sum())) for n, s in mesh.boundaries.items()]
-    console.table("boundaries", ("name", "facets", words[0]), sides)
+    console.table("boundaries", ("name", "facets", words[0] + how), sides)
     volume = [(n, len(c), float(mesh.measure[c].sum())) for n, c in mesh.regions.items()]
-    console.table("regions", ("name", "cells", words[1]), volume)
+    console.table("regions", ("name", "cells", words[1] + how), volume)
     _quality_tables(mesh)
     found = propose(mesh)
     if found:

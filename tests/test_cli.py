@@ -54,6 +54,14 @@ def test_inspect_prints_one_object(folder: Path, capsys: pytest.CaptureFixture[s
     assert np.allclose(found["bounds"], [[0, 0], [1, 1]])
 
 
+def test_inspect_says_how_curved_cells_are_measured(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for order, said_so in ((1, False), (2, True)):
+        mesh = FAMILIES["grid"](shape=(2, 2), order=order).sample(np.random.default_rng(0))
+        geometries.write(mesh, "order.msh")
+        assert main(["inspect", "order.msh"]) == 0
+        assert ("length of the straight cells" in capsys.readouterr().out) == said_so
+
+
 def test_convert_keeps_names(folder: Path) -> None:
     assert main(["convert", "square.msh", "square.vtu"]) == 0
     assert set(geometries.read("square.vtu").boundaries) == {"left", "right", "bottom", "top"}

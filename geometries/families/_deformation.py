@@ -29,15 +29,15 @@ _BACK = tuple(0.75**k for k in range(24))  # shares of a displacement to try
 def apply(mesh: Mesh, displacement: Floats) -> Mesh:
     """Return the mesh with points moved by the largest share of a displacement (N, d) that leaves every cell sound.
 
-    A sound cell has positive measure and at least 0.35 of the mean ratio that it had. Raises `ShapeError` if there is
-    no such share above 0.001.
+    A sound cell has positive measure and at least 0.35 of the mean ratio that it had, and does not fold over where it
+    did not. Raises `ShapeError` if there is no such share above 0.001.
     """
     before = quality(mesh).ratio
     for share in _BACK:
         points = mesh.points + share * displacement
         if all((signed_measure(points, kind, cells) > 0).all() for kind, cells, _ in mesh.blocks()):
             moved = replace(mesh, points=points)
-            if (quality(moved).ratio >= _LEAST * before).all():
+            if (quality(moved).ratio >= _LEAST * before).all() and np.isin(moved.folded, mesh.folded).all():
                 return moved
     raise ShapeError("the deformation inverts cells however small it is; mesh the part anew, or use other parameters.")
 

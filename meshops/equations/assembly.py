@@ -160,6 +160,23 @@ class Assembler:
             total = total + _matrix(basis, numbers, getattr(terms, form, None), data, n)
         return csr_array(total)
 
+    def flux_through(self, part: Part, weight: Floats, time: float) -> Floats:
+        """Return (n,) the weights over the unknowns of ∫ w F(u)·n over the outer sides of `part`, `weight` (N,) of w.
+
+        Of a scalar field, with F the flux in the equation's form ∫ F(u)·∇v.
+        """
+        mesh, equation, total = self.case.mesh, self.case.equation, np.zeros(self.layout.size)
+        outer = np.isin(mesh.facet_ids(part.sides), mesh.facet_ids(mesh.outer))
+        for block, numbers in self._blocks:
+            inside = block.owns(part.sides) & outer
+            if inside.any():
+                basis = block.facet_basis(part.sides[inside])
+                data = _side_data(self.case, Term(block, basis, numbers, part, inside), {}, time)
+                w = np.asarray(block.scalar_on(basis).interpolate(weight[block.points]))
+                along = skfem.DiscreteField(np.zeros_like(w), w * basis.normals)  # F·∇v is w F·n, and v is nothing
+                total += _vector(basis, numbers, _against(equation.bilinear, along), data, len(total))
+        return total
+
     def at_nodes(self, state: Floats, time: float) -> Iterator[tuple[Ints, Any]]:
         """Yield of each block (C, k) the points of its cells, and what forms find in `w` there at `state`."""
         for block, numbers in self._blocks:
@@ -277,6 +294,11 @@ def _matrix(basis: Any, numbers: Ints, form: Form | None, data: Data, n: int) ->
         return probed(basis, form, data, numbers, n)
     local = skfem.BilinearForm(form).assemble(basis, **data).tocoo()
     return csr_array((local.data, (numbers[local.row], numbers[local.col])), shape=(n, n))
+
+
+def _against(form: Form, v: Any) -> Form:  # noqa: ANN401
+    """Return a bilinear form at one v: a linear form in u."""
+    return lambda u, w: form(u, v, w)
 
 
 def _vector(basis: Any, numbers: Ints, form: Form | None, data: Data, n: int) -> Floats:  # noqa: ANN401

@@ -12,7 +12,8 @@ import skfem
 from numpy.typing import NDArray
 
 from geometries.cells import CELLS
-from geometries.errors import MeshopsError
+from geometries.defects import folds
+from geometries.errors import MeshError, MeshopsError
 from geometries.mesh import Mesh
 from meshops.equations.base import Field
 from meshops.equations.layout import Layout
@@ -194,12 +195,14 @@ def _field_element(field: Field, kind: str, dim: int) -> Any:  # noqa: ANN401
 def blocks(mesh: Mesh, fields: tuple[Field, ...] = (Field("u", ""),)) -> Iterator[Block]:
     """Yield the blocks of `mesh`, those of many cells in pieces, whose bases are not kept.
 
-    Raises `UnsupportedCells` for types that the solver lacks and for manifolds.
+    Raises `UnsupportedCells` for types that the solver lacks and for manifolds, `MeshError` for cells that fold over.
     """
     if mesh.dim != mesh.space_dim:
         raise UnsupportedCells(
             f"cells of dimension {mesh.dim} in {mesh.space_dim}-D space; the reference solver needs as many of both."
         )
+    for line in folds(mesh):
+        raise MeshError(f"{line}.")
     for kind, cells, first in mesh.blocks():
         if kind.name not in REFERENCES:
             raise UnsupportedCells(f"the reference solver has no {kind.name} element; it has {sorted(REFERENCES)}.")

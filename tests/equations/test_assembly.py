@@ -11,6 +11,7 @@ import pytest
 
 from geometries import Dirichlet, Mesh, Neumann, Robin
 from geometries.cells import CELLS
+from geometries.errors import MeshError
 from geometries.families.grid import Grid
 from geometries.refine import second_order
 from meshops.equations import Case, DampedHelmholtz, Equation, Heat, Stokes, assemble, elements, solve
@@ -271,3 +272,10 @@ def test_pieces_know_their_regions_and_sides(monkeypatch: pytest.MonkeyPatch) ->
     pieces = assemble(case)
     np.testing.assert_allclose(pieces.matrix.toarray(), whole.matrix.toarray(), atol=1e-12)
     np.testing.assert_allclose(pieces.rhs, whole.rhs, atol=1e-12)
+
+
+def test_cells_that_fold_over_are_not_solved() -> None:
+    dart = Mesh(points=[[0, 0], [1, 0], [0.2, 0.2], [0, 1]], cells={"quad": [[0, 1, 2, 3]]})
+    case = Case(dart.named(boundaries={"left": [[0, 3]]}), Heat(), conditions={"left": Dirichlet(0)}, source=1.0)
+    with pytest.raises(MeshError, match=r"1 of 1 quad cells fold over .* mesh the part again"):
+        solve(case)

@@ -9,7 +9,7 @@ import pytest
 from skfem.element import ElementHex2, ElementQuad2, ElementTetP2, ElementTriP2
 
 from geometries.cells import CELLS, CellType
-from geometries.mesh import simplex_measure
+from geometries.measures import simplex_measure
 
 REFERENCE = {
     "vertex": [()],

@@ -1,5 +1,6 @@
 """A user's part, or folder of parts, as a family: names are kept, cells stay sound, what should not move does not."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -235,3 +236,13 @@ def test_wrong_names_and_folders_are_told(folder, tmp_path):
         Parts(folder=str(tmp_path)).draw(rng(0))
     with pytest.raises(SelectionError):
         load(folder / "brick.su2").sides("nothing")
+
+
+def test_a_deformation_does_not_fold_curved_cells_over():
+    mesh = Grid(shape=(2, 2), order=2).mesh()
+    middle = np.setdiff1d(mesh.cells["triangle6"][:, 3:], mesh.nodes(mesh.outer))[0]
+    displacement = np.zeros_like(mesh.points)
+    displacement[middle] = 0.45
+    moved = deformation.apply(mesh, displacement)
+    assert len(replace(mesh, points=mesh.points + displacement).folded) and not len(moved.folded)
+    assert (moved.points[middle] > mesh.points[middle]).all()

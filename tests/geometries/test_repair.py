@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +12,13 @@ from hypothesis import strategies as st
 
 import geometries as geo
 from geometries.build import Block, Reading, dropping_empty_cells, mesh_from_blocks
+from geometries.cells import CELLS
 from geometries.defects import defects
 from geometries.errors import MeshError, ReadError
 from geometries.families.grid import Grid
 from geometries.mesh import Mesh
 from geometries.repair import repair, repaired
+from tests.geometries.meshes import one_of_each
 
 GRIDS = [Grid(shape=shape, cell=cell, order=order) for shape, cell in (((3, 2), "triangle"), ((2, 2), "quad"),
          ((2, 1, 1), "tetra"), ((2, 1, 1), "hexahedron")) for order in (1, 2)]  # fmt: skip
@@ -143,3 +146,47 @@ def test_parts_that_touch_without_sharing_nodes_are_told(cell: str) -> None:
     )
     assert defects(apart) == ()
     assert defects(replace(coarse, boundaries={})) == Reading(mesh=coarse).problems
+
+
+def moved(cell: str, order: int, node: int, by: tuple[float, ...]) -> Mesh:
+    """One cell between 0 and 1, or the first of two triangles or six tetrahedra, and one of its nodes elsewhere."""
+    grid = Grid(shape=(1,) * CELLS[cell].dim, cell=cell, order=order).mesh()
+    points = grid.points.copy()
+    points[next(iter(grid.cells.values()))[0, node]] += by
+    return replace(grid, points=points)
+
+
+FOLDED = {
+    "concave": moved("quad", 1, 2, (-0.7, -0.7)),
+    "near a corner": moved("triangle", 2, 3, (0.45, 0)),
+    "beyond a corner": moved("triangle", 2, 3, (0.7, 0)),
+    "into the cell": moved("quad", 2, 4, (0, 0.8)),
+    "solid": moved("tetra", 2, 4, (0.4, 0, 0)),
+    "hexahedron": moved("hexahedron", 1, 6, (-0.7, -0.7, -0.1)),
+}
+
+
+@pytest.mark.parametrize("mesh", FOLDED.values(), ids=FOLDED)
+def test_cells_that_fold_over_are_told(mesh: Mesh) -> None:
+    (kind,) = mesh.cells
+    (line,) = defects(mesh)
+    assert re.match(rf"\d of {mesh.num_cells} {kind} cells fold over .*first: cell 0", line)
+    problems = mesh_from_blocks(mesh.points, [Block(kind=kind, nodes=mesh.cells[kind])]).problems
+    assert any("fold over" in p for p in problems)
+
+
+@pytest.mark.parametrize("mesh", [moved("quad", 1, 2, (-0.5, -0.5)), moved("triangle", 2, 3, (-0.25, 0.0))])
+def test_straight_corners_and_quarter_points_do_not_fold(mesh: Mesh) -> None:
+    assert defects(mesh) == ()
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3])
+def test_no_reference_cell_folds_and_every_curved_one_can(dim: int) -> None:
+    whole = one_of_each(dim)
+    assert not len(whole.folded)
+    for kind, cells, start in whole.blocks():
+        if kind.order == 2:
+            points = whole.points.copy()
+            corner, middle = points[cells[0, list(kind.middles[0])]].mean(0), points[cells[0, kind.middles[0][0]]]
+            points[cells[0, kind.corners]] = 0.2 * corner + 0.8 * middle
+            assert start in replace(whole, points=points).folded

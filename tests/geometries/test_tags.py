@@ -96,6 +96,22 @@ def test_the_faces_of_a_cube_are_found_in_four_ways(axis: int, end: int) -> None
     assert sides(select.Nearest(np.full(3, 0.5) + (1.2 * end - 0.6) * unit)(CUBE)) == wanted
 
 
+@pytest.mark.parametrize("cell", ["tetra", "hexahedron"])
+def test_a_plane_takes_one_face_of_a_thin_sheet(cell: str) -> None:
+    grid = Grid(shape=(6, 5, 1), cell=cell).mesh()
+    sheet = replace(grid, points=grid.points * [1000, 1000, 0.3])
+    x, _, z = np.eye(3)
+    for name, point, unit in (("left", 0 * x, x), ("right", 1000 * x, x), ("front", 0 * z, z), ("back", 0.3 * z, z)):
+        assert sides(select.Plane(point, unit)(sheet)) == sides(sheet.sides(name))
+    assert sides(select.Plane((0, 0, 0), (0, 0, 1), 0.31)(sheet)) == sides(sheet.sides("front"), sheet.sides("back"))
+
+
+def test_a_plane_takes_the_edges_of_a_surface_in_it() -> None:
+    flat = Grid(shape=(3, 2)).mesh()
+    surface = Mesh(points=np.pad(flat.points, [(0, 0), (0, 1)]), cells=flat.cells)
+    assert sides(select.Plane((0, 0, 0), (0, 0, 1))(surface)) == sides(surface.outer)
+
+
 def test_nearest_follows_a_smooth_face_and_stops_at_an_edge() -> None:
     mesh = HOLES["hexahedron"]
     assert sides(select.Nearest((0, 0.9, 0.5))(mesh)) == sides(mesh.sides("bottom"))

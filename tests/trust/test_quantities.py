@@ -14,6 +14,7 @@ from meshops.trust import TrustError, flux_through, mean_over, quantity, value_a
 from tests.trust.cases import SHAPES, discrete_solution, random_case, random_field
 
 GOALS = (mean_over("near"), mean_over(), value_at([0.5, 0.5, 0.5]), flux_through("left"))
+STEEL = {"young": 1.0, "poisson": 0.3}
 
 
 @pytest.mark.parametrize("seed", range(2 * len(SHAPES)))
@@ -59,6 +60,30 @@ def test_fluxes_balance_and_are_those_of_the_exact_solution() -> None:
     assert quantity(cooled, value_at([0.5, 0.5])).corrected == pytest.approx(0.75, rel=1e-6)
 
 
+@pytest.mark.parametrize(("cell", "order"), [("triangle", 1), ("triangle", 2), ("quad", 1), ("tetra", 1)])
+def test_boundaries_that_meet_share_the_flux_between_them(cell: str, order: int) -> None:
+    """u = x + 2 y: each side's flux is exact; and with a source, what goes out is what is put in."""
+    mesh = Grid(shape=(4, 3, 2)[: 3 if cell == "tetra" else 2], cell=cell, order=order).mesh()
+    held = {name: Dirichlet("x + 2*y") for name in mesh.boundaries if name != "right"}
+    linear = Case(mesh, EQUATIONS["heat"], conditions={**held, "right": Neumann(3.0)}, coefficients={"conductivity": 3})
+    solution = solve(linear)
+    for name in held:
+        exact = {"left": -3.0, "bottom": -6.0, "top": 6.0}.get(name, 0.0)
+        assert quantity(solution, flux_through(name)).corrected == pytest.approx(exact, abs=1e-9)
+    heated = solve(replace(linear, source="1 + x"))
+    total = sum(quantity(heated, flux_through(name)).corrected for name in held)
+    assert total == pytest.approx(-3.0 - 1.5, abs=1e-9)
+
+
+@pytest.mark.parametrize("cell", ["triangle", "quad"])
+def test_the_mean_of_a_constant_on_curved_cells_is_the_constant(cell: str) -> None:
+    grid = Grid(shape=(2, 2), cell=cell, order=2).mesh()
+    radius, angle = 1 + grid.points[:, 0], np.pi / 2 * grid.points[:, 1]
+    mesh = replace(grid, points=np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1))
+    found = quantity(solve(Case(mesh, EQUATIONS["heat"], conditions={"*": Dirichlet(5.0)})), mean_over())
+    assert found.interval == pytest.approx((5.0, 5.0))
+
+
 def test_what_is_not_there_is_refused() -> None:
     case = rod(Dirichlet(0.0))
     solution = solve(case)
@@ -68,3 +93,6 @@ def test_what_is_not_there_is_refused() -> None:
     given = replace(case, conditions={"left": Dirichlet(1.0), "right": Neumann(1.0)})
     with pytest.raises(TrustError, match="given"):
         quantity(solve(given), flux_through("right"))
+    beam = Case(case.mesh, EQUATIONS["elasticity"], conditions={"left": Dirichlet(0.0)}, coefficients=STEEL)
+    with pytest.raises(TrustError, match="vector"):
+        quantity(solve(beam), flux_through("left"))
