@@ -51,8 +51,8 @@ class Field:
 class Coefficient:
     """A coefficient of an equation, of `rank` 0 (scalar), 1 (vector) or 2 (tensor, where a scalar is isotropic).
 
-    `positive` ones are checked where they are evaluated. One that may `vary` with the field is an expression in u; a
-    `transient` one matters in transient problems only.
+    `positive` and `nonnegative` ones are checked where they are evaluated. One that may `vary` with the field is an
+    expression in u; a `transient` one matters in transient problems only.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Coefficient:
     rank: int = 0
     vary: bool = False
     transient: bool = False
+    nonnegative: bool = False
 
     def shape(self, dim: int) -> tuple[int, ...]:
         """Return the shape of one value in `dim` dimensions."""

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from meshops.equations import LinearSystem
 from meshops.trust.certificate import Certificate
+from meshops.trust.contraction import INDEFINITE
+from meshops.trust.errors import TrustError
 
 Floats = NDArray[np.float64]
 RELATIVE_SLACK = 1e-8
@@ -70,17 +72,20 @@ def bounds(certificate: Certificate, system: LinearSystem, values: Floats, *, cy
 
 
 def corrected(certificate: Certificate, residual: Floats, cycles: int) -> tuple[float, float, Floats]:
-    """Return bounds on ‖e‖² for A e = `residual`, and e as `cycles` find it, but for their difference in ‖·‖²."""
+    """Return bounds on ‖e‖² for A e = `residual`, and e as `cycles` find it, but for their difference in ‖·‖².
+
+    Raises `TrustError` where a direction of negative energy is met.
+    """
     hierarchy, least = certificate.hierarchy, 1.0 - certificate.contraction.bound
     better, gain, direction, last = np.zeros_like(residual), 0.0, np.zeros_like(residual), np.inf
     image = direction
     for number in range(cycles):
         cycled = hierarchy.cycle(residual)
-        rho = float(residual @ cycled)
-        if not rho > 0:
+        rho = energy_of(residual, cycled)
+        if rho == 0:
             return gain, gain, better
         cycled_image = hierarchy.matrix @ cycled
-        omega = float(cycled @ cycled_image)
+        omega = energy_of(cycled, cycled_image)
         rest = rho * (1 + least - omega / rho) / least if least > 0 else np.inf
         direction, image = cycled + (rho / last) * direction, cycled_image + (rho / last) * image
         step = rho / float(direction @ image)
@@ -89,6 +94,14 @@ def corrected(certificate: Certificate, residual: Floats, cycles: int) -> tuple[
         if number < cycles - 1:
             residual = residual - step * image
     return gain, top, better
+
+
+def energy_of(one: Floats, other: Floats) -> float:
+    """Return rᵀB r or zᵀA z from its two factors, 0 where rounding made it negative; raises `TrustError` below that."""
+    found = float(one @ other)
+    if not found >= -1e-12 * float(np.abs(one) @ np.abs(other)):
+        raise TrustError(f"a correction has the energy {found:.3g}, expected at least 0; {INDEFINITE}")
+    return max(found, 0.0)
 
 
 def rounding(certificate: Certificate, values: Floats) -> float:

@@ -59,6 +59,8 @@ def measure(
     residual = hierarchy.rough(np.random.default_rng(seed))
     cycled = hierarchy.cycle(residual)
     size = rho = float(residual @ cycled)
+    if size < 0:
+        raise TrustError(INDEFINITE)
     if not size > 0:  # nothing is free
         return Contraction(0.0, 0.0, 0.0, 0)
     direction = cycled

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meshops.equations import LinearSystem, Solution
-from meshops.trust.bounds import rounding
+from meshops.trust.bounds import energy_of, rounding
 from meshops.trust.certificate import Certificate, certify, provable
 from meshops.trust.diffusion import system_of
 from meshops.trust.errors import TrustError
@@ -173,7 +173,7 @@ class _Search:
         """Precondition the residual, and bound the error by it."""
         start = time.perf_counter()
         self.cycled = self.certificate.hierarchy.cycle(self.residual)
-        rho = max(float(self.residual @ self.cycled), 0.0)
+        rho = energy_of(self.residual, self.cycled)
         self.history.append(float(np.sqrt(rho / (1.0 - self.certificate.contraction.bound))) + self.slack)
         self.seconds = time.perf_counter() - start
 

@@ -233,3 +233,13 @@ def test_a_matrix_singular_to_rounding_proves_nothing() -> None:
     assert not Certificate.of(system).contraction.proved
     with pytest.raises(TrustError, match="not positive definite"):
         Certificate.of(replace(system, matrix=csr_array([[1.0, 2.0], [2.0, 1.0]])))
+
+
+def test_a_direction_of_negative_energy_is_refused() -> None:
+    """Whatever the certificate promised: one of another matrix, here with a loss that is a gain."""
+    case = random_case(0)
+    system = assemble(case)
+    certificate = Certificate.of(system)
+    wrong = replace(certificate, hierarchy=replace(certificate.hierarchy, matrix=-1.0 * certificate.hierarchy.matrix))
+    with pytest.raises(TrustError, match="energy"):
+        bounds(wrong, system, np.ones(len(system.rhs)))
