@@ -24,7 +24,7 @@ from meshops.trust.errors import TrustError
 
 Floats = NDArray[np.float64]
 RELATIVE_SLACK = 1e-8
-ABSOLUTE_SLACK = 100 * np.finfo(float).eps
+EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Bounds:
 
     `upper` is infinite where the contraction is not proved. `failure` is the probability that the upper bounds are
     wrong, one for all fields judged with one certificate. Slack for rounding is in the bounds: a share of 1e-8, and
-    100 machine epsilons of the field in the norm of the matrix's diagonal.
+    what `rounding` says.
     """
 
     lower: float
@@ -86,9 +86,10 @@ def corrected(certificate: Certificate, residual: Floats, cycles: int) -> tuple[
             return gain, gain, better
         cycled_image = hierarchy.matrix @ cycled
         omega = energy_of(cycled, cycled_image)
-        rest = rho * (1 + least - omega / rho) / least if least > 0 else np.inf
+        lost = 4 * EPS * float(certificate.hierarchy.diagonal @ cycled**2)  # by rounding, of omega
+        rest = rho * (1 + least - max(omega - lost, 0.0) / rho) / least if least > 0 else np.inf
         direction, image = cycled + (rho / last) * direction, cycled_image + (rho / last) * image
-        step = rho / float(direction @ image)
+        step = rho / (float(direction @ image) + lost)
         top = gain + max(rest, step * rho)
         gain, better, last = gain + step * rho, better + step * direction, rho
         if number < cycles - 1:
@@ -106,4 +107,4 @@ def energy_of(one: Floats, other: Floats) -> float:
 
 def rounding(certificate: Certificate, values: Floats) -> float:
     """Return how far rounding in the residual of `values` (n,) may move an error in the energy norm."""
-    return float(ABSOLUTE_SLACK * np.sqrt(np.abs(certificate.diagonal) @ values**2))
+    return float(np.abs(values).max(initial=0.0) * certificate.rounding)

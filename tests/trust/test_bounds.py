@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
+from scipy.sparse.linalg import splu
 
 from geometries.conditions import Dirichlet, Robin
 from geometries.families.grid import Grid
@@ -243,3 +244,32 @@ def test_a_direction_of_negative_energy_is_refused() -> None:
     wrong = replace(certificate, hierarchy=replace(certificate.hierarchy, matrix=-1.0 * certificate.hierarchy.matrix))
     with pytest.raises(TrustError, match="energy"):
         bounds(wrong, system, np.ones(len(system.rhs)))
+
+
+@pytest.mark.parametrize("far", [0.0, 1e-9])
+def test_rounding_is_in_the_bounds_of_a_slender_part(far: float) -> None:
+    """A cantilever 50 times as long as high, where the rounding of the residual bends it: the truth by refinement."""
+    grid = Grid(shape=(16, 16)).mesh()
+    mesh = replace(grid, points=grid.points * [50.0, 1.0])
+    case = Case(
+        mesh,
+        EQUATIONS["elasticity"],
+        conditions={"left": Dirichlet(0.0)},
+        source=(0.0, 1e-3),
+        coefficients={"young": 1.0, "poisson": 0.3},
+    )
+    system = assemble(case)
+    exact = refined(system)
+    found = bounds(certify(case, system), system, (1 + far) * exact)
+    assert found.lower <= true_error(system, (1 + far) * exact, exact) <= found.upper
+
+
+def refined(system: LinearSystem) -> np.ndarray:
+    """The discrete solution to rounding, by residuals in extended precision."""
+    matrix, load = system.reduced()
+    entries, solved, found = matrix.tocoo(), splu(matrix.tocsc()), np.zeros(len(load), np.longdouble)
+    for _ in range(6):
+        rest = load.astype(np.longdouble)
+        np.subtract.at(rest, entries.row, entries.data.astype(np.longdouble) * found[entries.col])
+        found = found + solved.solve(rest.astype(float))
+    return system.expand(found.astype(float))
