@@ -31,7 +31,7 @@ from meshops.trust.discretisation import Discretisation
 from meshops.trust.errors import TrustError
 from meshops.trust.patches import Local, Patches, solve_patches
 from meshops.trust.raviart_thomas import RaviartThomas, barycentric, moments, raviart_thomas
-from meshops.trust.simplices import Sides, Simplices, conductivity, facet_numbers, sides_of
+from meshops.trust.simplices import Sides, Simplices, conductivity, facet_numbers, fans, sides_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -100,17 +100,22 @@ class _Problem:
         return free
 
     @cached_property
+    def corners(self) -> Ints:
+        """(C, d + 1) the patch of each corner of each cell: one a vertex, or several where parts touch there only."""
+        return fans(self.simplices, self.facets)
+
+    @cached_property
     def closed(self) -> NDArray[np.bool_]:
-        """(V,) vertices on no Dirichlet side, where u satisfies the discrete equation."""
-        closed = np.ones(self.simplices.corners.max() + 1, dtype=bool)
+        """(V,) patches on no Dirichlet side, where u satisfies the discrete equation."""
+        closed = np.ones(self.corners.max() + 1, dtype=bool)
         for side in self.sides:
             held = side.cells[np.isnan(side.flux[:, 0])]
-            closed[np.delete(self.simplices.corners[held], side.facet, axis=1)] = False
+            closed[np.delete(self.corners[held], side.facet, axis=1)] = False
         return closed
 
     def patch_fluxes(self) -> Floats:
         """Return (C, n) the degrees of freedom of σ."""
-        rt, corners = self.rt, self.simplices.corners
+        rt, corners = self.rt, self.corners
         known = self._known()
         target = self._target()
         out = known[:, :, rt.facet_dofs.ravel()].sum(2)  # through the surface, on each corner's share

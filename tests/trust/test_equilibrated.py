@@ -11,6 +11,7 @@ import skfem
 from geometries.conditions import Dirichlet, Neumann, Robin
 from geometries.expressions import Expression
 from geometries.families.grid import Grid
+from geometries.tags import Box
 from meshops.equations import EQUATIONS, Case, Solution, solve
 from meshops.equations.assembly import Assembler, blocks
 from meshops.equations.elevated import elevated
@@ -137,6 +138,21 @@ def test_corners_are_where_the_picture_shows_them() -> None:
     found = equilibrate(case, solve(case).values)
     worst = part.cell_centers[np.argsort(-found.per_cell)[:4]]
     assert (np.linalg.norm(worst - 0.5, axis=1) < 0.1).all()
+
+
+def test_parts_that_touch_in_a_point_have_a_bound() -> None:
+    """Two squares, corner to corner: what one of them lacks there cannot come from the other."""
+    one = Grid(shape=(4, 4)).mesh()
+    points = np.vstack([one.points, one.points + 1.0])
+    used, numbers = np.unique(points.round(9), axis=0, return_inverse=True)
+    cells = numbers.reshape(2, -1)[:, one.cells["triangle"]].reshape(-1, 3)
+    mesh = replace(one, points=used, cells={"triangle": cells}, boundaries={})
+    mesh = mesh.with_boundary("left", Box((-0.01, -0.01), (0.01, 1.01)))
+    mesh = mesh.with_boundary("far", Box((1.99, 0.99), (2.01, 2.01)))
+    case = Case(mesh, EQUATIONS["heat"], conditions={"left": Dirichlet(0.0), "far": Dirichlet(0.0)}, source="x")
+    found = equilibrate(case, solve(case).values)
+    assert found.guaranteed
+    assert 0.01 < found.relative < 1.0
 
 
 def test_what_is_not_guaranteed_is_said() -> None:
