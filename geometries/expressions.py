@@ -81,6 +81,14 @@ class Expression:
         tree = ast.parse(self.text.strip(), mode="eval")
         return frozenset(n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id in NAMES)
 
+    @cached_property
+    def degree(self) -> int | None:
+        """Its degree as a polynomial in x, y and z; None where it is none, or not plainly one."""
+        try:
+            return _degree(ast.parse(self.text.strip(), mode="eval").body)
+        except RecursionError:
+            return None
+
     def __call__(self, points: Floats, time: float = 0.0, u: Floats | None = None) -> Floats:
         """Return the (...) values at `points` (..., d), where the field is `u` (...)."""
         return _spread(self._found(points, time, {} if u is None else {"u": u}), points)
@@ -102,6 +110,28 @@ class Expression:
     def __str__(self) -> str:
         """Return the text."""
         return self.text
+
+
+def _degree(node: ast.AST) -> int | None:
+    if isinstance(node, ast.Name):
+        return None if node.id == "u" else int(node.id in NAMES[:3])
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and isinstance(node.right, ast.Constant):
+        base, power = _degree(node.left), node.right.value
+        whole = isinstance(power, int) and power >= 0
+        return base * int(power) if base is not None and whole else 0 if base == 0 else None
+    parts = [_degree(n) for n in ast.iter_child_nodes(node) if isinstance(n, ast.expr) and not _called(node, n)]
+    known = [p for p in parts if p is not None]
+    if len(known) < len(parts):
+        return None
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        return sum(known)
+    linear = isinstance(node, ast.UnaryOp) or (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub))
+    divided = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and known[1] == 0
+    return max(known, default=0) if linear or divided or not any(known) else None
+
+
+def _called(node: ast.AST, part: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and part is node.func
 
 
 def _spread(found: Any, points: Floats) -> Floats:  # noqa: ANN401

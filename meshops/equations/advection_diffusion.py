@@ -41,7 +41,7 @@ class AdvectionDiffusion(Equation):
     coefficients = (
         Coefficient("diffusivity", "m²/s", default=1.0, positive=True),
         Coefficient("velocity", "m/s", default=0.0, rank=1),
-        Coefficient("decay", "1/s", default=0.0),
+        Coefficient("decay", "1/s", default=0.0, nonnegative=True),
     )
     time_order = 1
     definite = False

@@ -51,8 +51,9 @@ class Field:
 class Coefficient:
     """A coefficient of an equation, of `rank` 0 (scalar), 1 (vector) or 2 (tensor, where a scalar is isotropic).
 
-    `positive` ones are checked where they are evaluated. One that may `vary` with the field is an expression in u; a
-    `transient` one matters in transient problems only. A `load` is like a source: linear problems are linear in it.
+    `positive` and `nonnegative` ones are checked where they are evaluated. One that may `vary` with the field is an
+    expression in u; a `transient` one matters in transient problems only. A `load` is like a source: linear problems
+    are linear in it.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Coefficient:
     rank: int = 0
     vary: bool = False
     transient: bool = False
+    nonnegative: bool = False
     load: bool = False
 
     def shape(self, dim: int) -> tuple[int, ...]:

@@ -149,19 +149,25 @@ def _check_values(case: Case) -> None:
                     raise SpecError(f"{label(part, name)} is {np.nanmin(values):.6g} somewhere; expected at least 0.")
     for info in case.equation.coefficients:
         with _at("coefficients", info.name):
-            given = case.given(info.name)
-            if isinstance(given, Mapping):
-                _check_sign(info, per_cell(mesh, given, info.name, case.shape_of(info.name)))
-                continue
-            _check_sign(info, case.nodal(info.name))
-            if not isinstance(given, np.ndarray):
-                u = np.full((mesh.num_cells, 1), case.level) if info.name in case.varying else None
-                centers, cells = mesh.cell_centers[:, None], np.arange(mesh.num_cells)
-                _check_sign(info, case.coefficient(info.name, centers, cells, time=case.start, u=u))
+            for values in evaluated(case, info.name):
+                _check_sign(info, values)
     with _at("source"):
         case.nodal("source")
     with _at("initial"):
         case.start_values()
+
+
+def evaluated(case: Case, name: str) -> Iterator[Floats]:
+    """Yield a coefficient where its sign is checked: by cells where it goes by regions, else at points and centres."""
+    given, mesh = case.given(name), case.mesh
+    if isinstance(given, Mapping):
+        yield per_cell(mesh, given, name, case.shape_of(name))
+        return
+    yield case.nodal(name)
+    if not isinstance(given, np.ndarray):
+        u = np.full((mesh.num_cells, 1), case.level) if name in case.varying else None
+        centers, cells = mesh.cell_centers[:, None], np.arange(mesh.num_cells)
+        yield case.coefficient(name, centers, cells, time=case.start, u=u)
 
 
 def _check_open(case: Case, condition: object, name: str, values: Floats) -> None:
@@ -174,13 +180,14 @@ def _check_open(case: Case, condition: object, name: str, values: Floats) -> Non
 
 
 def _check_sign(info: Coefficient, values: Floats) -> None:
-    if not info.positive or not values.size:
+    if not (info.positive or info.nonnegative) or not values.size:
         return
     tensor = info.rank == 2 and values.ndim > 2
     least = np.linalg.eigvalsh(values).min() if tensor else values.min()
-    if least <= 0:
+    if least < 0 or (info.positive and least == 0):
         what = "has an eigenvalue of" if tensor else "is"
-        raise SpecError(f"{info.name} {what} {least:.6g} somewhere; expected above 0.")
+        expected = "above 0" if info.positive else "at least 0"
+        raise SpecError(f"{info.name} {what} {least:.6g} somewhere; expected {expected}.")
 
 
 @contextmanager

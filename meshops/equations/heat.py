@@ -35,7 +35,7 @@ class Heat(Equation):
     source_unit = "W/m³"
     coefficients = (
         Coefficient("conductivity", "W/(m K)", default=1.0, positive=True, rank=2, vary=True),
-        Coefficient("loss", "W/(m³ K)", default=0.0),
+        Coefficient("loss", "W/(m³ K)", default=0.0, nonnegative=True),
         Coefficient("capacity", "J/(m³ K)", default=1.0, positive=True, transient=True),
     )
     time_order = 1

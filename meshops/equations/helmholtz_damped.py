@@ -30,7 +30,7 @@ class DampedHelmholtz(Equation):
     source_unit = "Pa/m²"
     coefficients = (
         Coefficient("wavenumber", "1/m", positive=True),
-        Coefficient("loss_factor", "1", default=0.0),
+        Coefficient("loss_factor", "1", default=0.0, nonnegative=True),
     )
     definite = False
     terms = MappingProxyType(

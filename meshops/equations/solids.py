@@ -14,7 +14,7 @@ from geometries.errors import SpecError
 from geometries.mesh import Mesh
 from meshops.equations.base import AXES, Scaling
 from meshops.equations.case import Case, Part, on_nodes, on_sides
-from meshops.equations.case_checks import pieces
+from meshops.equations.case_checks import evaluated, pieces
 from meshops.equations.constraints import constraints
 from meshops.equations.layout import Layout
 from meshops.equations.reactions import reactions
@@ -152,9 +152,9 @@ def lame(young: Any, poisson: Any) -> tuple[Any, Any]:  # noqa: ANN401
 
 def check_poisson(case: Case) -> None:
     """Raise `SpecError` where Poisson's ratio is not above -1 and below 1/2."""
-    nu = case.nodal("poisson")
-    if nu.min() <= -1 or nu.max() >= 0.5:
-        raise SpecError(
-            f"poisson is {nu.min():.6g} to {nu.max():.6g}; expected above -1 and below 0.5.",
-            ("coefficients", "poisson"),
-        )
+    for nu in evaluated(case, "poisson"):
+        if nu.min() <= -1 or nu.max() >= 0.5:
+            raise SpecError(
+                f"poisson is {nu.min():.6g} to {nu.max():.6g}; expected above -1 and below 0.5.",
+                ("coefficients", "poisson"),
+            )

@@ -31,7 +31,7 @@ class Wave(Equation):
     source_unit = "m/s²"
     coefficients = (
         Coefficient("speed", "m/s", default=1.0, positive=True),
-        Coefficient("damping", "1/s", default=0.0, transient=True),
+        Coefficient("damping", "1/s", default=0.0, transient=True, nonnegative=True),
     )
     time_order = 2
     terms = MappingProxyType(

@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 
 from meshops.equations import LinearSystem
 from meshops.trust.certificate import Certificate
+from meshops.trust.contraction import INDEFINITE
+from meshops.trust.errors import TrustError
 
 Floats = NDArray[np.float64]
 RELATIVE_SLACK = 1e-8
-ABSOLUTE_SLACK = 100 * np.finfo(float).eps
+EPS = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Bounds:
 
     `upper` is infinite where the contraction is not proved. `failure` is the probability that the upper bounds are
     wrong, one for all fields judged with one certificate. Slack for rounding is in the bounds: a share of 1e-8, and
-    100 machine epsilons of the field in the norm of the matrix's diagonal.
+    what `rounding` says.
     """
 
     lower: float
@@ -70,20 +72,24 @@ def bounds(certificate: Certificate, system: LinearSystem, values: Floats, *, cy
 
 
 def corrected(certificate: Certificate, residual: Floats, cycles: int) -> tuple[float, float, Floats]:
-    """Return bounds on ‖e‖² for A e = `residual`, and e as `cycles` find it, but for their difference in ‖·‖²."""
+    """Return bounds on ‖e‖² for A e = `residual`, and e as `cycles` find it, but for their difference in ‖·‖².
+
+    Raises `TrustError` where a direction of negative energy is met.
+    """
     hierarchy, least = certificate.hierarchy, 1.0 - certificate.contraction.bound
     better, gain, direction, last = np.zeros_like(residual), 0.0, np.zeros_like(residual), np.inf
     image = direction
     for number in range(cycles):
         cycled = hierarchy.cycle(residual)
-        rho = float(residual @ cycled)
-        if not rho > 0:
+        rho = energy_of(residual, cycled)
+        if rho == 0:
             return gain, gain, better
         cycled_image = hierarchy.matrix @ cycled
-        omega = float(cycled @ cycled_image)
-        rest = rho * (1 + least - omega / rho) / least if least > 0 else np.inf
+        omega = energy_of(cycled, cycled_image)
+        lost = 4 * EPS * float(certificate.hierarchy.diagonal @ cycled**2)  # by rounding, of omega
+        rest = rho * (1 + least - max(omega - lost, 0.0) / rho) / least if least > 0 else np.inf
         direction, image = cycled + (rho / last) * direction, cycled_image + (rho / last) * image
-        step = rho / float(direction @ image)
+        step = rho / (float(direction @ image) + lost)
         top = gain + max(rest, step * rho)
         gain, better, last = gain + step * rho, better + step * direction, rho
         if number < cycles - 1:
@@ -91,6 +97,14 @@ def corrected(certificate: Certificate, residual: Floats, cycles: int) -> tuple[
     return gain, top, better
 
 
+def energy_of(one: Floats, other: Floats) -> float:
+    """Return rᵀB r or zᵀA z from its two factors, 0 where rounding made it negative; raises `TrustError` below that."""
+    found = float(one @ other)
+    if not found >= -1e-12 * float(np.abs(one) @ np.abs(other)):
+        raise TrustError(f"a correction has the energy {found:.3g}, expected at least 0; {INDEFINITE}")
+    return max(found, 0.0)
+
+
 def rounding(certificate: Certificate, values: Floats) -> float:
     """Return how far rounding in the residual of `values` (n,) may move an error in the energy norm."""
-    return float(ABSOLUTE_SLACK * np.sqrt(np.abs(certificate.diagonal) @ values**2))
+    return float(np.abs(values).max(initial=0.0) * certificate.rounding)

@@ -24,6 +24,8 @@ from meshops.trust.hierarchy import Hierarchy
 
 Floats = NDArray[np.float64]
 KEPT = 8  # certificates that `certify` remembers
+ROUNDED = float(np.finfo(float).eps)  # of a row's absolute sum, the rounding of its product
+LEAST = 1e-2  # what 1 - δ is taken for where no more is proved
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +83,17 @@ class Certificate:
         return correction if self.ties is None else self.ties @ correction
 
     @cached_property
-    def diagonal(self) -> Floats:
-        """(n,) the matrix's diagonal."""
-        return self.matrix.diagonal()
+    def rounding(self) -> float:
+        """What rounding in the residual of a field of values up to 1 may be in the dual norm.
+
+        Each row of A u is wrong by up to an epsilon of its absolute sum. One V-cycle weighs these, half of each with
+        one sign, as where all rows round alike, and half with random signs.
+        """
+        sums = np.asarray(abs(self.matrix).sum(1)).ravel()
+        rows = self.reduced(sums) if self.ties is None else abs(self.ties).T @ sums
+        rows = ROUNDED * rows * (1.0 + np.random.default_rng(0).choice((-1.0, 1.0), len(rows)))
+        least = max(1.0 - self.contraction.bound, LEAST)
+        return float(np.sqrt(max(rows @ self.hierarchy.cycle(rows), 0.0) / least))
 
     def energy_norm(self, values: Floats) -> float:
         """Return the least ‖u - z‖_A over the near-kernel z.

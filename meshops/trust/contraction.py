@@ -20,16 +20,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigvalsh_tridiagonal
+from scipy.linalg import eigvalsh, eigvalsh_tridiagonal
 
 from meshops.trust.errors import TrustError
-from meshops.trust.hierarchy import Hierarchy
+from meshops.trust.hierarchy import Hierarchy, backward_error, scaled
 
 FAILURE = 1e-6
 SHARP = 2.0  # stop where the bound on an error is at most this factor above what ξ itself would give
 MOST_STEPS = 200
-EXACT = 1e-8  # what rounding may leave of an error where the V-cycle is one factorisation
 ROUNDING = 1e-13  # the least contraction that is told from an exact solve
+INDEFINITE = "the matrix is not positive definite; bounds hold for positive definite systems only."
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,17 @@ class Contraction:
 def measure(
     hierarchy: Hierarchy, *, failure: float = FAILURE, seed: int = 0, most_steps: int = MOST_STEPS
 ) -> Contraction:
-    """Return the contraction of a hierarchy's V-cycle, in as few Lanczos steps as make its bound sharp."""
-    if hierarchy.exact:
-        return Contraction(0.0, EXACT, 0.0, 0)
+    """Return the contraction of a hierarchy's V-cycle, in as few Lanczos steps as make its bound sharp.
+
+    Raises `TrustError` where the matrix is not positive definite.
+    """
+    if hierarchy.direct:
+        return _factorised(hierarchy)
     residual = hierarchy.rough(np.random.default_rng(seed))
     cycled = hierarchy.cycle(residual)
     size = rho = float(residual @ cycled)
+    if size < 0:
+        raise TrustError(INDEFINITE)
     if not size > 0:  # nothing is free
         return Contraction(0.0, 0.0, 0.0, 0)
     direction = cycled
@@ -65,7 +70,7 @@ def measure(
         image = hierarchy.matrix @ direction
         stiffness = float(direction @ image)
         if not stiffness > 0:
-            raise TrustError("the matrix is not positive definite; bounds hold for positive definite systems only.")
+            raise TrustError(INDEFINITE)
         alphas.append(rho / stiffness)
         residual = residual - alphas[-1] * image
         cycled = hierarchy.cycle(residual)
@@ -76,6 +81,15 @@ def measure(
             return result
         betas.append(rho / last)
         direction = cycled + betas[-1] * direction
+
+
+def _factorised(hierarchy: Hierarchy) -> Contraction:
+    """What rounding leaves of an error after one Cholesky solve: the backward error over the least eigenvalue."""
+    rounded = backward_error(len(hierarchy.fixed))
+    least = float(eigvalsh(scaled(hierarchy.matrix)[0], subset_by_index=(0, 0))[0])
+    if least < -rounded:
+        raise TrustError(INDEFINITE)
+    return Contraction(0.0, rounded / (least - rounded) if least > rounded else float("inf"), 0.0, 0)
 
 
 def bound(found: float, steps: int, size: float, failure: float) -> float:

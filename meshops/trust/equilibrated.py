@@ -25,12 +25,13 @@ from scipy.sparse import csr_array, eye_array
 from scipy.sparse.csgraph import breadth_first_order
 from scipy.sparse.linalg import spsolve_triangular
 
+from geometries.expressions import Expression
 from meshops.equations import Case
 from meshops.trust.discretisation import Discretisation
 from meshops.trust.errors import TrustError
 from meshops.trust.patches import Local, Patches, solve_patches
 from meshops.trust.raviart_thomas import RaviartThomas, barycentric, moments, raviart_thomas
-from meshops.trust.simplices import Sides, Simplices, conductivity, facet_numbers, sides_of
+from meshops.trust.simplices import Sides, Simplices, conductivity, facet_numbers, fans, sides_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -41,15 +42,16 @@ DEGREE = {(2, 1): 1, (2, 2): 1, (3, 1): 0, (3, 2): 1}
 def equilibrate(case: Case, values: Floats) -> Discretisation:
     """Return the bound on ‖u_exact - u‖ for a field (N,), Dirichlet values included, P1 or P2 on straight simplices.
 
-    Guaranteed if k is constant on each cell and the Dirichlet values are polynomials on the sides, exact up to the
-    quadrature of other data; else `because` says what is not. Raises `TrustError` for other equations and meshes.
+    Guaranteed if k is constant on each cell, the Dirichlet values are polynomials on the sides, and the other data are
+    numbers, arrays or polynomials that the quadrature integrates; else `because` says what is not. Raises `TrustError`
+    for other equations and meshes.
     """
     problem = _Problem.of(case, values)
     flux = problem.patch_fluxes()
     flux, excess = problem.drained(flux)
     per_cell = problem.mismatch(flux) + problem.oscillation(flux) + problem.side_oscillation()
     error = float(np.sqrt((per_cell**2).sum() + excess))
-    because = problem.doubts()
+    because = problem.doubts(case)
     size = problem.size()
     relative = error / size if size > 0 else float("inf") if error > 0 else 0.0
     return Discretisation(error, relative, not because, "equilibrated fluxes", per_cell, because)
@@ -98,17 +100,22 @@ class _Problem:
         return free
 
     @cached_property
+    def corners(self) -> Ints:
+        """(C, d + 1) the patch of each corner of each cell: one a vertex, or several where parts touch there only."""
+        return fans(self.simplices, self.facets)
+
+    @cached_property
     def closed(self) -> NDArray[np.bool_]:
-        """(V,) vertices on no Dirichlet side, where u satisfies the discrete equation."""
-        closed = np.ones(self.simplices.corners.max() + 1, dtype=bool)
+        """(V,) patches on no Dirichlet side, where u satisfies the discrete equation."""
+        closed = np.ones(self.corners.max() + 1, dtype=bool)
         for side in self.sides:
             held = side.cells[np.isnan(side.flux[:, 0])]
-            closed[np.delete(self.simplices.corners[held], side.facet, axis=1)] = False
+            closed[np.delete(self.corners[held], side.facet, axis=1)] = False
         return closed
 
     def patch_fluxes(self) -> Floats:
         """Return (C, n) the degrees of freedom of σ."""
-        rt, corners = self.rt, self.simplices.corners
+        rt, corners = self.rt, self.corners
         known = self._known()
         target = self._target()
         out = known[:, :, rt.facet_dofs.ravel()].sum(2)  # through the surface, on each corner's share
@@ -203,15 +210,39 @@ class _Problem:
         """Return (∫ k |∇u|²)^½, at most the energy norm of u."""
         return float(np.sqrt((self.weights * self.k * (self.gradient**2).sum(2)).sum()))
 
-    def doubts(self) -> tuple[str, ...]:
+    def doubts(self, case: Case) -> tuple[str, ...]:
         """Return why the bound is not guaranteed."""
         found = []
-        if (np.ptp(self.k, axis=1) > 1e-12 * self.k.max(1)).any():
+        placed = _degree(case.given(conductivity(case)), 0) != 0
+        if placed or (np.ptp(self.k, axis=1) > 1e-12 * self.k.max(1)).any():
             found.append("the coefficient varies inside cells, where the discrete equations are integrated inexactly")
         scale = max(float(np.abs(s.field).max(initial=0.0)) for s in self.sides)
         if any((np.abs(s.given - s.field) > 1e-9 * scale).any() for s in self.sides):
             found.append("the Dirichlet values are interpolated, not met")
+        sampled = _sampled(case, self.simplices.order)
+        if sampled:
+            found.append(f"{', '.join(sampled)}: no polynomial of low degree, so known at quadrature points only")
         return tuple(found)
+
+
+def _sampled(case: Case, order: int) -> list[str]:
+    """The data whose squares the quadrature of order 2 `order` + 3 does not integrate exactly."""
+    degrees = {"the source": _degree(case.source, order)}
+    for part in case.parts:
+        of = {name: _degree(value, order) for name, value in part.values.items()}
+        if "coefficient" in of:  # h (u_a - u)
+            of = {"exchange": of["coefficient"] + max(of["ambient"], order)}
+        degrees |= {f"the {part.condition.key} {name} on {part.name}": degree for name, degree in of.items()}
+    return [name for name, degree in degrees.items() if degree > order + 1]
+
+
+def _degree(given: object, order: int) -> float:
+    """The degree of a value on a cell as a polynomial, `order` of an array over points; infinite where it is none."""
+    if isinstance(given, np.ndarray):
+        return order
+    if isinstance(given, Expression):
+        return np.inf if given.degree is None else given.degree
+    return 0
 
 
 def _unprojected(side: Sides, at: Ints, degree: int) -> Floats:

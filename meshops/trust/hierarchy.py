@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh
 from scipy.sparse import csr_array, csr_matrix, diags_array, eye_array, kron, tril
 
 from geometries.cells import CellType
@@ -63,8 +65,8 @@ class Hierarchy:
         return self._operator.matvec(residual)
 
     @property
-    def exact(self) -> bool:
-        """Whether there is one level, solved exactly: B = A⁻¹."""
+    def direct(self) -> bool:
+        """Whether there is one level, factorised: B = A⁻¹ but for rounding."""
         return len(self.levels.levels) == 1
 
     @cached_property
@@ -88,6 +90,48 @@ class Hierarchy:
     @cached_property
     def _lower(self) -> csr_array:
         return csr_array(tril(self.matrix))
+
+
+class Coarsest:
+    """Solves the coarsest level by Cholesky's method, its diagonal scaled to 1, so that jumps of k cost no digits.
+
+    A coarse level may be singular, where aggregates are too small for their modes: then by eigenvalues, those that
+    rounding could have made left out, which makes B smaller and never larger.
+    """
+
+    def __init__(self) -> None:
+        """Know no matrix yet."""
+        self._known: tuple[Any, Callable[[Floats], Floats]] | None = None
+
+    def __call__(self, matrix: csr_matrix, load: Floats) -> Floats:
+        """Return A⁻¹ b as pyamg asks for it."""
+        if self._known is None or self._known[0] is not matrix:
+            self._known = (matrix, self._factorised(matrix))
+        return self._known[1](load.ravel()).reshape(load.shape)
+
+    @staticmethod
+    def _factorised(matrix: csr_matrix) -> Callable[[Floats], Floats]:
+        dense, scale = scaled(matrix)
+        try:
+            factor = cho_factor(dense)
+        except LinAlgError:
+            sizes, axes = eigh(dense)
+            kept = sizes > backward_error(len(dense))
+            inverse = (axes[:, kept] / sizes[kept]) @ axes[:, kept].T
+            return lambda load: scale * (inverse @ (scale * load))
+        return lambda load: scale * cho_solve(factor, scale * load)
+
+
+def scaled(matrix: csr_array | csr_matrix) -> tuple[Floats, Floats]:
+    """Return D^(-½) A D^(-½), dense, and the diagonal of D^(-½); rows without a diagonal entry stay as they are."""
+    diagonal = matrix.diagonal()
+    scale = 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    return scale[:, None] * matrix.toarray() * scale, scale
+
+
+def backward_error(n: int) -> float:
+    """Return by how much A changes in norm for which Cholesky's method is exact; A (n, n) has 1 on its diagonal."""
+    return 4 * n**2 * float(np.finfo(float).eps)
 
 
 def constrain(system: LinearSystem) -> tuple[csr_array, Flags]:
@@ -172,7 +216,7 @@ def _through_linear(matrix: csr_array, prolongation: csr_array, modes: Floats, c
     first.A, first.P, first.R = _plain(matrix), _plain(prolongation), _plain(prolongation.T)
     coarse = csr_array(first.R @ first.A @ first.P)
     coarse = csr_array(coarse + diags_array((coarse.diagonal() == 0).astype(float)))
-    levels = MultilevelSolver([first, *_aggregated(coarse, modes, components).levels], coarse_solver="pinv")
+    levels = MultilevelSolver([first, *_aggregated(coarse, modes, components).levels], coarse_solver=Coarsest())
     change_smoothers(levels, *SMOOTHERS)
     return levels
 
@@ -187,7 +231,9 @@ def _aggregated(matrix: csr_array, modes: Floats, components: int) -> Any:  # no
     else:
         blocks = plain.tobsr((components, components))
         strength = ("symmetric", {"theta": STRONG})
-        levels = pyamg.smoothed_aggregation_solver(blocks, B=modes, max_coarse=COARSEST, strength=strength)
+        levels = pyamg.smoothed_aggregation_solver(
+            blocks, B=modes, max_coarse=COARSEST, strength=strength, coarse_solver=Coarsest()
+        )
     change_smoothers(levels, *SMOOTHERS)
     return levels
 
@@ -216,7 +262,7 @@ def _smoothed_aggregation(matrix: csr_matrix, modes: Floats) -> Any:  # noqa: AN
         levels[-1].P, levels[-1].R = _plain(smoothed), _plain(smoothed.T)
         levels.append(MultilevelSolver.Level())
         levels[-1].A = _plain(levels[-2].R @ fine @ levels[-2].P)
-    return MultilevelSolver(levels, coarse_solver="pinv")
+    return MultilevelSolver(levels, coarse_solver=Coarsest())
 
 
 def _plain(matrix: csr_array) -> csr_matrix:

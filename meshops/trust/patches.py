@@ -25,8 +25,9 @@ BATCH = 2**22  # numbers in the matrices of one batch
 class Patches:
     """The patches of all vertices: for each corner of each cell, where its local fluxes stand in its vertex's patch.
 
-    `corners` (C, d + 1) vertices, `facets` (C, d + 1) facet numbers opposite to them, `free` (facets,) whether the flux
-    through a facet is unknown (inside the mesh, or on a Dirichlet boundary).
+    `corners` (C, d + 1) vertices, told apart where their cells share no facets (`simplices.fans`), `facets` (C, d + 1)
+    facet numbers opposite to them, `free` (facets,) whether the flux through a facet is unknown (inside the mesh, or on
+    a Dirichlet boundary).
     """
 
     rt: RaviartThomas

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meshops.equations import LinearSystem, Solution
-from meshops.trust.bounds import rounding
+from meshops.trust.bounds import energy_of, rounding
 from meshops.trust.certificate import Certificate, certify, provable
 from meshops.trust.diffusion import system_of
 from meshops.trust.errors import TrustError
@@ -41,7 +41,7 @@ class Polished:
 
     @property
     def iterations(self) -> int:
-        """V-cycles, but for the one that proved the result."""
+        """V-cycles, but for those that proved the result."""
         return len(self.history) - 1
 
 
@@ -96,8 +96,9 @@ def polish(
 def modelled(certificate: Certificate, system: LinearSystem, done: Polished, seconds: float) -> dict[str, object]:
     """Return what the same iteration would take from zero, one cycle spent: each falls by the factor seen in `done`."""
     first = descend_once(certificate, system, np.zeros_like(done.values))
-    rate = (done.history[-1] / done.history[0]) ** (1 / done.iterations) if done.iterations else RATE
-    count = max(int(np.ceil(np.log(done.history[-1] / first) / np.log(min(rate, 0.99)))), 0) if first > 0 else 0
+    last, begun = done.history[-1], done.history[0]
+    rate = (last / begun) ** (1 / done.iterations) if done.iterations and 0 < last < begun else RATE
+    count = int(np.ceil(np.log(last / first) / np.log(min(rate, 0.99)))) if 0 < last < first else 0
     return {"iterations": count, "seconds": seconds * (count + 1) / (done.iterations + 1), "measured": False}
 
 
@@ -127,7 +128,8 @@ def descend(
 ) -> Polished:
     """Run preconditioned conjugate gradients from `values` until the proved relative error is at most `tolerance`.
 
-    The bound costs nothing: ‖e‖²_A ≤ rᵀBr/(1 - δ), and conjugate gradients compute rᵀBr anyhow.
+    The bound is ‖e‖²_A ≤ rᵀBr/(1 - δ), and conjugate gradients compute rᵀBr anyhow, of a residual that they carry
+    along: one more V-cycle proves the result from its own residual.
 
     `direction` maps a residual (n,) to a search direction (n,): a trained operator, say. Each step then goes to the
     least error over the plane of B r and that direction, conjugate to the last steps: flexible conjugate gradients,
@@ -141,13 +143,13 @@ def descend(
     search = _Search(certificate, system, values, direction)
     for _ in range(MOST_ITERATIONS):
         search.cycle()
-        if search.relative(tolerance) <= tolerance:
-            return search.result(tolerance)
+        if search.relative(tolerance) <= tolerance and search.renewed(tolerance) <= tolerance:
+            return search.result()
         if search.history[-1] <= 1.01 * search.slack:
             break
         search.step()
     raise TrustError(
-        f"the error is at most {search.relative(tolerance):.3g} of the solution after {len(search.history)} cycles; "
+        f"the error is at most {search.relative():.3g} of the solution after {len(search.history)} cycles; "
         f"{tolerance:.3g} was asked for, which rounding or the matrix puts out of reach."
     )
 
@@ -161,9 +163,10 @@ class _Search:
         self.certificate = certificate
         self.direction = direction if certificate.ties is None else None
         self.values = certificate.imposed(values, system)
-        self.residual = certificate.residual(self.values, system.rhs)
-        self.norm = certificate.energy_norm(self.values)
-        self.slack = rounding(certificate, self.values)
+        self.rhs = system.rhs
+        self.residual = certificate.residual(self.values, self.rhs)
+        self.slack = 0.0
+        self.norm, self.off = 0.0, float("inf")  # ‖u‖ where it was last taken, and the bound on the error there
         self.past: list[tuple[Floats, Floats, float]] = []
         self.history: list[float] = []
         self.cycled = self.residual
@@ -173,15 +176,27 @@ class _Search:
         """Precondition the residual, and bound the error by it."""
         start = time.perf_counter()
         self.cycled = self.certificate.hierarchy.cycle(self.residual)
-        rho = max(float(self.residual @ self.cycled), 0.0)
+        self.slack = rounding(self.certificate, self.values)
+        rho = energy_of(self.residual, self.cycled)
         self.history.append(float(np.sqrt(rho / (1.0 - self.certificate.contraction.bound))) + self.slack)
         self.seconds = time.perf_counter() - start
 
-    def relative(self, tolerance: float) -> float:
-        """Return the bound on ‖e‖/‖u_h‖, with ‖u_h‖ ≥ ‖u‖ - ‖e‖ taken anew where it may decide."""
+    def renewed(self, tolerance: float) -> float:
+        """Return `relative` of the field's own residual, from which the iteration begins anew."""
+        self.residual = self.certificate.residual(self.values, self.rhs)
+        self.past = []
+        del self.history[-1]
+        self.cycle()
+        return self.relative(tolerance)
+
+    def relative(self, tolerance: float = np.inf) -> float:
+        """Return the bound on ‖e‖/‖u_h‖, with ‖u_h‖ ≥ ‖u‖ - ‖e‖ taken anew where it may be within the tolerance.
+
+        It may be only if the bound is within it of the last ‖u‖ and of the error there, which ‖u_h‖ does not exceed.
+        """
         error = self.history[-1]
-        if error <= 2 * tolerance * self.norm:
-            self.norm = self.certificate.energy_norm(self.values)
+        if error <= tolerance * (self.norm + self.off):
+            self.norm, self.off = self.certificate.energy_norm(self.values), error
         least = self.norm - error
         return error / least if least > 0 else float("inf") if error > 0 else 0.0
 
@@ -214,7 +229,6 @@ class _Search:
         self.past = [*self.past, (direction, image, size)][-(1 if self.direction is None else REMEMBERED) :]
         return work**2 / size
 
-    def result(self, tolerance: float) -> Polished:
+    def result(self) -> Polished:
         """Return the field with what is proved of it."""
-        relative = self.relative(tolerance)
-        return Polished(self.values, self.history[-1], relative, tuple(self.history), self.operator_steps)
+        return Polished(self.values, self.history[-1], self.relative(), tuple(self.history), self.operator_steps)

@@ -8,6 +8,8 @@ from math import factorial
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from geometries.cells import CELLS
 from geometries.conditions import Dirichlet, Neumann, Robin
@@ -253,6 +255,23 @@ def facet_numbers(simplices: Simplices) -> Ints:
     out = np.empty((count, width), np.int64)
     out[sides[:, 0], _opposite(simplices, sides)] = simplices.mesh.facet_ids(sides)
     return out
+
+
+def fans(simplices: Simplices, facets: Ints) -> Ints:
+    """Return (C, d + 1) for each corner of each cell the number of its fan: cells around a vertex that share facets.
+
+    There is one fan a vertex, but where parts touch in a point or in an edge only. `facets` are `facet_numbers`.
+    """
+    corners, width = simplices.corners, simplices.dim + 1
+    apart = np.broadcast_to(~np.eye(width, dtype=bool), (len(corners), width, width))  # the facet has the corner
+    shape = apart.shape
+    joint = (np.broadcast_to(facets[:, None, :], shape) * (corners.max() + 1) + corners[:, :, None])[apart]
+    links = np.unique(joint, return_inverse=True)[1].ravel()
+    one = np.broadcast_to(np.arange(corners.size).reshape(*corners.shape, 1), shape)[apart]
+    n = corners.size + int(links.max()) + 1
+    graph = coo_array((np.ones(len(one)), (one, corners.size + links)), shape=(n, n))
+    label = connected_components(graph, directed=False)[1][: corners.size]
+    return np.unique(label, return_inverse=True)[1].reshape(corners.shape)
 
 
 def _edges(kind: str) -> tuple[tuple[int, int], ...]:

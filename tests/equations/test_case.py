@@ -13,7 +13,7 @@ from geometries import Dirichlet, Mesh, MeshopsError, Neumann, Robin
 from geometries import tags as select
 from geometries.errors import SpecError
 from geometries.families.grid import Grid
-from meshops.equations import Case, Heat, Solution, assemble, equation, solve
+from meshops.equations import EQUATIONS, Case, Heat, Solution, assemble, equation, solve
 from meshops.equations.case import on_nodes, on_sides
 from meshops.equations.solution import SolutionError
 
@@ -133,6 +133,11 @@ WRONG = {
     "zero": ({"coefficients": {"conductivity": 0}}, ("coefficients", "conductivity"), "0 somewhere; expected above 0"),
     "negative": ({"coefficients": {"conductivity": "x - 0.5"}}, ("coefficients", "conductivity"), "above 0"),
     "inside": ({"coefficients": {"conductivity": "abs(x - 1/6) - 0.01"}}, ("coefficients", "conductivity"), "above 0"),
+    "gain": (
+        {"coefficients": {"loss": "x - 2"}},
+        ("coefficients", "loss"),
+        "-2 somewhere; expected at least 0",
+    ),
     "nan": ({"coefficients": {"conductivity": float("nan")}}, ("coefficients", "conductivity"), "finite"),
     "short": ({"coefficients": {"conductivity": [1, 2, 3]}}, ("coefficients", "conductivity"), r"expected \(25,\)"),
     "k in z": ({"coefficients": {"conductivity": "1+z"}}, ("coefficients", "conductivity"), "uses 'z'"),
@@ -222,3 +227,9 @@ def test_an_unknown_equation_is_refused_with_the_nearest_name() -> None:
     assert equation("heat").name == "heat"
     with pytest.raises(MeshopsError, match="did you mean 'heat'"):
         equation("heta")
+
+
+def test_what_takes_energy_may_not_give_it() -> None:
+    signed = {(e.name, c.name) for e in EQUATIONS.values() for c in e.coefficients if c.nonnegative}
+    taking = {("heat", "loss"), ("wave", "damping"), ("helmholtz_damped", "loss_factor")}
+    assert signed == {*taking, ("advection_diffusion", "decay")}

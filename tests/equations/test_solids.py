@@ -274,6 +274,14 @@ def test_poissons_ratio_is_in_its_range() -> None:
             Case(MESHES["quad"], Elasticity(), conditions=rollers(MESHES["quad"]), coefficients={"poisson": wrong})
 
 
+def test_poissons_ratio_of_one_cell_is_in_its_range() -> None:
+    """A mean over the cells at a point would hide it."""
+    mesh = MESHES["quad"]
+    mesh = replace(mesh, regions={"one": np.array([5]), "rest": np.delete(np.arange(mesh.num_cells), 5)})
+    with pytest.raises(SpecError, match=r"poisson is 0.1 to 0.6"):
+        Case(mesh, Elasticity(), conditions=rollers(mesh), coefficients={"poisson": {"one": 0.6, "rest": 0.1}})
+
+
 # -- units -------------------------------------------------------------------------------------------------------------
 def in_units(equation: Equation, length: float, newton: float, kelvin: float) -> Case:
     mesh = FIRST["tetra" if 3 in equation.dims else "quad"].scaled(length)

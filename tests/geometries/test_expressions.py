@@ -251,3 +251,12 @@ def test_the_slope_is_the_limit_of_differences(text: str) -> None:
     points, u, expression = rng.uniform(0.1, 0.9, (50, 2)), rng.uniform(0.1, 0.9, 50), Expression(text)
     differences = (expression(points, 1.5, u + h) - expression(points, 1.5, u - h)) / (2 * h)
     np.testing.assert_allclose(expression.slope(points, 1.5, u), differences, atol=1e-8)
+
+
+DEGREES = {"3": 0, "sin(pi)/2": 0, "x*y - 2*x**3/7": 3, "-(x + t)**2": 2}
+NO_POLYNOMIAL = ("1/x", "x**0.5", "where(x < 0.5, 1, 2)", "exp(x)", "u", "2**x", "x**-1")
+
+
+@pytest.mark.parametrize(("text", "degree"), [*DEGREES.items(), *((text, None) for text in NO_POLYNOMIAL)])
+def test_the_degree_of_a_polynomial(text: str, degree: int | None) -> None:
+    assert Expression(text).degree == degree

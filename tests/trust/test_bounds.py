@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
+from scipy.sparse.linalg import splu
 
 from geometries.conditions import Dirichlet, Robin
+from geometries.families.grid import Grid
 from meshops.equations import EQUATIONS, Case, LinearSystem, assemble
-from meshops.trust import Certificate, Hierarchy, TrustError, bounds, certify, measure
+from meshops.trust import Certificate, Hierarchy, TrustError, bounds, certify, measure, system_of
 from meshops.trust.contraction import bound
 from tests.trust.cases import (
     PROVED,
@@ -200,3 +202,74 @@ def test_a_point_of_no_cell_does_not_matter() -> None:
     assert isinstance(system, LinearSystem)
     given = bounds(certify(lone, system), system, np.ones(mesh.num_points))
     assert 0 < given.lower <= given.upper < np.inf
+
+
+@pytest.mark.parametrize("jump", [1e10, 1e14, 1e16])
+def test_a_jump_that_rounding_could_hide_is_not_hidden(jump: float) -> None:
+    """On a mesh of one level, solved at once: an error in the soft half is seen, however stiff the other is."""
+    mesh = Grid(shape=(8, 8)).mesh()
+    soft = mesh.cell_centers[:, 0] < 0.5
+    mesh = replace(mesh, regions={"soft": np.flatnonzero(soft), "stiff": np.flatnonzero(~soft)})
+    case = Case(
+        mesh,
+        EQUATIONS["heat"],
+        conditions={"left": Dirichlet(0.0), "right": Dirichlet(1.0)},
+        source=1.0,
+        coefficients={"conductivity": {"soft": 1.0, "stiff": jump}},
+    )
+    system = system_of(case)
+    certificate = certify(case, system)
+    inside = (mesh.points[:, 0] > 0.05) & (mesh.points[:, 0] < 0.45)
+    error = np.where(inside, np.random.default_rng(0).standard_normal(len(inside)), 0.0)
+    true = np.sqrt(error @ (system.matrix @ error))
+    found = bounds(certificate, system, discrete_solution(system) + error)
+    assert certificate.contraction.proved
+    assert 0.5 * true < found.lower <= true * (1 + 1e-3)
+    assert found.upper >= true * (1 - 1e-3)
+
+
+def test_a_matrix_singular_to_rounding_proves_nothing() -> None:
+    near = np.array([[1.0, 1.0], [1.0, 1.0 + 1e-15]])
+    system = LinearSystem(csr_array(near), np.ones(2), np.zeros(2, bool), np.zeros(2))
+    assert not Certificate.of(system).contraction.proved
+    with pytest.raises(TrustError, match="not positive definite"):
+        Certificate.of(replace(system, matrix=csr_array([[1.0, 2.0], [2.0, 1.0]])))
+
+
+def test_a_direction_of_negative_energy_is_refused() -> None:
+    """Whatever the certificate promised: one of another matrix, here with a loss that is a gain."""
+    case = random_case(0)
+    system = assemble(case)
+    certificate = Certificate.of(system)
+    wrong = replace(certificate, hierarchy=replace(certificate.hierarchy, matrix=-1.0 * certificate.hierarchy.matrix))
+    with pytest.raises(TrustError, match="energy"):
+        bounds(wrong, system, np.ones(len(system.rhs)))
+
+
+@pytest.mark.parametrize("far", [0.0, 1e-9])
+def test_rounding_is_in_the_bounds_of_a_slender_part(far: float) -> None:
+    """A cantilever 50 times as long as high, where the rounding of the residual bends it: the truth by refinement."""
+    grid = Grid(shape=(16, 16)).mesh()
+    mesh = replace(grid, points=grid.points * [50.0, 1.0])
+    case = Case(
+        mesh,
+        EQUATIONS["elasticity"],
+        conditions={"left": Dirichlet(0.0)},
+        source=(0.0, 1e-3),
+        coefficients={"young": 1.0, "poisson": 0.3},
+    )
+    system = assemble(case)
+    exact = refined(system)
+    found = bounds(certify(case, system), system, (1 + far) * exact)
+    assert found.lower <= true_error(system, (1 + far) * exact, exact) <= found.upper
+
+
+def refined(system: LinearSystem) -> np.ndarray:
+    """The discrete solution to rounding, by residuals in extended precision."""
+    matrix, load = system.reduced()
+    entries, solved, found = matrix.tocoo(), splu(matrix.tocsc()), np.zeros(len(load), np.longdouble)
+    for _ in range(6):
+        rest = load.astype(np.longdouble)
+        np.subtract.at(rest, entries.row, entries.data.astype(np.longdouble) * found[entries.col])
+        found = found + solved.solve(rest.astype(float))
+    return system.expand(found.astype(float))

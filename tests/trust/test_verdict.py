@@ -111,6 +111,21 @@ def test_an_operators_directions_never_hurt(seed: int) -> None:
         assert true_error(system, done.values, exact) <= 1e-6 * certificate.energy_norm(exact) * (1 + 1e-6)
 
 
+def test_from_zero_it_stops_where_the_tolerance_is_met() -> None:
+    """Not later, as where the norm of zero is what counts; and what is said of the end is said of its own residual."""
+    case = Case(Grid(shape=(24, 24)).mesh(), EQUATIONS["heat"], conditions={"left": Dirichlet(0.0)}, source=1.0)
+    system, certificate = assemble(case), certify(case)
+    exact, zero = discrete_solution(system), np.zeros(len(system.rhs))
+    size = certificate.energy_norm(exact)
+    for tolerance in (1e-2, 1e-6):
+        done = descend(certificate, system, zero, tolerance)
+        assert all(bound > 0.5 * tolerance * size for bound in done.history[:-1])
+        assert done.iterations < 40
+        assert 0 < true_error(system, done.values, exact) <= done.error <= tolerance * size * (1 + 1e-6)
+    record = polish(case.solution(zero), tolerance=1e-3).made_by["polish"]
+    assert abs(record["from_zero"]["iterations"] - record["iterations"]) <= 2
+
+
 def test_a_tolerance_out_of_reach_is_refused() -> None:
     case = random_case(0)
     with pytest.raises(TrustError, match="out of reach"):
