@@ -52,7 +52,9 @@ def constraints(case: Case, layout: Layout, time: float = 0.0) -> Constraints:
     if images and oblique is not None:
         raise SpecError("periodic boundaries and rollers off the axes cannot stand in one case.", ("conditions",))
     if images:
-        fixed, value, ties = _identify(np.concatenate(images), layout, fixed, value)
+        named = np.full(layout.size, np.nan)
+        named[numbers[at]] = value[numbers[at]]
+        fixed, value, ties = _identify(np.concatenate(images), layout, fixed, named)
     return Constraints(fixed, value, ties)
 
 
@@ -158,17 +160,21 @@ def _center(mesh: Mesh, sides: Ints) -> Floats:
 
 
 def _identify(
-    pairs: Ints, layout: Layout, fixed: NDArray[np.bool_], value: Floats
+    pairs: Ints, layout: Layout, fixed: NDArray[np.bool_], named: Floats
 ) -> tuple[NDArray[np.bool_], Floats, csr_array]:
-    """Make one unknown of all that are images of each other, in every field; where one of them is fixed, all are."""
+    """Make one unknown of all that are images of each other, in every field; where one of them is fixed, all are.
+
+    As where boundaries meet, its value is the mean of those `named` for its images; NaN names none, as a roller.
+    """
     n = len(fixed)
     found = [np.concatenate([numbers[pairs[:, i]].ravel() for numbers in layout.numbers.values()]) for i in (0, 1)]
     a, b = (ends[found[0] >= 0] for ends in found)
     count, label = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)
     held = np.zeros(count, bool)
     held[label[fixed]] = True
-    common = np.zeros(count)
-    common[label[fixed]] = value[fixed]
+    given = ~np.isnan(named)
+    times = np.bincount(label[given], minlength=count)
+    common = np.bincount(label[given], named[given], count) / np.maximum(times, 1)
     group = np.cumsum(~held) - 1
     free = np.flatnonzero(~held[label])
     shape = (n, count - int(held.sum()))

@@ -128,6 +128,12 @@ def test_periodic_sides_hold_the_same_values_and_pass_their_flux() -> None:
     )
 
 
+def test_where_values_of_periodic_images_differ_the_mean_holds() -> None:
+    mesh = grid("triangle", 1, 4)
+    found = solve(heat(mesh, {"left": Periodic("right"), "bottom": Dirichlet("x"), "top": Dirichlet(0)})).values
+    np.testing.assert_allclose(found[mesh.nodes(mesh.sides("bottom"))], [0.5, 0.25, 0.5, 0.75, 0.5])
+
+
 def test_periodic_sides_alone_leave_no_level() -> None:
     with pytest.raises(SpecError, match="not unique"):
         heat(grid("triangle", 1, 3), {"left": Periodic("right"), "bottom": Periodic("top")})
