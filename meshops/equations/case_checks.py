@@ -15,6 +15,7 @@ from meshops.equations.case import REST, Case, every, label, on_nodes, per_cell
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+_ASYMMETRY = 1e-9  # of a tensor's largest entry: rounding
 
 
 def check(case: Case) -> None:
@@ -177,10 +178,20 @@ def _check_sign(info: Coefficient, values: Floats) -> None:
     if not info.positive or not values.size:
         return
     tensor = info.rank == 2 and values.ndim > 2
+    if tensor:
+        _check_symmetric(info.name, values)
     least = np.linalg.eigvalsh(values).min() if tensor else values.min()
     if least <= 0:
         what = "has an eigenvalue of" if tensor else "is"
         raise SpecError(f"{info.name} {what} {least:.6g} somewhere; expected above 0.")
+
+
+def _check_symmetric(name: str, values: Floats) -> None:
+    flat = values.reshape(-1, *values.shape[-2:])
+    gap = np.abs(flat - flat.transpose(0, 2, 1)).max((1, 2)) / np.abs(flat).max((1, 2), initial=np.finfo(float).tiny)
+    worst = int(gap.argmax())
+    if gap[worst] > _ASYMMETRY:
+        raise SpecError(f"{name} is {flat[worst].tolist()} somewhere; expected a symmetric tensor.")
 
 
 @contextmanager

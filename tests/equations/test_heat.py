@@ -68,6 +68,12 @@ def test_a_tensor_that_is_not_positive_is_refused() -> None:
         heat(grid("triangle", 1, 2), {"*": Dirichlet(0)}, coefficients={"conductivity": [[1, 2], [2, 1]]})
 
 
+@pytest.mark.parametrize("tensor", [[[1, 5], [0, 1]], ((1, 0), ("0.1*x", 1))])
+def test_a_tensor_that_is_not_symmetric_is_refused(tensor: Any) -> None:
+    with pytest.raises(SpecError, match="somewhere; expected a symmetric tensor"):
+        heat(grid("triangle", 1, 2), {"*": Dirichlet(0)}, coefficients={"conductivity": tensor})
+
+
 # -- losses and dependence on temperature ------------------------------------------------------------------------------
 def test_a_loss_alone_gives_a_level() -> None:
     case = heat(grid("triangle", 1, 4), {}, coefficients={"loss": 2.0}, source=6)
