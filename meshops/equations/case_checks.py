@@ -27,21 +27,24 @@ def check(case: Case) -> None:
     case.equation.check(case)
 
 
-def check_level(case: Case) -> None:
+def check_level(case: Case, loss: str | None = None) -> None:
     """Raise `SpecError` unless each connected piece has a level: with fluxes alone a constant may be added.
 
-    For equations of a scalar field without a term in u itself. A transient problem has its start.
+    For equations of a scalar field whose only term in u itself, if any, has the coefficient `loss`: a piece where it is
+    above 0 somewhere has a level. A transient problem has its start.
     """
     if case.transient:
         return
     count, piece = pieces(case)
-    pinned = np.unique(piece[np.concatenate([np.empty(0, np.int64), *_pinning(case)])])
+    lossy = np.flatnonzero(case.nodal(loss) > 0) if loss else np.empty(0, np.int64)
+    pinned = np.unique(piece[np.concatenate([lossy, *_pinning(case)])])
     loose = np.setdiff1d(piece[case.mesh.mass > 0], pinned)
     if len(loose):
+        nor = f" and no {loss}" if loss else ""
         where = case.mesh.points[np.flatnonzero(piece == loose[0])[0]].round(6).tolist()
         raise SpecError(
-            f"{len(loose)} of {count} connected pieces (one at {where}) have no dirichlet and no robin condition, so "
-            "the solution is not unique; fix the value or the exchange on one of its boundaries.",
+            f"{len(loose)} of {count} connected pieces (one at {where}) have no dirichlet and no robin condition"
+            f"{nor}, so the solution is not unique; fix the value or the exchange on one of its boundaries.",
             ("conditions",),
         )
 
