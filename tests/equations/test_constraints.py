@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from geometries import Dirichlet, Neumann, Robin
 from geometries.conditions import Roller
+from geometries.errors import SpecError
 from geometries.families.grid import Grid
 from geometries.mesh import Mesh
 from meshops.equations import EQUATIONS, Case, Elasticity, solve
@@ -65,6 +66,25 @@ def test_rollers_on_a_smooth_face_do_not_depend_on_its_names(order: int) -> None
     np.testing.assert_allclose(halves.values, whole.values, atol=1e-9)
     force = sum(reactions(halves.case, halves.fields).values())
     np.testing.assert_allclose(force, reactions(whole.case, whole.fields)["left"], atol=1e-9)
+
+
+def test_blocks_that_share_a_point_are_a_hinge() -> None:
+    one = MESHES["triangle-1"]
+    points = np.concatenate([one.points, one.points + 1])
+    cells = np.concatenate([one.cells["triangle"], one.cells["triangle"] + one.num_points])
+    hinge, other = np.flatnonzero((points == 1).all(1))
+    cells[cells == other] = hinge
+    far = one.boundaries["right"] + [one.num_cells, 0]
+    mesh = Mesh(
+        points=np.delete(points, other, axis=0),
+        cells={"triangle": cells - (cells > other)},
+        boundaries={"left": one.boundaries["left"], "far": far},
+    )
+    pull = Neumann((0.0, 1.0))
+    with pytest.raises(SpecError, match=r"one of 2\) can still move or turn"):
+        Case(mesh, Elasticity(), conditions={"left": Dirichlet(0), "far": pull})
+    held = solve(Case(mesh, Elasticity(), conditions={"left": Dirichlet(0), "far": Dirichlet((None, 0.1))}))
+    assert 0.05 < np.abs(held.values).max() < 1
 
 
 @pytest.mark.parametrize("given", [(0.1, 0.2), (0.1, None)])
