@@ -70,9 +70,8 @@ class AdvectionDiffusion(Equation):
         return w.source * upwind(v, w)
 
     def check(self, case: Case) -> None:
-        """Each piece needs a level, unless it decays; the velocity may not change in time."""
-        if not (case.nodal("decay") > 0).any():
-            check_level(case)
+        """Each piece needs a level, by a condition or by decay; the velocity may not change in time."""
+        check_level(case, "decay")
         given = case.coefficients["velocity"]
         if not isinstance(given, Mapping) and "t" in names_in(given):
             raise SpecError("the velocity depends on t; expected one that stays.", ("coefficients", "velocity"))

@@ -15,6 +15,7 @@ from meshops.equations.case import REST, Case, every, label, on_nodes, per_cell
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+_ASYMMETRY = 1e-9  # of a tensor's largest entry: rounding
 
 
 def check(case: Case) -> None:
@@ -26,21 +27,24 @@ def check(case: Case) -> None:
     case.equation.check(case)
 
 
-def check_level(case: Case) -> None:
+def check_level(case: Case, loss: str | None = None) -> None:
     """Raise `SpecError` unless each connected piece has a level: with fluxes alone a constant may be added.
 
-    For equations of a scalar field without a term in u itself. A transient problem has its start.
+    For equations of a scalar field whose only term in u itself, if any, has the coefficient `loss`: a piece where it is
+    above 0 somewhere has a level. A transient problem has its start.
     """
     if case.transient:
         return
     count, piece = pieces(case)
-    pinned = np.unique(piece[np.concatenate([np.empty(0, np.int64), *_pinning(case)])])
+    lossy = np.flatnonzero(case.nodal(loss) > 0) if loss else np.empty(0, np.int64)
+    pinned = np.unique(piece[np.concatenate([lossy, *_pinning(case)])])
     loose = np.setdiff1d(piece[case.mesh.mass > 0], pinned)
     if len(loose):
+        nor = f" and no {loss}" if loss else ""
         where = case.mesh.points[np.flatnonzero(piece == loose[0])[0]].round(6).tolist()
         raise SpecError(
-            f"{len(loose)} of {count} connected pieces (one at {where}) have no dirichlet and no robin condition, so "
-            "the solution is not unique; fix the value or the exchange on one of its boundaries.",
+            f"{len(loose)} of {count} connected pieces (one at {where}) have no dirichlet and no robin condition"
+            f"{nor}, so the solution is not unique; fix the value or the exchange on one of its boundaries.",
             ("conditions",),
         )
 
@@ -183,11 +187,21 @@ def _check_sign(info: Coefficient, values: Floats) -> None:
     if not (info.positive or info.nonnegative) or not values.size:
         return
     tensor = info.rank == 2 and values.ndim > 2
+    if tensor:
+        _check_symmetric(info.name, values)
     least = np.linalg.eigvalsh(values).min() if tensor else values.min()
     if least < 0 or (info.positive and least == 0):
         what = "has an eigenvalue of" if tensor else "is"
         expected = "above 0" if info.positive else "at least 0"
         raise SpecError(f"{info.name} {what} {least:.6g} somewhere; expected {expected}.")
+
+
+def _check_symmetric(name: str, values: Floats) -> None:
+    flat = values.reshape(-1, *values.shape[-2:])
+    gap = np.abs(flat - flat.transpose(0, 2, 1)).max((1, 2)) / np.abs(flat).max((1, 2), initial=np.finfo(float).tiny)
+    worst = int(gap.argmax())
+    if gap[worst] > _ASYMMETRY:
+        raise SpecError(f"{name} is {flat[worst].tolist()} somewhere; expected a symmetric tensor.")
 
 
 @contextmanager

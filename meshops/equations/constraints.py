@@ -18,6 +18,8 @@ from meshops.equations.layout import Layout
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _ALIGNED = 1e-9  # of a unit normal off an axis: an axis all the same
+_SMOOTH = np.cos(np.radians(30)) - 1e-9  # of the unit normals of two facets: of one smooth face
+_FREE = 1e-9  # of a singular value of constraints on unit vectors: none
 _APART = 1e-6  # of the mesh's extent, between a point and its periodic image
 
 
@@ -33,6 +35,7 @@ class Constraints:
 def constraints(case: Case, layout: Layout, time: float = 0.0) -> Constraints:
     """Return what the Dirichlet, Roller and Periodic conditions of `case` say of its unknowns at `time`.
 
+    Where Dirichlet values and rollers meet, the values hold, and the rollers in the components that are left.
     Raises `SpecError` where a periodic boundary is not its partner moved.
     """
     numbers = layout.numbers[case.equation.field]
@@ -41,72 +44,95 @@ def constraints(case: Case, layout: Layout, time: float = 0.0) -> Constraints:
     at = ~np.isnan(given[:, : numbers.shape[1]])
     fixed[numbers[at]], value[numbers[at]] = True, given[:, : numbers.shape[1]][at]
     ties = None
-    oblique = _rollers(case, fixed, numbers)
-    if oblique:
-        fixed, value, ties = _slide(oblique, numbers, fixed, value)
+    sides = [part.sides for part in case.parts if isinstance(part.condition, Roller)]
+    oblique = _roll(case.mesh, np.concatenate(sides), fixed, numbers) if sides else None
+    if oblique is not None:
+        fixed, value, ties = _slide(*oblique, numbers, fixed, value)
     images = [_images(case.mesh, part) for part in case.parts if isinstance(part.condition, Periodic)]
-    if images and oblique:
+    if images and oblique is not None:
         raise SpecError("periodic boundaries and rollers off the axes cannot stand in one case.", ("conditions",))
     if images:
-        fixed, value, ties = _identify(np.concatenate(images), layout, fixed, value)
+        named = np.full(layout.size, np.nan)
+        named[numbers[at]] = value[numbers[at]]
+        fixed, value, ties = _identify(np.concatenate(images), layout, fixed, named)
     return Constraints(fixed, value, ties)
 
 
 # -- rollers -----------------------------------------------------------------------------------------------------------
-def _rollers(case: Case, fixed: NDArray[np.bool_], numbers: Ints) -> list[tuple[Ints, Floats]]:
-    """Fix the normal components where a roller is along axes; return (points, normals) of the others."""
-    oblique = []
-    for part in case.parts:
-        if not isinstance(part.condition, Roller):
-            continue
-        nodes, normals = node_normals(case.mesh, part.sides)
-        aligned = np.abs(normals).max(1) > 1 - _ALIGNED
-        fixed[numbers[nodes[aligned], np.abs(normals[aligned]).argmax(1)]] = True
-        if not aligned.all():
-            oblique.append((nodes[~aligned], normals[~aligned]))
-    return oblique
+def _roll(mesh: Mesh, sides: Ints, fixed: NDArray[np.bool_], numbers: Ints) -> tuple[Ints, Floats] | None:
+    """Fix the normal components where rollers are along axes; return (points, normals) of the others, if any.
+
+    `sides` are those of all rollers: what a smooth face holds does not depend on the names that it is cut into.
+    """
+    points, normals = node_normals(mesh, sides)
+    aligned = np.abs(normals).max(1) > 1 - _ALIGNED
+    fixed[numbers[points[aligned], np.abs(normals[aligned]).argmax(1)]] = True
+    return None if aligned.all() else (points[~aligned], normals[~aligned])
 
 
 def node_normals(mesh: Mesh, sides: Ints) -> tuple[Ints, Floats]:
-    """Return the (n,) points on `sides` and their (n, d) unit normals, the means by area."""
+    """Return (n,) points on `sides` and (n, d) unit normals there, one of each smooth face that a point lies on.
+
+    Facets around a point are of one smooth face where they turn by 30° or less from one to another; its normal is
+    their mean by area. So a point on an edge or at a corner stands there more than once.
+    """
     _, normals, areas = mesh.side_geometry(sides)
-    total = np.zeros((mesh.num_points, mesh.space_dim))
-    for _, at, points in mesh.facets(sides):
-        np.add.at(total, points, (normals[at] * areas[at, None])[:, None, :])
-    nodes = mesh.nodes(sides)
-    size = np.linalg.norm(total[nodes], axis=1, keepdims=True)
-    return nodes, total[nodes] / np.where(size > 0, size, 1.0)
+    found = [np.stack([points.ravel(), np.repeat(at, points.shape[1])]) for _, at, points in mesh.facets(sides)]
+    point, facet = np.concatenate([np.empty((2, 0), np.int64), *found], axis=1)
+    around = csr_array((np.ones(len(point)), (np.arange(len(point)), point)), shape=(len(point), mesh.num_points))
+    a, b = (around @ around.T).nonzero()
+    smooth = (normals[facet[a]] * normals[facet[b]]).sum(1) > _SMOOTH
+    pairs = coo_array((smooth[smooth], (a[smooth], b[smooth])), shape=(len(point), len(point)))
+    count, face = connected_components(pairs, directed=False)
+    total, points = np.zeros((count, mesh.space_dim)), np.zeros(count, np.int64)
+    np.add.at(total, face, normals[facet] * areas[facet, None])
+    points[face] = point
+    size = np.linalg.norm(total, axis=1, keepdims=True)
+    order = np.argsort(points, kind="stable")
+    return points[order], (total / np.where(size > 0, size, 1.0))[order]
 
 
 def _slide(
-    oblique: list[tuple[Ints, Floats]], numbers: Ints, fixed: NDArray[np.bool_], value: Floats
+    points: Ints, normals: Floats, numbers: Ints, fixed: NDArray[np.bool_], value: Floats
 ) -> tuple[NDArray[np.bool_], Floats, csr_array]:
-    """Tie the components of each point on an oblique roller: those left free span what is tangential to all normals.
-
-    A point's constraints are rows C u = c: its fixed components and the normals of its rollers. The null space of C,
-    by a singular value decomposition of all points at once, is the basis of its free directions.
-    """
-    points = np.unique(np.concatenate([nodes for nodes, _ in oblique]))
-    d, place = numbers.shape[1], np.searchsorted(points, np.arange(points[-1] + 1))
-    held = fixed[numbers[points]]
-    rows = np.concatenate([held[:, :, None] * np.eye(d), np.zeros((len(points), len(oblique), d))], axis=1)
-    for i, (nodes, normals) in enumerate(oblique):
-        rows[place[nodes], d + i] = normals
-    right = np.concatenate([value[numbers[points]] * held, np.zeros((len(points), len(oblique)))], axis=1)
-    particular = np.einsum("pdr,pr->pd", np.linalg.pinv(rows), right)
-    _, size, axes = np.linalg.svd(rows)
-    free = size < 1e-9
+    """Tie the components of each point on an oblique roller: those left free span what is tangential to all normals."""
+    own = numbers[np.unique(points)]
+    held, given = fixed[own], np.where(fixed[own], value[own], 0.0)
+    particular, axes, free = _directions(points, normals, held, given)
     value, fixed = np.array(value), np.array(fixed)
-    value[numbers[points]] = particular
-    fixed[numbers[points]] = ~np.any(free, axis=1)[:, None]
+    value[own] = np.where(held, given, particular)
+    fixed[own] = ~np.any(free, axis=1)[:, None]
     loose = np.ones(len(fixed), bool)
-    loose[numbers[points]] = False
+    loose[own] = False
     loose &= ~fixed
-    own = csr_array(eye_array(len(fixed)))[:, np.flatnonzero(loose)]
+    alone = csr_array(eye_array(len(fixed)))[:, np.flatnonzero(loose)]
     p, k = np.nonzero(free)
-    columns = np.repeat(np.arange(len(p)), d)
-    tied = coo_array((axes[p, k].ravel(), (numbers[points[p]].ravel(), columns)), shape=(len(fixed), len(p)))
-    return fixed, value, csr_array(hstack([own, tied]))
+    columns = np.repeat(np.arange(len(p)), own.shape[1])
+    tied = coo_array((axes[p, k].ravel(), (own[p].ravel(), columns)), shape=(len(fixed), len(p)))
+    return fixed, value, csr_array(hstack([alone, tied]))
+
+
+def _directions(
+    points: Ints, normals: Floats, held: NDArray[np.bool_], given: Floats
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Return of each point (d,) values that meet its constraints, (d, d) directions as rows, and which are free.
+
+    The constraints are rows C u = c: its components that are `held`, and the normals of its rollers in the others. So
+    the former keep their values; a roller along them says nothing. The null space of C, by a singular value
+    decomposition of all points at once, is the basis of the free directions.
+    """
+    _, place, count = np.unique(points, return_inverse=True, return_counts=True)
+    d, rank = held.shape[1], np.arange(len(place)) - np.repeat(np.cumsum(count) - count, count)
+    rows, right = np.zeros((len(count), d + count.max(), d)), np.zeros((len(count), d + count.max()))
+    rows[:, :d], right[:, :d] = held[:, :, None] * np.eye(d), given
+    across = np.where(held[place], 0.0, normals)
+    says = (across**2).sum(1) > 2 * _ALIGNED
+    rows[place, d + rank] = across * says[:, None]
+    right[place, d + rank] = -(normals * given[place]).sum(1) * says
+    left, size, axes = np.linalg.svd(rows, full_matrices=False)
+    free = size < _FREE
+    along = np.einsum("prk,pr->pk", left, right) / np.where(free, np.inf, size)
+    return np.einsum("pkd,pk->pd", axes, along), axes, free
 
 
 # -- periodic boundaries -----------------------------------------------------------------------------------------------
@@ -151,17 +177,21 @@ def _center(mesh: Mesh, sides: Ints) -> Floats:
 
 
 def _identify(
-    pairs: Ints, layout: Layout, fixed: NDArray[np.bool_], value: Floats
+    pairs: Ints, layout: Layout, fixed: NDArray[np.bool_], named: Floats
 ) -> tuple[NDArray[np.bool_], Floats, csr_array]:
-    """Make one unknown of all that are images of each other, in every field; where one of them is fixed, all are."""
+    """Make one unknown of all that are images of each other, in every field; where one of them is fixed, all are.
+
+    As where boundaries meet, its value is the mean of those `named` for its images; NaN names none, as a roller.
+    """
     n = len(fixed)
     found = [np.concatenate([numbers[pairs[:, i]].ravel() for numbers in layout.numbers.values()]) for i in (0, 1)]
     a, b = (ends[found[0] >= 0] for ends in found)
     count, label = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)
     held = np.zeros(count, bool)
     held[label[fixed]] = True
-    common = np.zeros(count)
-    common[label[fixed]] = value[fixed]
+    given = ~np.isnan(named)
+    times = np.bincount(label[given], minlength=count)
+    common = np.bincount(label[given], named[given], count) / np.maximum(times, 1)
     group = np.cumsum(~held) - 1
     free = np.flatnonzero(~held[label])
     shape = (n, count - int(held.sum()))

@@ -26,39 +26,46 @@ def elevated(case: Case) -> Case:
     """
     if case.mesh.order > 1 or not any(field.lower for field in case.equation.fields):
         return case
+    shapes = {field.name: field.shape(case.mesh.space_dim) for field in case.equation.fields}
     bare = replace(case.mesh, point_data={})
     fine, every = second_order(bare), np.arange(bare.num_points)
     conditions: dict[str, tuple[Condition, ...]] = {}
     for part in case.parts:
-        conditions[part.name] = (*conditions.get(part.name, ()), _condition(bare, part, fine))
+        conditions[part.name] = (*conditions.get(part.name, ()), _condition(case, bare, part, fine))
 
-    def moved(given: Value) -> Value:
-        return _moved(bare, given, every, np.arange(fine.num_points))
+    def moved(given: Value, shape: tuple[int, ...]) -> Value:
+        return _moved(bare, given, shape, every, np.arange(fine.num_points))
 
-    def over_points(given: Given) -> Given:
-        return given if isinstance(given, Mapping) else moved(given)
+    def over_points(name: str) -> Given:
+        given = case.given(name)
+        return given if isinstance(given, Mapping) else moved(given, case.shape_of(name))
 
     return replace(
         case,
         mesh=fine,
         conditions=conditions,
-        coefficients={name: over_points(given) for name, given in case.coefficients.items()},
-        source=over_points(case.source),
-        initial={name: moved(given) for name, given in case.initial.items()},
+        coefficients={name: over_points(name) for name in case.coefficients},
+        source=over_points("source"),
+        initial={name: moved(given, shapes[name]) for name, given in case.initial.items()},
     )
 
 
-def _condition(mesh: Mesh, part: Part, fine: Mesh) -> Condition:
+def _condition(case: Case, mesh: Mesh, part: Part, fine: Mesh) -> Condition:
     """Carry what is given over the points of the part's sides; what is given over its sides stays as it is."""
     old, new = mesh.nodes(part.sides), fine.nodes(part.sides)
-    return replace(part.condition, **{name: _moved(mesh, given, old, new) for name, given in part.values.items()})
+    shapes = {name: case.condition_shape(part.condition, name) for name in part.values}
+    values = {name: _moved(mesh, given, shapes[name], old, new) for name, given in part.values.items()}
+    return replace(part.condition, **values)
 
 
-def _moved(mesh: Mesh, given: Value, old: Ints, new: Ints) -> Value:
-    """Carry an array over the points `old`, or the components that are such arrays, to the points `new`."""
+def _moved(mesh: Mesh, given: Value, shape: tuple[int, ...], old: Ints, new: Ints) -> Value:
+    """Carry an array over the points `old`, or the components that are such arrays, to the points `new`.
+
+    `shape` is that of one value: an array of that shape is a constant, however many points there are.
+    """
     if isinstance(given, tuple):
-        return tuple(part if part is None else _moved(mesh, part, old, new) for part in given)
-    if not isinstance(given, np.ndarray) or len(given) != len(old):
+        return tuple(part if part is None else _moved(mesh, part, shape[1:], old, new) for part in given)
+    if not isinstance(given, np.ndarray) or given.shape != (len(old), *shape):
         return given
     values = np.zeros((mesh.num_points, *given.shape[1:]))
     values[old] = given

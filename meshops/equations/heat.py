@@ -79,9 +79,8 @@ class Heat(Equation):
         return case is not None and "conductivity" in case.varying
 
     def check(self, case: Case) -> None:
-        """Each piece needs a level, unless it loses heat everywhere."""
-        if not (case.nodal("loss") > 0).any():
-            check_level(case)
+        """Each piece needs a level, by a condition or by a loss."""
+        check_level(case, "loss")
 
     def scaling(self, case: Case) -> Scaling:
         """Scale lengths by the radius of gyration L, k by its mean k₀, u as `offset_and_scale` says, time by c₀ L²/k₀.

@@ -30,23 +30,24 @@ def reactions(case: Case, fields: Mapping[str, Floats]) -> dict[str, Floats]:
     parts = [part for part in case.parts if isinstance(part.condition, Dirichlet | Roller)]
     if not parts:
         return {}
-    held = np.stack([_directions(case, part) for part in parts], axis=1)
-    at = np.flatnonzero(held.any((1, 2, 3)))
-    count, axes = held.shape[1], held.shape[3]
-    strength = np.linalg.pinv(held[at].reshape(len(at), -1, axes).transpose(0, 2, 1)) @ force[at, :, None]
-    shares = (held[at] * strength.reshape(len(at), count, -1, 1)).sum((0, 2))
+    held = [_directions(case, part) for part in parts]
+    every = np.concatenate(held, axis=1)
+    at = np.flatnonzero(every.any((1, 2)))
+    strength = np.linalg.pinv(every[at].transpose(0, 2, 1)) @ force[at, :, None]
+    shares = np.split((every[at] * strength).sum(0), np.cumsum([own.shape[1] for own in held])[:-1])
     out: dict[str, Floats] = {}
     for part, share in zip(parts, shares, strict=True):
-        out[part.name] = out.get(part.name, 0.0) + share
+        out[part.name] = out.get(part.name, 0.0) + share.sum(0)
     return out
 
 
 def _directions(case: Case, part: Part) -> Floats:
-    """(N, c, c) the unit vectors along which a support holds each point, zeros elsewhere."""
+    """(N, k, c) the unit vectors along which a support holds each point, zeros elsewhere."""
     if isinstance(part.condition, Dirichlet):
         given = ~np.isnan(on_nodes(case, part, "value").reshape(case.mesh.num_points, -1))
         return given[:, :, None] * np.eye(given.shape[1])
-    nodes, normals = node_normals(case.mesh, part.sides)
-    out = np.zeros((case.mesh.num_points, case.mesh.space_dim, case.mesh.space_dim))
-    out[nodes, 0] = normals
+    points, normals = node_normals(case.mesh, part.sides)
+    _, first, count = np.unique(points, return_index=True, return_counts=True)
+    out = np.zeros((case.mesh.num_points, count.max(initial=0), case.mesh.space_dim))
+    out[points, np.arange(len(points)) - np.repeat(first, count)] = normals
     return out

@@ -8,18 +8,21 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array, dia_array, vstack
+from scipy.sparse.csgraph import connected_components
 
 from geometries.conditions import Dirichlet, Neumann, Pressure, Robin
 from geometries.errors import SpecError
 from geometries.mesh import Mesh
 from meshops.equations.base import AXES, Scaling
 from meshops.equations.case import Case, Part, on_nodes, on_sides
-from meshops.equations.case_checks import evaluated, pieces
+from meshops.equations.case_checks import evaluated
 from meshops.equations.constraints import constraints
 from meshops.equations.layout import Layout
 from meshops.equations.reactions import reactions
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 _LOOSE = 1e-10  # of the strongest resistance to a rigid motion, squared: none
 
 
@@ -37,35 +40,75 @@ def rigid_motions(mesh: Mesh) -> Floats:
 
 
 def check_held(case: Case) -> None:
-    """Raise `SpecError` where a connected piece can move or turn as a whole against its conditions."""
-    mesh, d = case.mesh, case.mesh.space_dim
-    count, piece = pieces(case)
-    motions = _resisted(case)
-    for i in range(count):
-        own = motions[np.repeat((piece == i) & (mesh.mass > 0), d)]
-        strength = np.linalg.eigvalsh(own.T @ own)
-        if own.size and strength[0] <= _LOOSE * max(strength[-1], 1.0):
-            where = mesh.points[np.argmax(piece == i)].round(6).tolist()
+    """Raise `SpecError` where a rigid body can move or turn as a whole against its conditions.
+
+    Cells that share facets are one body; bodies that share less, as a hinge does, move alike at the points they share.
+    """
+    mesh, motions = case.mesh, rigid_motions(case.mesh)
+    k, bodies, point, body = motions.shape[1], *_bodies(mesh)
+    moved, apart = _moving(motions.reshape(mesh.num_points, -1, k), point, body)
+    rows = csr_array(vstack([_resisted(case, moved), apart]))
+    strength = coo_array(rows.T @ rows)
+    pairs = coo_array((np.ones(strength.nnz), (strength.row // k, strength.col // k)), shape=(bodies, bodies))
+    _, group = connected_components(pairs, directed=False)
+    matrix = csr_array(strength)
+    for i in range(group.max() + 1):
+        own = np.flatnonzero(np.repeat(group == i, k))
+        sizes, ways = np.linalg.eigh(matrix[own][:, own].toarray())
+        if sizes[0] <= _LOOSE * max(sizes[-1], 1.0):
+            loose = own[np.abs(ways[:, 0]).argmax()] // k
+            where = mesh.points[point[np.argmax(body == loose)]].round(6).tolist()
             raise SpecError(
-                f"the piece at {where} (one of {count}) can still move or turn as a whole; hold it on more boundaries "
+                f"the piece at {where} (one of {bodies}) can still move or turn as a whole; hold it on more boundaries "
                 "or in more components.",
                 ("conditions",),
             )
 
 
-def _resisted(case: Case) -> Floats:
-    """(N d, k) what the conditions forbid of each rigid motion: supports, rollers, periodic images and springs."""
-    motions = rigid_motions(case.mesh)
+def _bodies(mesh: Mesh) -> tuple[int, Ints, Ints]:
+    """Return the number of bodies, cells that share facets, and (n,) (n,) each pair of a point and a body it is of."""
+    a, b = mesh.neighbors.T
+    joined = coo_array((np.ones(len(a)), (a, b)), shape=(mesh.num_cells, mesh.num_cells))
+    count, body = connected_components(joined, directed=False)
+    pairs = [
+        cells.ravel() * count + np.repeat(body[start : start + len(cells)], cells.shape[1])
+        for _, cells, start in mesh.blocks()
+    ]
+    pair = np.unique(np.concatenate(pairs))
+    return count, pair // count, pair % count
+
+
+def _moving(motions: Floats, point: Ints, body: Ints) -> tuple[csr_array, csr_array]:
+    """Return (N d, B k) the displacements of points as bodies move, the mean where they share one, and how they differ.
+
+    `motions` (N, d, k) are those of the whole mesh, `point` and `body` as `_bodies` gives them.
+    """
+    n, d, k = motions.shape
+    row = np.repeat(np.arange(len(point) * d), k)
+    column = np.repeat(body * k, d * k) + np.tile(np.arange(k), len(point) * d)
+    shape = (len(point) * d, (body.max() + 1) * k)
+    each = csr_array(coo_array((motions[point].ravel(), (row, column)), shape=shape))
+    unknown = (point[:, None] * d + np.arange(d)).ravel()
+    times = np.bincount(unknown, minlength=n * d)
+    pick = csr_array((np.ones(len(unknown)), (np.arange(len(unknown)), unknown)), shape=(len(unknown), n * d))
+    moved = csr_array((pick / np.maximum(times, 1)).T @ each)
+    shared = np.flatnonzero(times[unknown] > 1)
+    return moved, csr_array(each[shared] - pick[shared] @ moved)
+
+
+def _resisted(case: Case, motions: csr_array) -> csr_array:
+    """(N d, k) what the conditions forbid of each motion: supports, rollers, periodic images and springs."""
     held = constraints(case, Layout(case.mesh, case.equation.fields))
     firm = held.fixed.copy()
     for part in case.parts:
         if isinstance(part.condition, Robin):
             firm |= np.repeat(np.nan_to_num(on_nodes(case, part, "coefficient")) > 0, case.mesh.space_dim)
-    free = motions * ~firm[:, None]
+    free = dia_array((1.0 * ~firm[None], [0]), shape=(len(firm), len(firm))) @ motions
     if held.ties is not None:
         weight = np.asarray(held.ties.multiply(held.ties).sum(0)).ravel()
-        free = free * 0 + held.ties @ ((held.ties.T @ free) / weight[:, None])
-    return motions - free
+        scaled_ties = held.ties @ dia_array((1 / weight[None], [0]), shape=(len(weight), len(weight)))
+        free = scaled_ties @ (held.ties.T @ free)
+    return csr_array(motions - free)
 
 
 def forces(case: Case, fields: Mapping[str, Floats]) -> dict[str, float]:

@@ -189,6 +189,16 @@ def test_each_connected_piece_needs_a_level() -> None:
     np.testing.assert_allclose(solve(case).values, np.where(mesh.points[:, 0] > 2, 5, 1))
 
 
+@pytest.mark.parametrize(("name", "loss"), [("heat", "loss"), ("advection_diffusion", "decay")])
+def test_a_loss_levels_only_the_piece_that_it_is_in(name: str, loss: str) -> None:
+    mesh, law = pieces(), equation(name)
+    given = {"coefficients": {loss: "where(x < 2, 3, 0)"}, "source": 6}
+    with pytest.raises(SpecError, match=rf"1 of 2 connected pieces \(one at \[3.0, 0.0\]\) .* and no {loss}, so"):
+        Case(mesh, law, conditions={"left": Dirichlet(2)}, **given)
+    found = solve(Case(mesh, law, conditions={"left2": Dirichlet(5)}, **given)).values
+    np.testing.assert_allclose(found[mesh.points[:, 0] < 2], 2)
+
+
 def test_a_point_of_no_cell_needs_no_level() -> None:
     loose = Mesh(points=np.concatenate([PLAIN.points, [[9, 9]]]), cells=PLAIN.cells, boundaries=PLAIN.boundaries)
     assert Case(loose, HEAT, conditions={"left": Dirichlet(0)}).mesh.num_points == 26

@@ -49,6 +49,13 @@ def test_a_first_order_mesh_gets_the_second_order_answer_at_its_points(name: str
 
 
 @BOTH
+def test_a_constant_is_one_on_a_side_of_as_many_points_as_components(name: str) -> None:
+    mesh, moved = Grid(shape=(1, 1)).mesh(), Dirichlet([1.0, 0.5])
+    flow = solve(Case(mesh, EQUATIONS[name], conditions={"left": moved, "top": moved, "bottom": moved}))
+    np.testing.assert_allclose(flow.fields["velocity"], np.broadcast_to([1.0, 0.5], (4, 2)), atol=1e-9)
+
+
+@BOTH
 def test_a_pressure_at_the_outlet_lifts_all_pressures(name: str) -> None:
     free, lifted = solve(case(name)), solve(case(name, right=Pressure(7)))
     np.testing.assert_allclose(lifted.fields["velocity"], free.fields["velocity"], atol=1e-9)

@@ -68,6 +68,12 @@ def test_a_tensor_that_is_not_positive_is_refused() -> None:
         heat(grid("triangle", 1, 2), {"*": Dirichlet(0)}, coefficients={"conductivity": [[1, 2], [2, 1]]})
 
 
+@pytest.mark.parametrize("tensor", [[[1, 5], [0, 1]], ((1, 0), ("0.1*x", 1))])
+def test_a_tensor_that_is_not_symmetric_is_refused(tensor: Any) -> None:
+    with pytest.raises(SpecError, match="somewhere; expected a symmetric tensor"):
+        heat(grid("triangle", 1, 2), {"*": Dirichlet(0)}, coefficients={"conductivity": tensor})
+
+
 # -- losses and dependence on temperature ------------------------------------------------------------------------------
 def test_a_loss_alone_gives_a_level() -> None:
     case = heat(grid("triangle", 1, 4), {}, coefficients={"loss": 2.0}, source=6)
@@ -126,6 +132,12 @@ def test_periodic_sides_hold_the_same_values_and_pass_their_flux() -> None:
     np.testing.assert_array_equal(
         found[left[mesh.points[left, 1].argsort()]], found[right[mesh.points[right, 1].argsort()]]
     )
+
+
+def test_where_values_of_periodic_images_differ_the_mean_holds() -> None:
+    mesh = grid("triangle", 1, 4)
+    found = solve(heat(mesh, {"left": Periodic("right"), "bottom": Dirichlet("x"), "top": Dirichlet(0)})).values
+    np.testing.assert_allclose(found[mesh.nodes(mesh.sides("bottom"))], [0.5, 0.25, 0.5, 0.75, 0.5])
 
 
 def test_periodic_sides_alone_leave_no_level() -> None:
