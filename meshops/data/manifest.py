@@ -116,21 +116,27 @@ def shard_name(number: int, part: str = "") -> str:
     return f"{part}{'-' if part else ''}{number:05d}.safetensors"
 
 
-def splits(geometries: Iterable[str], seed: int) -> dict[str, str]:
-    """Return {geometry: split}: a seeded permutation of the distinct shapes, cut by `SPLITS`; no shape is in two.
+def splits(shapes: Iterable[str], seed: int) -> dict[str, str]:
+    """Return {shape: split} of the distinct shapes in their order; those that follow change nothing for those before.
 
-    Validation and test get at least one shape each as soon as there are three.
+    The first three are of three splits. Of each further ten, one validates and one is tested on, which two of the first
+    five is drawn: so the shares are those of `SPLITS` at each whole ten, and no less for validation and test between.
     """
-    names = np.array(sorted(set(geometries)))
-    order = np.random.default_rng([seed, len(names)]).permutation(len(names))
-    held = {k: max(round(part * len(names)), int(len(names) >= 3)) for k, part in SPLITS.items() if k != "train"}
-    labels = [name for name, n in held.items() for _ in range(n)]
-    labels += ["train"] * (len(names) - len(labels))
-    return dict(zip(names[order].tolist(), labels, strict=True))
+    names = list(dict.fromkeys(shapes))
+    labels = ["train", "validation", "test", *["train"] * 7]
+    for ten in range(1, -(-len(names) // 10)):
+        own = ["train"] * 10
+        validation, test = np.random.default_rng([seed, ten]).permutation(5)[:2]
+        own[validation], own[test] = "validation", "test"
+        labels += own
+    return dict(zip(names, labels, strict=False))
 
 
 def with_splits(records: Sequence[Record], seed: int) -> tuple[Record, ...]:
-    """Return the records with their splits, by shape; where there are fewer shapes than splits, by sample."""
+    """Return the records with their splits, by shape; where there are fewer shapes than splits, by sample.
+
+    Shapes are in the order of the records; see `splits`.
+    """
     made = [record for record in records if not record.failed]
     by_shape = len({record.geometry for record in made}) >= len(SPLITS)
     group = {record.id: record.geometry if by_shape else f"{record.id:09d}" for record in made}

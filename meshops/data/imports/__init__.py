@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 from geometries.errors import MeshopsError, nearest
 from geometries.files import atomic_write
 from meshops.data.card import write_card
@@ -93,8 +95,14 @@ def _write(samples: list[Sample], folder: Path, name: str, progress: Progress) -
         shard_size=_SHARD,
         schema=schema,
         shards=digests,
-        samples=with_splits(records, 0),
+        samples=_split(records),
     ).write(folder)
+
+
+def _split(records: list[Record]) -> tuple[Record, ...]:
+    """Return the records with their splits, dealt in random order: that of files may say something about them."""
+    order = np.random.default_rng(0).permutation(len(records))
+    return tuple(sorted(with_splits([records[i] for i in order], 0), key=lambda record: record.id))
 
 
 def _chunks(samples: list[Sample]) -> Iterator[list[Sample]]:
