@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from meshops.data import Normalization
+from meshops.data import MeshDataset, Normalization, turns
 from meshops.graph import MeshGraph, Schema
 from meshops.operators import Boosted, Operator, build
 from meshops.training.errors import TrainingError
@@ -95,6 +95,11 @@ def make_run(train_set: Graphs, validation_set: Graphs, *, schema: Schema | None
         options["boost"] = {"operator": first.name, "options": dict(first.options), "scale": _left(first)}
         normalization = first.normalization
     else:
+    if given["settings"].symmetries and not turns(schema):
+        raise TrainingError(
+            f"found symmetries with {schema.equation!r}, whose problems are not known to turn with the axes; train "
+            "without symmetries."
+        )
         first = None
         normalization = Normalization.fit(train_set, schema, labels=given["settings"].loss.labels)
     return Run(
