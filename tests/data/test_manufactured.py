@@ -90,10 +90,18 @@ def test_each_graph_gets_a_field_of_its_own() -> None:
     assert (first.mean() - second.mean()).abs() > 1e-3
 
 
-@pytest.mark.parametrize("name", ["hyperelasticity", "stokes", "burgers"])
+@pytest.mark.parametrize("name", ["hyperelasticity", "stokes", "burgers", "advection_diffusion"])
 def test_other_problems_are_refused(name: str) -> None:
     with pytest.raises(MeshopsError, match="train it without manufactured"):
         Manufactured(schema_of(EQUATIONS[name], EQUATIONS[name].dims[0]), heat)
+
+
+def test_imported_data_are_refused() -> None:
+    schema = replace(schema_of(Heat(), 2), equation="imported")
+    assert not schema.linear
+    assert {"source", "dirichlet.value"} <= schema.data
+    with pytest.raises(MeshopsError, match="'imported'"):
+        Manufactured(schema, heat)
 
 
 def test_hybrids_are_refused() -> None:
