@@ -77,6 +77,7 @@ class Keeper(L.Callback):
             "training_graphs": len(run.train_set),
             "validation_graphs": len(run.validation_set),
             "settings": run.settings.to_json(),
+            "shapes": run.shapes,
         }
         return Surrogate(module.operator, run.normalization, run.name, run.options, record)
 

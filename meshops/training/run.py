@@ -46,6 +46,13 @@ class Run:
         operator.prepare(self.normalization)
         return operator
 
+    @property
+    def shapes(self) -> list[str]:
+        """The names of the shapes trained on, also those of the operator to boost; none of lists of graphs."""
+        before = self.first.training.get("shapes", ()) if self.first else ()
+        own = self.train_set.shapes if isinstance(self.train_set, MeshDataset) else ()
+        return sorted({*before, *own})
+
     def identity(self) -> dict[str, Any]:
         """Return what two runs that may go on with each other have in common, as plain values."""
         counts = {"training graphs": len(self.train_set), "validation graphs": len(self.validation_set)}
@@ -88,18 +95,20 @@ def make_run(train_set: Graphs, validation_set: Graphs, *, schema: Schema | None
         raise TrainingError("the training set has no schema; expected a data set, or a list with schema=...")
     if getattr(validation_set, "schema", schema) != schema:
         raise TrainingError("the training and the validation set differ in equation or dimension; give two of one.")
-    options = dict(given.pop("options"))
-    first = options.get("boost")
-    if isinstance(first, Surrogate):
-        _require_same(first, schema)
-        options["boost"] = {"operator": first.name, "options": dict(first.options), "scale": _left(first)}
-        normalization = first.normalization
-    else:
     if given["settings"].symmetries and not turns(schema):
         raise TrainingError(
             f"found symmetries with {schema.equation!r}, whose problems are not known to turn with the axes; train "
             "without symmetries."
         )
+    options = dict(given.pop("options"))
+    first = options.get("boost")
+    if isinstance(first, Surrogate):
+        _require_same(first, schema)
+        if isinstance(train_set, MeshDataset) and isinstance(validation_set, MeshDataset):
+            first.require_unseen(validation_set, train_set)
+        options["boost"] = {"operator": first.name, "options": dict(first.options), "scale": _left(first)}
+        normalization = first.normalization
+    else:
         first = None
         normalization = Normalization.fit(train_set, schema, labels=given["settings"].loss.labels)
     return Run(
