@@ -222,12 +222,12 @@ def _read(path: Path) -> bytes:
 def _parse(folder: Path, text: bytes) -> dict[str, Any]:
     try:
         given = json.loads(text)
-        fits, version = given["format"] == FORMAT, tuple(given["version"])
-    except (ValueError, KeyError, TypeError) as error:
+        fits, major = given["format"] == FORMAT, int(given["version"][0])
+    except (ValueError, LookupError, TypeError) as error:
         raise SurrogateError(f"{str(folder / DESCRIPTION)!r} is damaged: {error}.") from error
     if not fits:
         raise SurrogateError(f"{str(folder / DESCRIPTION)!r} is of format {given['format']!r}; expected {FORMAT!r}.")
-    if version[:1] > VERSION[:1]:
+    if major > VERSION[0]:
         raise SurrogateError(
             f"{str(folder)!r} has version {given['version']}; expected {VERSION[0]}.x; upgrade meshops."
         )
