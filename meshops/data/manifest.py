@@ -15,13 +15,17 @@ from geometries.files import atomic_write
 from meshops.graph import Schema
 
 FORMAT = "meshops-data"
-VERSION = (1, 1)  # a newer minor version may add keys, a newer major one may change any
+VERSION = (2, 0)  # a newer minor version may add keys, a newer major one may change any
 NAME = "manifest.json"
 SPLITS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 
 
 class StoreError(MeshopsError):
-    """A data set is missing, damaged, of another recipe, or of a newer format."""
+    """A data set is missing, damaged, of another recipe, or of another format."""
+
+
+class OtherVersion(StoreError):
+    """A data set was made by an older meshops, or by a newer one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +105,15 @@ def stamped(given: Mapping[str, object]) -> dict[str, object]:
 
 
 def check_version(given: Any, path: Path) -> None:  # noqa: ANN401
-    """Raise `StoreError` unless `given` is of this format and of no newer major version."""
+    """Raise `StoreError` unless `given` is of this format, `OtherVersion` unless it is of this major version."""
     if not isinstance(given, dict) or given.get("format") != FORMAT:
         raise StoreError(f"{path} is not of the format {FORMAT!r}; expected a data set of meshops.")
     major, minor = given["version"]
     if major > VERSION[0]:
-        raise StoreError(
-            f"{path} has version {major}.{minor}; this meshops reads up to {VERSION[0]}.x: update meshops."
-        )
+        raise OtherVersion(f"{path} has version {major}.{minor}; this meshops reads {VERSION[0]}.x: update meshops.")
+    if major < VERSION[0]:
+        found = f"{path} has version {major}.{minor}; this meshops reads {VERSION[0]}.x"
+        raise OtherVersion(f"{found}: delete the data set, and generate it again.")
 
 
 def shard_name(number: int, part: str = "") -> str:
