@@ -12,7 +12,7 @@ from geometries.errors import MeshopsError, nearest
 from geometries.files import atomic_write
 from meshops.data.card import write_card
 from meshops.data.dataset import MeshDataset
-from meshops.data.generation import locked
+from meshops.data.generation import alone
 from meshops.data.imports import beno, npy, plaid, vtk
 from meshops.data.imports.base import PICKLE, Fields, Importer, ImportFailure, Made, Sample
 from meshops.data.manifest import Manifest, Record, StoreError, shard_name, with_splits
@@ -43,7 +43,7 @@ def import_data(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise StoreError(f"{str(folder)!r} is not empty; name a new folder.")
     (folder / SHARDS).mkdir(parents=True, exist_ok=True)
-    with locked(folder):
+    with alone(folder):
         _write(samples, folder, source.name, progress or (lambda done, total, failed: None))
     dataset = MeshDataset.open(folder)
     write_card(dataset)
