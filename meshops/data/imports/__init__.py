@@ -116,12 +116,20 @@ def _made(sample: Sample, schema: Schema | None) -> tuple[dict[str, str], Arrays
     try:
         made = read()
         own, arrays = _packed(made)
+        _require_finite(arrays)
     except MeshopsError as error:
         return {"failed": f"{name}: {' '.join(str(error).split())}"[:300]}, {}, None
     if schema is not None and own != schema:
         return {"failed": f"{name}: fields {own.x}, {own.y} in {own.dim}-D; expected {schema.x}, {schema.y}."}, {}, None
     mesh = made.mesh if isinstance(made, Fields) else made.case.mesh
     return {"geometry": geometry_id(mesh)}, arrays, own
+
+
+def _require_finite(arrays: Arrays) -> None:
+    for part, values in arrays.items():
+        if part.startswith("solution/") and not np.isfinite(values).all():
+            found = f"{part.removeprefix('solution/')!r} is not finite at {int((~np.isfinite(values)).sum())} places"
+            raise ImportFailure(f"the field {found}; expected numbers everywhere.")
 
 
 def _packed(made: Made) -> tuple[Schema, Arrays]:
