@@ -90,10 +90,16 @@ def test_each_graph_gets_a_field_of_its_own() -> None:
     assert (first.mean() - second.mean()).abs() > 1e-3
 
 
-@pytest.mark.parametrize("name", ["hyperelasticity", "stokes", "burgers", "advection_diffusion"])
+@pytest.mark.parametrize("name", ["hyperelasticity", "stokes", "burgers"])
 def test_other_problems_are_refused(name: str) -> None:
     with pytest.raises(MeshopsError, match="train it without manufactured"):
         Manufactured(schema_of(EQUATIONS[name], EQUATIONS[name].dims[0]), heat)
+
+
+def test_upwind_tests_are_refused() -> None:
+    schema = schema_of(EQUATIONS["advection_diffusion"], 2)
+    with pytest.raises(MeshopsError, match="upwind tests"):
+        Manufactured(schema.restricted(("dirichlet",), schema.coefficients), heat)
 
 
 def test_imported_data_are_refused() -> None:
