@@ -1,7 +1,8 @@
-"""Files: what may be read, and writing that never leaves half a file."""
+"""Files: what may be read, writing that never leaves half a file, and folders that one process has to itself."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from geometries.errors import ReadError, WriteError
+from geometries.errors import MeshopsError, ReadError, WriteError
 
 LARGEST = 8 * 2**30
 
@@ -57,6 +58,23 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         raise WriteError(f"cannot write {str(path)!r}: {error.strerror or error}.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path, busy: MeshopsError) -> Iterator[None]:
+    """Keep out of `folder` others that ask for it here, or raise `busy` where one has it.
+
+    The lock ends with the process, however that ends.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise busy from None
+        yield
+    finally:
+        os.close(handle)
 
 
 def _sync(path: Path) -> None:

@@ -53,10 +53,13 @@ def refine(surrogate: Surrogate, samples: MeshDataset, *, progress: Progress | N
     prefers in the same norm. Neither reads labels. `training["refined"]` tells the ridge (None where the map is best
     left zero), and before and after the mean dual norm of the validation split and its relative L2 error.
 
-    Raises `OperatorError` where the operator has no last linear layer, `TrustError` as `Problem.of`.
+    Raises `OperatorError` where the operator has no last linear layer, `TrustError` as `Problem.of`, `SurrogateError`
+    for data that are not the surrogate's, or that validate on what it was trained on.
     """
-    operator, options = _refined(surrogate)
     train_set, validation_set = samples.split("train"), samples.split("validation")
+    surrogate.require_data(samples.schema)
+    surrogate.require_unseen(validation_set, train_set)
+    operator, options = _refined(surrogate)
     total = len(train_set) + len(validation_set)
 
     def count(done: int) -> None:
@@ -71,7 +74,8 @@ def refine(surrogate: Surrogate, samples: MeshDataset, *, progress: Progress | N
     refined = replace(surrogate, operator=operator, options=options)
     after = _errors(refined, validation_set)
     record = {"ridge": ridge} | {name: [before[name], after[name]] for name in before}
-    training = {**surrogate.training, "val_relative_l2": after["val_relative_l2"], "refined": record}
+    shapes = sorted({*surrogate.training.get("shapes", ()), *train_set.shapes})
+    training = {**surrogate.training, "val_relative_l2": after["val_relative_l2"], "refined": record, "shapes": shapes}
     return replace(refined, training=training)
 
 

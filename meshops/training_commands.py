@@ -124,7 +124,7 @@ def _gap(run: Path, samples: MeshDataset, how: How) -> str:
     if how.get("augment") or how.get("boost") or how.get("loss") not in (None, "labels"):
         return ""
     last = loads((run / METRICS).read_text(encoding="utf-8").splitlines()[-1])
-    ratio = last["val_relative_l2"] / max(last["loss"], 1e-12)
+    ratio = last["val_loss_labels"] / max(last["loss"], 1e-12)
     try:
         Manufactured(samples.schema, samples.store.read_case)
     except MeshopsError:

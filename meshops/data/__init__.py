@@ -9,7 +9,7 @@ from meshops.data.manufactured import Manufactured
 from meshops.data.normalization import Normalization
 from meshops.data.recipe import Recipe, recipes
 from meshops.data.store import Store
-from meshops.data.symmetries import Symmetry, Turning
+from meshops.data.symmetries import Symmetry, Turning, turns
 
 __all__ = [
     "DISTRIBUTIONS",
@@ -26,4 +26,5 @@ __all__ = [
     "Turning",
     "generate",
     "recipes",
+    "turns",
 ]

@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 
 from meshops.data.manifest import StoreError
 from meshops.data.store import Store
-from meshops.equations import Case, Solution
+from meshops.equations import EQUATIONS, Case, Solution
 from meshops.graph import MeshGraph, Schema, lift
 
 
@@ -42,6 +42,16 @@ class MeshDataset(Dataset[MeshGraph]):
         """What the graphs' columns are."""
         schema = self.store.manifest.schema
         return schema.lifted() if self.lifting else schema
+
+    @property
+    def shapes(self) -> frozenset[str]:
+        """The names of its samples' shapes."""
+        return frozenset(self.store.manifest.samples[i].geometry for i in self.ids)
+
+    @property
+    def imported(self) -> bool:
+        """Whether its samples are fields of another program, of no equation and without cases."""
+        return self.schema.equation not in EQUATIONS
 
     @property
     def failed(self) -> dict[int, str]:

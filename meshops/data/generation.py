@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from geometries.files import atomic_write
+from geometries.files import atomic_write, locked
 from meshops.data.card import write_card
 from meshops.data.cluster import GenerationError, available, client, interruptible, run
 from meshops.data.dataset import MeshDataset
 from meshops.data.make import Job, make_shard, make_shard_apart
-from meshops.data.manifest import NAME, Manifest, Record, StoreError, shard_name, with_splits
+from meshops.data.manifest import NAME, Manifest, OtherVersion, Record, StoreError, shard_name, with_splits
 from meshops.data.recipe import Recipe
 from meshops.data.store import SHARDS, Shard, file_digest, open_shard
 from meshops.graph import Schema
@@ -120,13 +118,13 @@ def generate(
     and completed. `progress(done, total, failed)` is called after each shard. A sample that fails, or ends its process,
     is recorded with the reason and left out.
 
-    Raises `StoreError` if the folder holds something else, `GenerationStopped` on Ctrl-C and SIGTERM, and
-    `GenerationError` if more than half of the samples fail.
+    Raises `StoreError` if the folder holds something else, or more samples, `GenerationStopped` on Ctrl-C and SIGTERM,
+    and `GenerationError` if more than half of the samples fail, of all or of one of the recipe's own splits.
     """
     plan = Plan(recipe, Path(folder).resolve(), count, seed)
-    known = _prepare(plan)
-    with locked(plan.folder):
-        state = _State(plan, progress)
+    _begin(plan.folder)
+    with alone(plan.folder):
+        known, state = _known(plan), _State(plan, progress)
         missing = [job for job in plan.jobs if not state.keep(job, known)]
         try:
             with interruptible():
@@ -147,16 +145,13 @@ class _State:
         self.progress = progress or (lambda done, total, failed: None)
         self.digests: dict[str, str] = {}
         self.records: dict[int, Record] = {}
+        self.made: Counter[str] = Counter()  # samples by part
+        self.reasons: dict[str, Counter[str]] = {name: Counter() for name in plan.parts}  # of those that failed
 
     @property
     def done(self) -> int:
         """Number of samples in whole shards."""
         return len(self.records)
-
-    @property
-    def reasons(self) -> Counter[str]:
-        """How often samples failed for each reason."""
-        return Counter(record.failed for record in self.records.values() if record.failed)
 
     def keep(self, job: Job, known: Mapping[str, str]) -> bool:
         """Add a shard that is there, if it is this one and, where its checksum is known, undamaged."""
@@ -177,6 +172,8 @@ class _State:
         self.digests[shard.path.name] = digest
         for i, entry in zip(job.numbers, shard.header["samples"], strict=True):
             self.records[first + i] = Record(first + i, number, split=job.split, **entry)
+        self.made[job.split] += job.count
+        self.reasons[job.split].update(entry["failed"] for entry in shard.header["samples"] if "failed" in entry)
 
     def complete(self, missing: list[Job], workers: int | None, scheduler: str | None) -> None:
         """Make the missing shards; each is written when whole."""
@@ -193,15 +190,16 @@ class _State:
                 self.report()
 
     def report(self) -> None:
-        """Call the progress function; raise `GenerationError` where going on is of no use."""
-        reasons, total = self.reasons, self.plan.total
-        failed = reasons.total()
-        self.progress(self.done, total, failed)
-        if 2 * failed > total or failed == self.done >= _HOPELESS:
-            often, times = reasons.most_common(1)[0]
-            raise GenerationError(
-                f"{failed} of {self.done} samples failed, {times} of them so: {often} Change the recipe."
-            )
+        """Call the progress function; raise `GenerationError` where going on with a part is of no use."""
+        self.progress(self.done, self.plan.total, sum(found.total() for found in self.reasons.values()))
+        for name, part in self.plan.parts.items():
+            failed, done = self.reasons[name].total(), self.made[name]
+            if 2 * failed > part.count or failed == done >= _HOPELESS:
+                often, times = self.reasons[name].most_common(1)[0]
+                where = f" of the split {name!r}" if name else ""
+                raise GenerationError(
+                    f"{failed} of {done} samples{where} failed, {times} of them so: {often} Change the recipe."
+                )
 
     def finish(self) -> None:
         """Write the manifest and remove shards that are not of this set."""
@@ -222,31 +220,49 @@ class _State:
                 path.unlink()
 
 
-def _prepare(plan: Plan) -> Mapping[str, str]:
-    """Make the folder, or check that what is in it belongs to the plan; return the checksums that it states."""
-    folder, shards = plan.folder, plan.folder / SHARDS
+def _begin(folder: Path) -> None:
+    """Make the folder, unless what is there is no data set."""
     if folder.exists() and not folder.is_dir():
         raise StoreError(f"{str(folder)!r} is a file; expected a folder for the data set.")
+    shards = folder / SHARDS
     if folder.is_dir() and not (folder / NAME).exists() and not shards.is_dir() and any(folder.iterdir()):
         raise StoreError(f"{str(folder)!r} is no data set and not empty; name a new folder.")
     shards.mkdir(parents=True, exist_ok=True)
-    if not (folder / NAME).exists():
-        _check_same(plan, _first_header(shards))
-        return {}
-    manifest = Manifest.read(folder)
-    _check_same(plan, {"recipe": manifest.recipe, "seed": manifest.seed})
-    if manifest.count > plan.count:
-        raise StoreError(f"{str(folder)!r} holds {manifest.count} samples; ask for as many or more, or name another.")
-    return manifest.shards
 
 
-def _first_header(shards: Path) -> Mapping[str, Any]:
+def alone(folder: Path) -> AbstractContextManager[None]:
+    """Keep other runs out of a data set; the lock ends with the process."""
+    busy = f"another run is generating in {str(folder)!r}; wait for it or name a new folder."
+    return locked(folder / SHARDS, StoreError(busy))
+
+
+def _known(plan: Plan) -> Mapping[str, str]:
+    """Check that what is in the folder belongs to the plan and is no more; return the checksums that it states."""
+    folder = plan.folder
+    if (folder / NAME).exists():
+        manifest = Manifest.read(folder)
+        found, count, known = {"recipe": manifest.recipe, "seed": manifest.seed}, manifest.count, manifest.shards
+    else:
+        headers = _headers(folder / SHARDS)
+        count = max((header["first"] + header["count"] for header in headers), default=0)
+        found, known = headers[0] if headers else {}, {}
+    _check_same(plan, found)
+    if count > plan.count:
+        raise StoreError(f"{str(folder)!r} holds {count} samples; ask for as many or more, or name another.")
+    return known
+
+
+def _headers(shards: Path) -> list[Mapping[str, Any]]:
+    """Return the headers of the whole shards that a stopped run left of what is split by shape."""
+    found = []
     for path in sorted(shards.glob("[0-9]*.safetensors")):
         try:
-            return open_shard(path).header
+            found.append(open_shard(path).header)
+        except OtherVersion:
+            raise
         except StoreError:
             continue
-    return {}
+    return found
 
 
 def _check_same(plan: Plan, header: Mapping[str, Any]) -> None:
@@ -256,21 +272,3 @@ def _check_same(plan: Plan, header: Mapping[str, Any]) -> None:
             raise StoreError(
                 f"{str(plan.folder)!r} holds samples of another {name}; give that one, name a new folder, or delete it."
             )
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep other runs out of the folder; the lock ends with the process, however that ends."""
-    handle = os.open(folder / SHARDS, os.O_RDONLY)
-    try:
-        _lock(handle, folder)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _lock(handle: int, folder: Path) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise StoreError(f"another run is generating in {str(folder)!r}; wait for it or name a new folder.") from None

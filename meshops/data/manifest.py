@@ -15,13 +15,17 @@ from geometries.files import atomic_write
 from meshops.graph import Schema
 
 FORMAT = "meshops-data"
-VERSION = (1, 1)  # a newer minor version may add keys, a newer major one may change any
+VERSION = (2, 0)  # a newer minor version may add keys, a newer major one may change any
 NAME = "manifest.json"
 SPLITS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 
 
 class StoreError(MeshopsError):
-    """A data set is missing, damaged, of another recipe, or of a newer format."""
+    """A data set is missing, damaged, of another recipe, or of another format."""
+
+
+class OtherVersion(StoreError):
+    """A data set was made by an older meshops, or by a newer one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +105,15 @@ def stamped(given: Mapping[str, object]) -> dict[str, object]:
 
 
 def check_version(given: Any, path: Path) -> None:  # noqa: ANN401
-    """Raise `StoreError` unless `given` is of this format and of no newer major version."""
+    """Raise `StoreError` unless `given` is of this format, `OtherVersion` unless it is of this major version."""
     if not isinstance(given, dict) or given.get("format") != FORMAT:
         raise StoreError(f"{path} is not of the format {FORMAT!r}; expected a data set of meshops.")
     major, minor = given["version"]
     if major > VERSION[0]:
-        raise StoreError(
-            f"{path} has version {major}.{minor}; this meshops reads up to {VERSION[0]}.x: update meshops."
-        )
+        raise OtherVersion(f"{path} has version {major}.{minor}; this meshops reads {VERSION[0]}.x: update meshops.")
+    if major < VERSION[0]:
+        found = f"{path} has version {major}.{minor}; this meshops reads {VERSION[0]}.x"
+        raise OtherVersion(f"{found}: delete the data set, and generate it again.")
 
 
 def shard_name(number: int, part: str = "") -> str:
@@ -116,21 +121,27 @@ def shard_name(number: int, part: str = "") -> str:
     return f"{part}{'-' if part else ''}{number:05d}.safetensors"
 
 
-def splits(geometries: Iterable[str], seed: int) -> dict[str, str]:
-    """Return {geometry: split}: a seeded permutation of the distinct shapes, cut by `SPLITS`; no shape is in two.
+def splits(shapes: Iterable[str], seed: int) -> dict[str, str]:
+    """Return {shape: split} of the distinct shapes in their order; those that follow change nothing for those before.
 
-    Validation and test get at least one shape each as soon as there are three.
+    The first three are of three splits. Of each further ten, one validates and one is tested on, which two of the first
+    five is drawn: so the shares are those of `SPLITS` at each whole ten, and no less for validation and test between.
     """
-    names = np.array(sorted(set(geometries)))
-    order = np.random.default_rng([seed, len(names)]).permutation(len(names))
-    held = {k: max(round(part * len(names)), int(len(names) >= 3)) for k, part in SPLITS.items() if k != "train"}
-    labels = [name for name, n in held.items() for _ in range(n)]
-    labels += ["train"] * (len(names) - len(labels))
-    return dict(zip(names[order].tolist(), labels, strict=True))
+    names = list(dict.fromkeys(shapes))
+    labels = ["train", "validation", "test", *["train"] * 7]
+    for ten in range(1, -(-len(names) // 10)):
+        own = ["train"] * 10
+        validation, test = np.random.default_rng([seed, ten]).permutation(5)[:2]
+        own[validation], own[test] = "validation", "test"
+        labels += own
+    return dict(zip(names, labels, strict=False))
 
 
 def with_splits(records: Sequence[Record], seed: int) -> tuple[Record, ...]:
-    """Return the records with their splits, by shape; where there are fewer shapes than splits, by sample."""
+    """Return the records with their splits, by shape; where there are fewer shapes than splits, by sample.
+
+    Shapes are in the order of the records; see `splits`.
+    """
     made = [record for record in records if not record.failed]
     by_shape = len({record.geometry for record in made}) >= len(SPLITS)
     group = {record.id: record.geometry if by_shape else f"{record.id:09d}" for record in made}

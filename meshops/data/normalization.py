@@ -39,10 +39,12 @@ class Normalization:
     def fit(cls, graphs: Iterable[MeshGraph], schema: Schema, *, labels: bool = True) -> Normalization:
         """Return the normalization of `graphs`, the training ones only; without `labels` no `y` is read.
 
-        Nodes count by their mass, boundary nodes by their weight; each graph counts as much as any other.
+        Nodes count by their mass, boundary nodes by their weight; each graph counts as much as any other. Raises
+        `NormalizationError` naming the sample where a value is not finite.
         """
         x, boundary, y = (_Moments() for _ in range(3))
-        for graph in graphs:
+        for number, graph in enumerate(graphs):
+            _require_finite(graph, schema, int(graph.get("sample", number)), labels=labels)
             x.add(graph.x, graph.mass)
             boundary.add(graph.boundary_x, graph.boundary_x[:, schema.boundary_x.index("weight")])
             if labels:
@@ -103,6 +105,16 @@ class _Moments:
         mean, square = torch.as_tensor(self.sums) / self.count, torch.as_tensor(self.squares) / self.count
         std = (square - mean**2).clamp(min=0).sqrt()
         return mean, torch.where(std > _NEVER * (1 + mean.abs()), std, torch.ones_like(std))
+
+
+def _require_finite(graph: MeshGraph, schema: Schema, sample: int, *, labels: bool) -> None:
+    for part in ("x", "boundary_x", *(["y"] if labels else [])):
+        bad = (~graph[part].isfinite()).any(0).nonzero().flatten().tolist()
+        if bad:
+            name = getattr(schema, part)[bad[0]]
+            raise NormalizationError(
+                f"sample {sample} has a {name!r} that is not finite; leave it out, or make it again."
+            )
 
 
 def _map(values: Tensor, mean: Tensor, scale: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from meshops.data.normalization import Normalization
+from meshops.equations import EQUATIONS
 from meshops.equations.base import AXES
 from meshops.graph import MeshGraph, Schema
 
@@ -36,13 +37,19 @@ class Symmetry:
         return Symmetry(tuple(places), tuple(self.signs[j] for j in places))
 
 
+def turns(schema: Schema) -> bool:
+    """Return whether a turned solution solves the turned problem: not for each equation, and not known of imports."""
+    known = EQUATIONS.get(schema.equation)
+    return known is not None and known.mirrored
+
+
 class Turning:
     """Turns normalized graphs of a schema, and fields, by a `Symmetry`.
 
-    The solution of a turned problem is the turned solution, as the equations know no direction but those of their data
-    (a tensor of material enters graphs by its trace). Positions, normals and components of vectors turn, and the flags
-    of which components are held; all else stays. Turned and normalized by `normalization` is the same as normalized
-    and turned here.
+    The solution of a turned problem is the turned solution where `turns` says so: those equations know no direction but
+    those of their data (a tensor of material enters graphs by its trace). Positions, normals and components of vectors
+    turn, and the flags of which components are held; all else stays. Turned and normalized by `normalization` is the
+    same as normalized and turned here.
     """
 
     def __init__(self, schema: Schema, normalization: Normalization) -> None:

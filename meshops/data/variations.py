@@ -47,7 +47,7 @@ class Variation:
 
     def to_spec(self) -> dict[str, Any]:
         """Return the plain form: the count, and all that may differ."""
-        spec = self.recipe.to_spec()
+        spec = {**self.recipe.to_spec(), "per_shape": self.recipe.per_shape}
         return {"count": self.count} | {k: spec[k] for k in (*_MERGED, *_REPLACED) if k in spec}
 
 

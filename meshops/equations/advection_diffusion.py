@@ -45,6 +45,7 @@ class AdvectionDiffusion(Equation):
     )
     time_order = 1
     definite = False
+    stabilised = True
     terms = MappingProxyType(
         {
             Dirichlet: Terms(),

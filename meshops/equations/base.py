@@ -150,6 +150,9 @@ class Equation(ABC):
     - One with `time_order` n = 1 or 2 states `mass(u, v, w)`, and with n = 2 perhaps `damping(u, v, w)`.
     - A nonlinear one names in `numbers` the dimensionless ones that its `scaling` leaves: `KIND.name` where a kind of
       condition brings it, `COEFFICIENT.slope` where that coefficient depends on the field.
+    - Where the `linear` form holds more than source times v, for stability, the equation is `stabilised`.
+    - `mirrored` equations know no direction but those of their vectors: a problem turned, or mirrored, has the turned
+      solution.
     - `definite` equations give symmetric positive definite matrices. One whose steady matrix is no more than symmetric
       may state `like(u, p, v, q, w)`, a definite form as large, which preconditions it.
     """
@@ -164,6 +167,8 @@ class Equation(ABC):
     numbers: ClassVar[tuple[str, ...]] = ()
     time_order: ClassVar[int] = 0
     definite: ClassVar[bool] = True
+    stabilised: ClassVar[bool] = False
+    mirrored: ClassVar[bool] = True
     derivative: ClassVar[Form | None] = None
     residual: ClassVar[Form | None] = None
     mass: ClassVar[Form | None] = None

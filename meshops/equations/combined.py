@@ -39,6 +39,7 @@ class Combined(Equation):
     dims = (1,)
     time_order = 1
     definite = False
+    mirrored = False  # u is a scalar here: ∂x(α u²) and γ ∂xxx u change sign under x → -x, ∂u/∂t does not
     terms = MappingProxyType({Periodic: Terms()})
 
     @staticmethod

@@ -20,16 +20,17 @@ class Baseline(ABC):
     """Predicts (N, C) dimensionless fields, with essential values imposed. Fitted on training graphs only."""
 
     name: ClassVar[str]
+    of_case: ClassVar[bool] = False  # whether it needs the case, which imported samples lack
 
     @abstractmethod
     def __init__(self, train: Sequence[MeshGraph]) -> None:
         """Fit on training graphs with `y`."""
 
     @abstractmethod
-    def field(self, case: Case, graph: MeshGraph) -> Floats:
+    def field(self, case: Case | None, graph: MeshGraph) -> Floats:
         """Return (N, C) fields before essential values are imposed."""
 
-    def predict(self, case: Case, graph: MeshGraph) -> Floats:
+    def predict(self, case: Case | None, graph: MeshGraph) -> Floats:
         """Return (N, C) fields."""
         return np.where(graph.fixed.numpy(), graph.fixed_value.numpy(), self.field(case, graph))
 
@@ -44,7 +45,7 @@ class MeanField(Baseline):
         total = sum((g.mass[:, None] * g.y).sum(0).double().numpy() for g in train)
         self.mean = total / sum(float(g.mass.sum()) for g in train)
 
-    def field(self, case: Case, graph: MeshGraph) -> Floats:
+    def field(self, case: Case | None, graph: MeshGraph) -> Floats:
         """Return the mean everywhere."""
         return np.broadcast_to(self.mean, (graph.pos.shape[0], len(self.mean)))
 
@@ -66,7 +67,7 @@ class NearestSample(Baseline):
         self.scale = np.where(spread > 1e-9, spread, 1.0)
         self.tree = cKDTree(features / self.scale)
 
-    def field(self, case: Case, graph: MeshGraph) -> Floats:
+    def field(self, case: Case | None, graph: MeshGraph) -> Floats:
         """Return the field of the nearest training sample."""
         _, number = self.tree.query(boundary_moments(graph) / self.scale)
         sample = self.train[int(number)]
@@ -84,12 +85,14 @@ class HarmonicExtension(Baseline):
     """
 
     name = "harmonic extension"
+    of_case = True
 
     def __init__(self, train: Sequence[MeshGraph]) -> None:
         """Nothing is fitted."""
 
-    def field(self, case: Case, graph: MeshGraph) -> Floats:
+    def field(self, case: Case | None, graph: MeshGraph) -> Floats:
         """Return the extension."""
+        assert case is not None
         return harmonic_extension(case.mesh, graph.fixed.numpy(), graph.fixed_value.double().numpy())
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from meshops.data import MeshDataset
+from meshops.data import MeshDataset, StoreError
 from meshops.equations import Case
 from meshops.evaluation.baselines import Baseline, fit_baselines
 from meshops.evaluation.errors import by_field, over_time
@@ -58,8 +58,16 @@ class Evaluation:
 def evaluate(
     surrogate: Surrogate, samples: MeshDataset, train: MeshDataset, *, progress: Progress | None = None
 ) -> Evaluation:
-    """Return the errors of `surrogate` on `samples`; the baselines are fitted on `train`."""
-    baselines = fit_baselines(train[i] for i in range(len(train)))
+    """Return the errors of `surrogate` on `samples`; the baselines are fitted on `train`, of the same data set.
+
+    Imported samples have no cases: baselines that solve theirs are left out. Raises `StoreError` where one of the two
+    is empty, `SurrogateError` for data of another equation or other columns, or on shapes that it was trained on.
+    """
+    _require_samples(samples, train)
+    surrogate.require_data(samples.schema)
+    surrogate.require_unseen(samples, train)
+    fitted = fit_baselines(train[i] for i in range(len(train)))
+    baselines = [b for b in fitted if not (samples.imported and b.of_case)]
     rows, moments, fields, seconds = [], [], [], 0.0
     for i in range(len(samples)):
         graph = samples[i]
@@ -69,7 +77,8 @@ def evaluate(
         reference, mass = graph.y.double().numpy(), graph.mass.double().numpy()
         moments.append(over_time(prediction, reference, mass, samples.schema.times))
         fields.append(by_field(prediction, reference, mass, samples.schema.y))
-        rows.append((relative_l2(prediction, reference, mass), *baseline_errors(baselines, samples.case(i), graph)))
+        case = None if samples.imported else samples.case(i)
+        rows.append((relative_l2(prediction, reference, mass), *baseline_errors(baselines, case, graph)))
         if progress:
             progress(i + 1, len(samples))
     own, *others = zip(*rows, strict=True)
@@ -80,8 +89,14 @@ def evaluate(
     return Evaluation(surrogate.label, tuple(samples.ids), tuple(own), named, seconds / len(samples), growth, several)
 
 
-def baseline_errors(baselines: Sequence[Baseline], case: Case, graph: MeshGraph) -> list[float]:
-    """Return the relative L2 error of each baseline on one case."""
+def _require_samples(samples: MeshDataset, train: MeshDataset) -> None:
+    for what, found in (("test on", samples), ("fit the baselines to", train)):
+        if not len(found):
+            raise StoreError(f"found no samples to {what}; expected at least one: name another split, or make more.")
+
+
+def baseline_errors(baselines: Sequence[Baseline], case: Case | None, graph: MeshGraph) -> list[float]:
+    """Return the relative L2 error of each baseline on one case, or on a graph without one."""
     return [error_of(b.predict(case, graph), graph) for b in baselines]
 
 

@@ -78,15 +78,18 @@ class Schema:
         Sources and other loads, starts, liftings, and the values of conditions but exchange coefficients; the others
         say what the problem is.
         """
-        loads = {c.name for c in EQUATIONS[self.equation].coefficients if c.load}
+        known = EQUATIONS.get(self.equation)
+        loads = {c.name for c in known.coefficients if c.load} if known else set()
         inside = [name for name in self.x if _root(name) in loads.union(_DATA)]
         given = [name for name in self.boundary_x if "." in name and name.split(".")[0] in CONDITIONS]
         return frozenset((*inside, *(name for name in given if not name.endswith(".coefficient"))))
 
     @property
     def linear(self) -> bool:
-        """Whether its problems are linear in their data."""
-        equation = EQUATIONS[self.equation]
+        """Whether its problems are linear in their data; of imported ones that is not known, so they are not."""
+        equation = EQUATIONS.get(self.equation)
+        if equation is None:
+            return False
         terms = [term for kind, term in equation.terms.items() if kind.key in self.kinds]
         return not (self.varying or equation.nonlinear(None) or any(term.nonlinear for term in terms))
 

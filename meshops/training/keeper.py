@@ -77,6 +77,7 @@ class Keeper(L.Callback):
             "training_graphs": len(run.train_set),
             "validation_graphs": len(run.validation_set),
             "settings": run.settings.to_json(),
+            "shapes": run.shapes,
         }
         return Surrogate(module.operator, run.normalization, run.name, run.options, record)
 
@@ -88,6 +89,7 @@ class Keeper(L.Callback):
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
             "loss": module.total / max(module.count, 1),
             "val_relative_l2": module.error,
+            "val_loss_labels": module.normalized_error,
         }
         with (self._folder / METRICS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")

@@ -50,7 +50,7 @@ class Training(L.LightningModule):
         self._sets = Prepared(run.train_set, run.normalization), Prepared(run.validation_set, run.normalization)
         self.step, self.seconds, self.best = 0, 0.0, float("inf")
         self.total, self.count = 0.0, 0  # of the losses of this round
-        self.error = float("nan")  # of the last validation
+        self.error = self.normalized_error = float("nan")  # of the last validation
         self._clock = time.monotonic()
         self._validation = 0.0  # seconds of the last one
 
@@ -143,23 +143,24 @@ class Training(L.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Start the sum of errors."""
-        self._errors, self._begun = torch.zeros(2, device=self.device, dtype=torch.float64), time.monotonic()
+        self._errors, self._begun = torch.zeros(3, device=self.device, dtype=torch.float64), time.monotonic()
 
     def validation_step(self, batch: MeshGraph, index: int) -> None:
-        """Add the relative L2 errors of the fields as the equation scales them."""
+        """Add the relative L2 errors of the fields as the equation scales them, and of the normalized ones."""
         self._samples = batch.sample
         prediction = self.operator(batch).to(batch.y.dtype)
         errors = relative_l2(self._scaled(prediction), self._scaled(batch.y), batch)
         self._require_finite(errors, "the validation error")
-        self._errors += torch.stack([errors.sum(), errors.new_tensor(len(errors))])
+        normalized = relative_l2(prediction, batch.y, batch)
+        self._errors += torch.stack([errors.sum(), normalized.sum(), errors.new_tensor(len(errors))])
 
     def _scaled(self, values: Tensor) -> Tensor:
         return self.run.normalization.undo(values)
 
     def on_validation_epoch_end(self) -> None:
-        """Leave the mean over all devices in `error`."""
-        total, count = self.trainer.strategy.reduce(self._errors, reduce_op="sum").tolist()
-        self.error = total / count
+        """Leave the means over all devices in `error` and `normalized_error`."""
+        total, normalized, count = self.trainer.strategy.reduce(self._errors, reduce_op="sum").tolist()
+        self.error, self.normalized_error = total / count, normalized / count
         self._validation = self.trainer.strategy.broadcast(time.monotonic() - self._begun)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from meshops.data import Normalization
+from meshops.data import MeshDataset, Normalization, turns
 from meshops.graph import MeshGraph, Schema
 from meshops.operators import Boosted, Operator, build
 from meshops.training.errors import TrainingError
@@ -45,6 +45,13 @@ class Run:
             operator.first.load_state_dict(self.first.operator.state_dict())
         operator.prepare(self.normalization)
         return operator
+
+    @property
+    def shapes(self) -> list[str]:
+        """The names of the shapes trained on, also those of the operator to boost; none of lists of graphs."""
+        before = self.first.training.get("shapes", ()) if self.first else ()
+        own = self.train_set.shapes if isinstance(self.train_set, MeshDataset) else ()
+        return sorted({*before, *own})
 
     def identity(self) -> dict[str, Any]:
         """Return what two runs that may go on with each other have in common, as plain values."""
@@ -88,10 +95,17 @@ def make_run(train_set: Graphs, validation_set: Graphs, *, schema: Schema | None
         raise TrainingError("the training set has no schema; expected a data set, or a list with schema=...")
     if getattr(validation_set, "schema", schema) != schema:
         raise TrainingError("the training and the validation set differ in equation or dimension; give two of one.")
+    if given["settings"].symmetries and not turns(schema):
+        raise TrainingError(
+            f"found symmetries with {schema.equation!r}, whose problems are not known to turn with the axes; train "
+            "without symmetries."
+        )
     options = dict(given.pop("options"))
     first = options.get("boost")
     if isinstance(first, Surrogate):
         _require_same(first, schema)
+        if isinstance(train_set, MeshDataset) and isinstance(validation_set, MeshDataset):
+            first.require_unseen(validation_set, train_set)
         options["boost"] = {"operator": first.name, "options": dict(first.options), "scale": _left(first)}
         normalization = first.normalization
     else:

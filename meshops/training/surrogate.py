@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from meshops.data import Normalization
+from meshops.data import MeshDataset, Normalization
 from meshops.graph import (
     Case,
     MeshGraph,
@@ -98,6 +98,26 @@ class Surrogate:
         """Return the graph of `case` that the operator takes; raises `SurrogateError` as `solve` does."""
         self._require_case(case)
         return build_graph(case, schema=self.schema)
+
+    def require_data(self, schema: Schema) -> None:
+        """Raise `SurrogateError` unless graphs of `schema` are what it was trained on."""
+        if schema != self.schema:
+            raise SurrogateError(
+                f"the data are of {schema.equation!r} in {schema.dim}-D; this surrogate was trained for "
+                f"{self.schema.equation!r} in {self.schema.dim}-D, or for other columns of it: give data of its recipe."
+            )
+
+    def require_unseen(self, samples: MeshDataset, train: MeshDataset) -> None:
+        """Raise `SurrogateError` where it was trained on a shape of the data set `samples`, as its record tells.
+
+        A shape that the split `train` of the same data set has too is on both sides on purpose.
+        """
+        seen = (samples.shapes & set(self.training.get("shapes", ()))) - train.shapes
+        if seen:
+            raise SurrogateError(
+                f"this surrogate was trained on {len(seen)} of the {len(samples.shapes)} shapes that it is to be "
+                "tested on; expected unseen ones: train on this data set anew, or give the one that it was trained on."
+            )
 
     def save(self, folder: str | Path) -> None:
         """Write the two files into `folder`, which is made if need be; what is there is replaced."""
@@ -202,12 +222,12 @@ def _read(path: Path) -> bytes:
 def _parse(folder: Path, text: bytes) -> dict[str, Any]:
     try:
         given = json.loads(text)
-        fits, version = given["format"] == FORMAT, tuple(given["version"])
-    except (ValueError, KeyError, TypeError) as error:
+        fits, major = given["format"] == FORMAT, int(given["version"][0])
+    except (ValueError, LookupError, TypeError) as error:
         raise SurrogateError(f"{str(folder / DESCRIPTION)!r} is damaged: {error}.") from error
     if not fits:
         raise SurrogateError(f"{str(folder / DESCRIPTION)!r} is of format {given['format']!r}; expected {FORMAT!r}.")
-    if version[:1] > VERSION[:1]:
+    if major > VERSION[0]:
         raise SurrogateError(
             f"{str(folder)!r} has version {given['version']}; expected {VERSION[0]}.x; upgrade meshops."
         )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from meshops.graph import Schema
 from meshops.training.errors import TrainingError
-from meshops.training.files import LAST, METRICS
+from meshops.training.files import LAST, METRICS, locked
 from meshops.training.memory import keep_memory
 from meshops.training.run import Graphs, Run, make_run
 from meshops.training.seeds import seeded
@@ -41,19 +41,31 @@ def train(
     `folder` also gets `last.ckpt`, from which `resume` goes on (on a CPU, to the same bits as an unbroken run of as
     many epochs), and `metrics.jsonl`, a line for each validation.
 
-    Raises `TrainingError` where `folder` has a run and `resume` is not given, or where `resume` finds none or one of
-    another operator, other settings or data; `NonFiniteLoss`; `TrainingStopped` after SIGTERM or Ctrl-C.
+    Raises `TrainingError` where `folder` has a run and `resume` is not given, where another run is at work in it, or
+    where `resume` finds none or one of another operator, other settings or data; `NonFiniteLoss`; `TrainingStopped`
+    after SIGTERM or Ctrl-C.
     """
     folder = Path(folder)
-    checkpoint = _begin(folder, resume=resume)
+    _begin(folder, resume=resume)
     run = make_run(train_set, validation_set, schema=schema, name=operator, options=options or {}, settings=settings)
-    if checkpoint is not None:
-        run = run.following(checkpoint["run"])
-        if settings.done(**checkpoint["done"]) >= 1:
-            return Surrogate.load(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _fit(run, folder, resume=resume)
-    return Surrogate.load(folder)
+    with _alone(folder):
+        checkpoint = _begin(folder, resume=resume)
+        run = run.following(checkpoint["run"]) if checkpoint else run
+        if not checkpoint or settings.done(**checkpoint["done"]) < 1:
+            _fit(run, folder, resume=resume)
+        return Surrogate.load(folder)
+
+
+def _alone(folder: Path) -> AbstractContextManager[None]:
+    """Keep other runs out of the folder; of the processes of one run on several devices the first has the lock."""
+    from lightning.fabric.utilities.rank_zero import rank_zero_only
+
+    if rank_zero_only.rank:  # type: ignore[attr-defined]
+        return nullcontext()
+    return locked(
+        folder, TrainingError(f"another run is training in {str(folder)!r}; wait for it, or train in another folder.")
+    )
 
 
 def _begin(folder: Path, *, resume: bool) -> dict[str, Any] | None:

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import torch
 
-from meshops.data import GenerationError, MeshDataset, Recipe, StoreError, generate
+from meshops.data import GenerationError, MeshDataset, Recipe, StoreError, generate, generation
 from meshops.data.generation import Plan
 from meshops.data.make import Job, make_sample, make_shard, make_shard_apart
-from meshops.data.store import SHARDS
+from meshops.data.store import SHARDS, _opened
 from meshops.data.threads import one_thread
 from tests.data.tiny import COUNT, TINY
 
@@ -129,6 +129,45 @@ def test_a_larger_count_extends_a_set(here, tiny, tmp_path):
     assert content(tmp_path / "d") == content(generate(tiny, tmp_path / "e", count=30).folder)
     with pytest.raises(StoreError, match="holds 30 samples"):
         generate(tiny, tmp_path / "d", count=10)
+
+
+def test_what_a_larger_run_left_is_not_deleted_by_a_smaller_one(here, tiny, tmp_path):
+    folder = generate(tiny, tmp_path / "d", count=30).folder
+    (folder / "manifest.json").unlink()
+    kept = content(folder)
+    with pytest.raises(StoreError, match="holds 30 samples; ask for as many or more"):
+        generate(tiny, folder, count=10)
+    assert content(folder) == kept
+    assert len(generate(tiny, folder, count=30)) == 30
+
+
+def test_shards_of_an_older_version_are_refused(here, tiny, tmp_path, monkeypatch):
+    with monkeypatch.context() as older:
+        older.setattr("meshops.data.manifest.VERSION", (1, 1))
+        folder = generate(tiny, tmp_path / "d", count=4).folder
+    (folder / "manifest.json").unlink()
+    _opened.cache_clear()
+    with pytest.raises(StoreError, match=r"version 1\.1; .* delete the data set, and generate it again"):
+        generate(tiny, folder, count=4)
+
+
+def test_what_is_in_a_folder_is_checked_under_the_lock(here, tiny, tmp_path, monkeypatch):
+    def slow(folder):
+        begin(folder)
+        generate(Recipe.from_spec(TINY | {"source": 1}), folder, count=4)
+
+    begin = generation._begin
+    with monkeypatch.context() as other:
+        other.setattr(generation, "_begin", lambda folder: (other.setattr(generation, "_begin", begin), slow(folder)))
+        with pytest.raises(StoreError, match="another recipe"):
+            generate(tiny, tmp_path / "d", count=4)
+    assert len(MeshDataset.open(tmp_path / "d")) == 4
+
+
+def test_a_hopeless_split_is_named(here, tmp_path):
+    recipe = spec(1, 3) | {"splits": {"bad": {"count": 4, "conditions": spec(-3, -1)["conditions"]}}}
+    with pytest.raises(GenerationError, match="3 of 3 samples of the split 'bad' failed"):
+        generate(Recipe.from_spec(recipe), tmp_path / "d", count=40)
 
 
 def test_a_folder_of_something_else_is_left_alone(here, tiny, tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,8 +61,12 @@ def test_samples_that_cannot_be_read_or_differ_are_left_out_with_the_reason(fold
     write(Grid(shape=(2, 2)).mesh(), folder / "2.vtu")
     write(Grid(shape=(2, 2, 2), cell="tetra").mesh().with_boundary("all", lambda m: m.outer), folder / "3.vtu")
     write(with_fields(Grid(shape=(2, 2, 2), cell="tetra").mesh(), 0), folder / "4.vtu")
+    holed = with_fields(Grid(shape=(3, 3)).mesh(), 0)
+    u = np.where(np.arange(holed.num_points) == 2, np.nan, holed.point_data["u"])
+    write(replace(holed, point_data={**holed.point_data, "u": u}), folder / "6.vtu")
     dataset = import_data(folder, tmp_path / "d")
-    assert list(dataset.failed) == [1, 2, 3, 4]
+    assert list(dataset.failed) == [1, 2, 3, 4, 5]
+    assert "'u' is not finite at 1 places" in dataset.failed[5]
     assert "no fields of numbers" in dataset.failed[2]
     assert "in 3-D; expected" in dataset.failed[4]
 

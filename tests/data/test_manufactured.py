@@ -96,6 +96,20 @@ def test_other_problems_are_refused(name: str) -> None:
         Manufactured(schema_of(EQUATIONS[name], EQUATIONS[name].dims[0]), heat)
 
 
+def test_upwind_tests_are_refused() -> None:
+    schema = schema_of(EQUATIONS["advection_diffusion"], 2)
+    with pytest.raises(MeshopsError, match="upwind tests"):
+        Manufactured(schema.restricted(("dirichlet",), schema.coefficients), heat)
+
+
+def test_imported_data_are_refused() -> None:
+    schema = replace(schema_of(Heat(), 2), equation="imported")
+    assert not schema.linear
+    assert {"source", "dirichlet.value"} <= schema.data
+    with pytest.raises(MeshopsError, match="'imported'"):
+        Manufactured(schema, heat)
+
+
 def test_hybrids_are_refused() -> None:
     with pytest.raises(MeshopsError, match="one of lifting and manufactured"):
         Manufactured(schema_of(Heat(), 2).restricted(("dirichlet",), ()).lifted(), heat)

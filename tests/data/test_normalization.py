@@ -34,6 +34,16 @@ def moments(values, weight):
     return mean, square
 
 
+@pytest.mark.parametrize("field", ["x", "boundary_x", "y"])
+def test_a_sample_that_is_not_finite_is_named(graphs, field):
+    bad = [graph.clone() for graph in graphs]
+    bad[2][field][1, 0] = torch.nan
+    with pytest.raises(NormalizationError, match=r"sample 2 has a '.*' that is not finite"):
+        Normalization.fit(bad, SCHEMA)
+    if field == "y":
+        Normalization.fit(bad, SCHEMA, labels=False)
+
+
 def test_the_training_set_has_mean_0_and_deviation_1(graphs):
     normalization = Normalization.fit(graphs, SCHEMA)
     out = [normalization.apply(g) for g in graphs]

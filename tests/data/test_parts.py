@@ -66,6 +66,13 @@ def test_own_splits_have_their_own_samples():
     assert len(set(seen)) == 16
 
 
+def test_a_split_may_have_fewer_cases_a_shape_than_the_others():
+    recipe = Recipe.from_spec(SPLIT | {"splits": {"single": {"count": 4, "per_shape": 1}, "more": {"count": 4}}})
+    again = Recipe.from_spec(recipe.to_spec())
+    assert {name: split.recipe.per_shape for name, split in again.splits.items()} == {"single": 1, "more": 3}
+    assert again == recipe
+
+
 def test_a_larger_count_extends_every_part(here, parts, tmp_path):
     before = [parts.split("strong").solution(i).values for i in range(6)]
     recipe = Recipe.from_spec(SPLIT)

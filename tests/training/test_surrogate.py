@@ -82,6 +82,8 @@ def edit(path, **changes):
         (lambda f: (f / "surrogate.json").write_text("[]"), "damaged"),
         (lambda f: edit(f / "surrogate.json", format="else"), "else"),
         (lambda f: edit(f / "surrogate.json", version=[2, 0]), "upgrade"),
+        (lambda f: edit(f / "surrogate.json", version=["a"]), "damaged"),
+        (lambda f: edit(f / "surrogate.json", version=[]), "damaged"),
         (lambda f: edit(f / "surrogate.json", options={"width": 16, "cycles": 1}), "two surrogates"),
         (lambda f: (f / "operator.safetensors").write_bytes(b"none"), "damaged"),
     ],

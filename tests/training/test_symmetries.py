@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from geometries.families.grid import Grid
 from meshops.equations import Case, Elasticity, solve
 from meshops.graph import MeshGraph, build_graph, schema_of
 from meshops.operators import Operator
-from meshops.training import Settings, TrainingStopped
+from meshops.training import Settings, TrainingError, TrainingStopped
 from meshops.training.module import Training
 from meshops.training.run import make_run
+from tests.training.small import SCHEMA as small
 from tests.training.small import Watched, graphs, same_bits, train_small
 
 DIM = 2
@@ -67,6 +69,13 @@ def test_the_operator_sees_turned_samples_and_its_answers_are_turned_back() -> N
     for field in found:
         torch.testing.assert_close(field, plain)
     assert len({tuple(pos.flatten().tolist()) for pos in module.operator.seen}) == 8
+
+
+@pytest.mark.parametrize("equation", ["combined", "imported"])
+def test_problems_that_do_not_turn_are_refused(equation: str) -> None:
+    schema, settings = replace(small, equation=equation), Settings(epochs=1, symmetries=True)
+    with pytest.raises(TrainingError, match=f"found symmetries with '{equation}'"):
+        make_run(graphs(), graphs(), schema=schema, name="multigrid", options={}, settings=settings)
 
 
 def test_runs_are_told_apart_and_go_on_to_the_same_bits(tmp_path: Path, trained: tuple[Path, object]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import subprocess
@@ -16,12 +17,12 @@ from hypothesis import strategies as st
 from torch_geometric.data import Batch
 
 from meshops.operators import Multigrid, Operator
-from meshops.training import NonFiniteLoss, Settings, Surrogate, TrainingError
+from meshops.training import NonFiniteLoss, Settings, Surrogate, TrainingError, train
 from meshops.training.batches import Order
-from meshops.training.files import LAST
+from meshops.training.files import LAST, locked
 from meshops.training.losses import relative_h1, relative_l2
 from meshops.training.optimizers import course
-from tests.training.small import TRAIN, graphs, same_bits, train_small
+from tests.training.small import OPTIONS, SCHEMA, TRAIN, graphs, same_bits, train_small
 
 ORDERS = st.builds(Order, st.integers(1, 40), st.integers(1, 9), st.integers(0, 5))
 
@@ -229,3 +230,21 @@ def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path):
     with pytest.raises(TrainingError, match="empty"):
         train_small(tmp_path / "run", train_set=[])
     assert not (tmp_path / "run").exists()
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path):
+    with locked(tmp_path, TrainingError("never raised")), pytest.raises(TrainingError, match="another run is training"):
+        train_small(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_errors_in_training_and_validation_are_told_in_one_norm(tmp_path, samples):
+    shifted = [graph.clone() for graph in samples]
+    for graph in shifted:
+        graph.y = 0.01 * graph.y + 100
+        graph.fixed_value = torch.where(graph.fixed, graph.y, 0.0)
+    settings = Settings(epochs=1, batch_size=2, learning_rate=1e-9, accelerator="cpu", progress=False)
+    train(shifted, shifted, folder=tmp_path, schema=SCHEMA, options=OPTIONS, settings=settings)
+    last = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])
+    assert last["val_loss_labels"] == pytest.approx(last["loss"], rel=1e-3)
+    assert last["val_relative_l2"] < 0.01 * last["loss"]

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 from geometries.errors import MeshopsError, nearest
 from geometries.files import atomic_write
 from meshops.data.card import write_card
 from meshops.data.dataset import MeshDataset
-from meshops.data.generation import locked
+from meshops.data.generation import alone
 from meshops.data.imports import beno, npy, plaid, vtk
 from meshops.data.imports.base import PICKLE, Fields, Importer, ImportFailure, Made, Sample
 from meshops.data.manifest import Manifest, Record, StoreError, shard_name, with_splits
@@ -41,7 +43,7 @@ def import_data(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise StoreError(f"{str(folder)!r} is not empty; name a new folder.")
     (folder / SHARDS).mkdir(parents=True, exist_ok=True)
-    with locked(folder):
+    with alone(folder):
         _write(samples, folder, source.name, progress or (lambda done, total, failed: None))
     dataset = MeshDataset.open(folder)
     write_card(dataset)
@@ -93,8 +95,14 @@ def _write(samples: list[Sample], folder: Path, name: str, progress: Progress) -
         shard_size=_SHARD,
         schema=schema,
         shards=digests,
-        samples=with_splits(records, 0),
+        samples=_split(records),
     ).write(folder)
+
+
+def _split(records: list[Record]) -> tuple[Record, ...]:
+    """Return the records with their splits, dealt in random order: that of files may say something about them."""
+    order = np.random.default_rng(0).permutation(len(records))
+    return tuple(sorted(with_splits([records[i] for i in order], 0), key=lambda record: record.id))
 
 
 def _chunks(samples: list[Sample]) -> Iterator[list[Sample]]:
@@ -108,12 +116,20 @@ def _made(sample: Sample, schema: Schema | None) -> tuple[dict[str, str], Arrays
     try:
         made = read()
         own, arrays = _packed(made)
+        _require_finite(arrays)
     except MeshopsError as error:
         return {"failed": f"{name}: {' '.join(str(error).split())}"[:300]}, {}, None
     if schema is not None and own != schema:
         return {"failed": f"{name}: fields {own.x}, {own.y} in {own.dim}-D; expected {schema.x}, {schema.y}."}, {}, None
     mesh = made.mesh if isinstance(made, Fields) else made.case.mesh
     return {"geometry": geometry_id(mesh)}, arrays, own
+
+
+def _require_finite(arrays: Arrays) -> None:
+    for part, values in arrays.items():
+        if part.startswith("solution/") and not np.isfinite(values).all():
+            found = f"{part.removeprefix('solution/')!r} is not finite at {int((~np.isfinite(values)).sum())} places"
+            raise ImportFailure(f"the field {found}; expected numbers everywhere.")
 
 
 def _packed(made: Made) -> tuple[Schema, Arrays]:
