@@ -15,6 +15,7 @@ from geometries.families import FAMILIES
 from meshops.cli import main
 from meshops.data import MeshDataset, Recipe, generate
 from meshops.data.make import Maker
+from meshops.data.manifest import Manifest
 from meshops.data.shapes import resized
 from meshops.equations import Case, Solution, solve
 from meshops.equations.solvers import SolverError
@@ -240,3 +241,14 @@ def test_the_ranking_counts_operators_only_and_those_that_failed_last(plan: Plan
     )
     assert said.endswith("the next, fno, 0.2.")
     assert ranking([made("gno", 0.1), made("fno", 0.2)]) == ""
+
+
+def test_a_row_or_run_of_other_data_is_not_used(plan: Plan, tmp_path: Path) -> None:
+    bench(plan)
+    manifest, moved = Manifest.read(plan.data), replace(plan, folder=tmp_path)
+    moved.data.mkdir()
+    manifest.write(moved.data)
+    names = [path(p, "point_mlp", 2e-3, 0).name for path in (Plan.row, Plan.run) for p in (plan, moved)]
+    assert names[0::2] == names[1::2]
+    replace(manifest, shards=dict.fromkeys(manifest.shards, "0")).write(moved.data)
+    assert not {path(moved, "point_mlp", 2e-3, 0).name for path in (Plan.row, Plan.run)} & set(names)
