@@ -41,7 +41,8 @@ class Plan:
     An operator named `NAME+lifting` has the harmonic extension of the essential values among its inputs: a hybrid. Each
     is trained with each of `rates`, and the validation split chooses: the same tuning for all. Everything
     lies in `folder`: the data, a folder for each run, and a row for each run that is done, so that the same plan goes
-    on where it was stopped. Runs and rows are told apart by the data as well, so that none is of others. Raises `MeshopsError` for unknown operators and numbers below their least.
+    on where it was stopped. Runs and rows are told apart by the data as well, so that none is of others. Raises
+    `MeshopsError` for unknown operators and numbers below their least.
     """
 
     recipe: str
