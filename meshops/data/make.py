@@ -109,12 +109,9 @@ class Maker:
         made = self.meshes.get((first, 0), self.meshes[first, attempt])  # a finer mesh is of the same shape
         return {"geometry": geometry_id(made)}, pack(solution, build_graph(case, solution, schema=self.schema))
 
-    def again(self, number: int, family: Family) -> Case:
-        """Return the case of a sample on the mesh that another family of the same shapes gives, such as a coarser one.
-
-        It is the same problem where what the recipe draws does not depend on the mesh.
-        """
-        return self._case(number, family.mesh)
+    def mesh_of(self, number: int, family: Family) -> Mesh:
+        """Return the mesh of a sample's shape by another family of the same shapes, such as a coarser one."""
+        return family.mesh(self.recipe.family.draw(self._generator(number - number % self.recipe.per_shape)))
 
     def _case(self, number: int, mesh: Callable[[Shape], Mesh]) -> Case:
         first = number - number % self.recipe.per_shape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import resource
 import time
@@ -17,6 +18,7 @@ import numpy as np
 from geometries.errors import MeshopsError
 from geometries.files import atomic_write
 from meshops.data import MeshDataset, Recipe, generate
+from meshops.data.manifest import Manifest
 from meshops.evaluation.baselines import fit_baselines
 from meshops.evaluation.coarser import coarser
 from meshops.evaluation.errors import Errors, errors_of
@@ -39,7 +41,8 @@ class Plan:
     An operator named `NAME+lifting` has the harmonic extension of the essential values among its inputs: a hybrid. Each
     is trained with each of `rates`, and the validation split chooses: the same tuning for all. Everything
     lies in `folder`: the data, a folder for each run, and a row for each run that is done, so that the same plan goes
-    on where it was stopped. Raises `MeshopsError` for unknown operators and numbers below their least.
+    on where it was stopped. Runs and rows are told apart by the data as well, so that none is of others. Raises
+    `MeshopsError` for unknown operators and numbers below their least.
     """
 
     recipe: str
@@ -66,7 +69,7 @@ class Plan:
         return self.folder / "data"
 
     def row(self, operator: str, rate: float, seed: int) -> Path:
-        """Where the row of a run lies. Another budget is another row."""
+        """Where the row of a run lies. Another budget is another row, and so are other data."""
         return self.folder / "rows" / f"{self._name(operator, rate, seed)}.json"
 
     def run(self, operator: str, rate: float, seed: int) -> Path:
@@ -74,7 +77,12 @@ class Plan:
         return self.folder / "runs" / self._name(operator, rate, seed)
 
     def _name(self, operator: str, rate: float, seed: int) -> str:
-        return f"{operator}-{self.minutes:g}min-{rate:g}-{seed}"
+        return f"{operator}-{self.minutes:g}min-{rate:g}-{seed}-{self._identity(operator)}"
+
+    def _identity(self, operator: str) -> str:
+        """Return what tells the data that lie there, and the operator's options, from all others."""
+        given = [dict(Manifest.read(self.data).shards), options_of(operator.removesuffix(LIFTED))]
+        return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)

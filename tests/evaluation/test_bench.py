@@ -8,16 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from geometries.errors import MeshopsError
 from geometries.families import FAMILIES
 from meshops.cli import main
 from meshops.data import MeshDataset, Recipe, generate
-from meshops.equations import Case, Solution
+from meshops.data.make import Maker
+from meshops.data.manifest import Manifest
+from meshops.data.shapes import resized
+from meshops.equations import Case, Solution, solve
 from meshops.equations.solvers import SolverError
 from meshops.evaluation.bench import Plan, Row, bench, shifted
-from meshops.evaluation.coarser import carried, coarser
+from meshops.evaluation.coarser import carried, coarser, on_mesh
 from meshops.evaluation.errors import laplacian, relative_gradient, seminorm
+from meshops.evaluation.metrics import relative_l2
 from meshops.evaluation.table import brief, markdown, ranking, summary
 from meshops.training import TrainingError
 
@@ -36,6 +41,25 @@ CAVITY = """
 family: {cavity: {cells: 16, height: [1, 2]}}
 equation: heat
 conditions: {lid: {dirichlet: "x*(1-x)"}, walls: {dirichlet: 0}}
+"""
+
+
+SPOTS = """
+family: {polygon: {size: 0.03, holes: [0, 1]}}
+equation: heat
+coefficients: {conductivity: {exp: {matern: {length: 0.4}}}}
+source: {gaussians: {width: 0.1, value: {uniform: [50, 100]}}}
+conditions:
+  outer: {dirichlet: {harmonics: {amplitude: 1, cutoff: 2}}}
+  hole1?: {robin: {coefficient: {exp: {matern: {length: 1}}}, ambient: 1}}
+"""
+PHASES = """
+family: {polygon: {size: 0.03, holes: [0, 0]}}
+equation: heat
+regions: {hard: {matern: {length: 1}}}
+coefficients: {conductivity: {per_region: {"hard?": 2, "background?": 1}}}
+source: 1
+conditions: {"*": {dirichlet: 0}}
 """
 
 
@@ -82,10 +106,10 @@ def test_a_coarser_mesh_may_be_one_of_fewer_cells(tmp_path: Path) -> None:
 def test_a_case_that_a_coarser_mesh_cannot_solve_counts_as_an_error_of_one(
     samples: MeshDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def solve(case: Case) -> Solution:
+    def fail(case: Case) -> Solution:
         raise SolverError("no solution")
 
-    monkeypatch.setattr("meshops.evaluation.coarser.solve", solve)
+    monkeypatch.setattr("meshops.evaluation.coarser.solve", fail)
     assert [errors.mean for _, errors, _ in coarser(samples.split("test"), "test")] == pytest.approx([1.0] * 3)
 
 
@@ -95,6 +119,16 @@ def test_the_reference_on_coarser_meshes_is_the_same_problem_solved_worse(sample
     assert found[2.0] < found[4.0]
     own = {factor: errors.mean for factor, errors, _ in coarser(samples.split("strong"), "strong")}
     assert own[1.0] < 1e-6 < own[2.0] < 0.3
+
+
+@pytest.mark.parametrize("text", [SPOTS, PHASES], ids=["fields", "regions"])
+def test_what_is_drawn_on_a_mesh_is_the_same_on_coarser_ones(text: str) -> None:
+    recipe = Recipe.from_spec(yaml.safe_load(text))
+    fine = recipe.draw(np.random.default_rng([0, 3]))  # as the maker's sample 3
+    coarse = on_mesh(fine, Maker(recipe, 0).mesh_of(3, resized(recipe.family, 2)))
+    assert coarse.mesh.num_points < fine.mesh.num_points / 2
+    found = carried(solve(coarse).values, coarse.mesh, fine.mesh)
+    assert relative_l2(found, solve(fine).values, fine.mesh.mass) < 0.06
 
 
 @pytest.fixture(scope="module")
@@ -207,3 +241,14 @@ def test_the_ranking_counts_operators_only_and_those_that_failed_last(plan: Plan
     )
     assert said.endswith("the next, fno, 0.2.")
     assert ranking([made("gno", 0.1), made("fno", 0.2)]) == ""
+
+
+def test_a_row_or_run_of_other_data_is_not_used(plan: Plan, tmp_path: Path) -> None:
+    bench(plan)
+    manifest, moved = Manifest.read(plan.data), replace(plan, folder=tmp_path)
+    moved.data.mkdir()
+    manifest.write(moved.data)
+    names = [path(p, "point_mlp", 2e-3, 0).name for path in (Plan.row, Plan.run) for p in (plan, moved)]
+    assert names[0::2] == names[1::2]
+    replace(manifest, shards=dict.fromkeys(manifest.shards, "0")).write(moved.data)
+    assert not {path(moved, "point_mlp", 2e-3, 0).name for path in (Plan.row, Plan.run)} & set(names)
