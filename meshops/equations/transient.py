@@ -100,8 +100,9 @@ class Scheme(ABC):
         """Assemble what does not change with time."""
         self.case, self.assembler = case, Assembler(case)
         self.scale = case.equation.scaling(case).quantities[case.equation.field][1]
-        self.mass = self.assembler.matrix("mass", self._start_vector(), case.start)
-        self.weights = np.asarray(abs(self.mass).sum(1)).ravel()
+        self._moving = any(_in_time(v) for v in case.coefficients.values())
+        self._inertia: dict[str, tuple[float, csr_array]] = {}
+        self.weights = np.asarray(abs(self.inertia("mass", case.start)).sum(1)).ravel()
         self._constant = case.linear and not _matrix_moves(case)
         self._prepared: dict[tuple[float, ...], Prepared] = {}
         self._system: LinearSystem | None = None
@@ -113,6 +114,13 @@ class Scheme(ABC):
     @abstractmethod
     def step(self, moment: Moment, time: float) -> tuple[Moment, float]:
         """Return the moment at `time`, and an estimate of the step's local error, the root mean square by mass."""
+
+    def inertia(self, form: str, time: float) -> csr_array:
+        """Return the matrix `mass` or `damping` at `time`: assembled once where no coefficient moves."""
+        time = time if self._moving else self.case.start
+        if form not in self._inertia or self._inertia[form][0] != time:
+            self._inertia[form] = time, self.assembler.matrix(form, self._start_vector(), time)
+        return self._inertia[form][1]
 
     def _start_vector(self, suffix: str = "") -> Floats:
         return self.assembler.layout.join(self.case.start_values(suffix))
@@ -150,7 +158,7 @@ class Scheme(ABC):
 
 
 class _FirstOrder(Scheme):
-    """Schemes for M u' + A(u) = f."""
+    """Schemes for M u' + A(u) = f; M may move with time, and is outside the derivative."""
 
     order = 1
 
@@ -168,12 +176,13 @@ class _FirstOrder(Scheme):
         return Moment(self.case.start, values)
 
     def _stage(self, a: float, b: Floats, theta: float, extra: Floats | float, time: float, guess: Floats) -> Floats:
-        """Solve M (a u - b) + θ (A(u) - f)(time) = extra."""
-        pulled = self.mass @ b + extra
+        """Solve M (a u - b) + θ (A(u) - f)(time) = extra, with M at the middle of the step where θ is 1/2."""
+        mass = self.inertia("mass", time - (1 - theta) / a)
+        pulled = mass @ b + extra
 
         def staged(state: Floats) -> LinearSystem:
             steady = self._linearised(state, time)
-            matrix = csr_array(a * self.mass + theta * steady.matrix)
+            matrix = csr_array(a * mass + theta * steady.matrix)
             return replace(steady, matrix=matrix, rhs=pulled + theta * steady.rhs, like=None)
 
         return self._implicit((_digits(a), theta), staged, guess)
@@ -257,14 +266,13 @@ class Newmark(Scheme):
         super().__init__(case)
         if not case.linear:
             raise SolverError(f"Newmark's method is for linear equations; {case.equation.name} is not with this case.")
-        self.damping = self.assembler.matrix("damping", None, case.start)
 
     def start(self) -> Moment:
         """Return the start values, with the acceleration that the equation gives them."""
         values, rate = self._first(), self._start_vector(".rate")
         steady = self._linearised(values, self.case.start)
-        force = steady.rhs - steady.matrix @ values - self.damping @ rate
-        system = replace(steady, matrix=self.mass, rhs=force, fixed_value=np.zeros_like(values))
+        force = steady.rhs - steady.matrix @ values - self.inertia("damping", self.case.start) @ rate
+        system = replace(steady, matrix=self.inertia("mass", self.case.start), rhs=force, fixed_value=np.zeros_like(values))
         acceleration = Prepared(system).solve(force, system.fixed_value).values
         return Moment(self.case.start, values, rate=rate, acceleration=acceleration)
 
@@ -275,11 +283,12 @@ class Newmark(Scheme):
         ahead = moment.values + dt * moment.rate + dt**2 * (0.5 - beta) * moment.acceleration
         ahead_rate = moment.rate + dt * (1 - gamma) * moment.acceleration
         a, d = 1 / (beta * dt**2), gamma / (beta * dt)
+        mass, damping = self.inertia("mass", time), self.inertia("damping", time)
 
         def staged(state: Floats) -> LinearSystem:
             steady = self._linearised(state, time)
-            matrix = csr_array(a * self.mass + d * self.damping + steady.matrix)
-            pulled = self.mass @ (a * ahead) + self.damping @ (d * ahead - ahead_rate)
+            matrix = csr_array(a * mass + d * damping + steady.matrix)
+            pulled = mass @ (a * ahead) + damping @ (d * ahead - ahead_rate)
             return replace(steady, matrix=matrix, rhs=steady.rhs + pulled)
 
         new = self._implicit((_digits(a),), staged, ahead)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.linalg import expm
+from scipy.special import erf
 
 from geometries import Dirichlet, Neumann, Robin
 from geometries.errors import MeshopsError
@@ -78,6 +79,13 @@ def test_an_exchange_that_moves_is_assembled_anew() -> None:
         LINE, {"right": Robin("1+t")}, coefficients={"conductivity": 1e6}, initial={"temperature": 1}, times=(0, 1)
     )
     np.testing.assert_allclose(ends(case, "theta", 64), np.exp(-1.5), rtol=1e-3)
+
+
+@pytest.mark.parametrize(("scheme", "order"), FIRST.items())
+def test_a_capacity_that_moves_is_assembled_anew(scheme: str, order: int) -> None:
+    """(1 + t) u' = 1: u = ln(1 + t)."""
+    case = heat(LINE, {}, coefficients={"capacity": "1+t"}, source=1, times=(0, 1))
+    assert rate(case, scheme, np.full((9, 1), np.log(2))) == pytest.approx(order, abs=0.15)
 
 
 # -- adaptive steps ----------------------------------------------------------------------------------------------------
@@ -192,6 +200,14 @@ def test_newmarks_order_is_two_with_ends_that_are_moved() -> None:
     assert rate(case, "newmark", exact, (16, 64)) == pytest.approx(2, abs=0.15)
 
 
+def test_a_damping_that_moves_is_assembled_anew() -> None:
+    """U'' + 2t u' = 0 from u' = 1: u is the integral of e^(-t²)."""
+    start = {"displacement.rate": 1.0}
+    case = Case(LINE, Wave(), coefficients={"damping": "2*t"}, initial=start, times=(0, 1))
+    exact = np.full((9, 1), np.sqrt(np.pi) / 2 * erf(1))
+    assert rate(case, "newmark", exact) == pytest.approx(2, abs=0.15)
+
+
 def test_newmark_conserves_energy() -> None:
     case = Case(
         grid("triangle", 1, 5),
@@ -202,13 +218,13 @@ def test_newmark_conserves_energy() -> None:
         times=(0, 3),
     )
     method, assembler = Newmark(case), Assembler(case)
-    stiffness = assembler.system(None, 0).matrix
+    stiffness, mass = assembler.system(None, 0).matrix, assembler.matrix("mass", None, 0)
     moment = method.start()
     energy = []
     for i in range(50):
         assert moment.rate is not None
         u, v = moment.values, moment.rate
-        energy.append(v @ (method.mass @ v) + u @ (stiffness @ u))
+        energy.append(v @ (mass @ v) + u @ (stiffness @ u))
         moment, _ = method.step(moment, 0.06 * (i + 1))
     np.testing.assert_allclose(energy, energy[0], rtol=1e-10)
 
