@@ -14,6 +14,7 @@ from geometries.errors import MeshopsError
 from geometries.mesh import Mesh
 from meshops.equations import Case, Heat, Wave, solve
 from meshops.equations.assembly import Assembler
+from meshops.equations.base import Equation
 from meshops.equations.transient import KEPT, Euler, Newmark, march
 from tests.equations.manufactured import grid
 
@@ -123,6 +124,17 @@ def test_output_times_that_differ_by_rounding_share_a_factorisation(monkeypatch:
     case = heat(LINE, {"*": Dirichlet(0)}, initial={"temperature": "x"}, times=np.linspace(0, 4e-3, 101).tolist())
     march(case, scheme="euler", steps=1)
     assert len(made) == 1
+
+
+@pytest.mark.parametrize(("equation", "scheme"), [*((Heat(), scheme) for scheme in FIRST), (Wave(), "newmark")])
+def test_steps_start_anew_where_a_held_value_jumps(equation: Equation, scheme: str) -> None:
+    """From rest, a jump at 0.3 and one at the start, 0.3 earlier, do the same."""
+    ends = {"left": Dirichlet(0)}
+    jumping = Case(LINE, equation, conditions=ends | {"right": Dirichlet("step(t-0.3)")}, times=(0, 0.2, 1))
+    started = Case(LINE, equation, conditions=ends | {"right": Dirichlet(1)}, times=(0, 0.7))
+    (found, how), (expected, direct) = march(jumping, scheme=scheme), march(started, scheme=scheme)
+    np.testing.assert_allclose(found[equation.field][-1], expected[equation.field][-1], atol=3e-3)
+    assert how["iterations"] < 1.5 * direct["iterations"]
 
 
 # -- laws --------------------------------------------------------------------------------------------------------------
