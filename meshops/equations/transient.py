@@ -54,6 +54,8 @@ def march(
     `newmark` for those of second. With `steps` > 0 each interval between output times takes that many equal steps; else
     a step's local error is held below `tolerance` times the scale of the field, which the equation's scaling states.
     There a jump of held values is met as a start, and moves nothing else; equal steps run across it.
+    Steps see loads and held values at their ends only: a pulse within a step goes unseen, with the heat or the momentum
+    that it brings; let an output time stand amid it.
     Raises `SolverError` where that needs steps below 2^-40 of an interval.
     """
     name = scheme or DEFAULTS[case.equation.time_order]
