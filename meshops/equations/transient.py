@@ -1,12 +1,13 @@
 """Marching in time: the θ-scheme and BDF2 for first order, Newmark's method for second order, with adaptive steps.
 
-Steps divide the interval between two output times by powers of two, so that few factorisations serve all steps.
+Steps divide the interval between two output times by powers of two, so that few factorisations serve all steps; where
+held values jump, they divide the way to there, and the way on.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -15,9 +16,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from geometries.errors import MeshopsError, nearest
-from geometries.values import names_in
 from meshops.equations.assembly import Assembler
-from meshops.equations.case import Case, Given
+from meshops.equations.case import Case
+from meshops.equations.moving import HeldValues, inertia_moves, matrix_moves, rhs_moves
 from meshops.equations.solvers import Prepared, SolverError, newton_on
 from meshops.equations.system import LinearSystem
 
@@ -26,6 +27,7 @@ TOLERANCE = 1e-4  # local error of a step over the field's scale
 FINEST = 40  # halvings of an interval between output times
 KEPT = 8  # factorisations, of the latest step sizes
 _INSTANT = 1e-6  # of the first interval: a step that only makes the start consistent
+_SOON = 1e-5  # of the first interval: over which the held values' motion at the start is told
 _EASY = 0.1  # of the tolerance: below it the next step is twice as long
 
 
@@ -51,6 +53,9 @@ def march(
     `scheme` is `bdf2` (the default), `theta` (Crank and Nicolson's) or `euler` for equations of first order in time,
     `newmark` for those of second. With `steps` > 0 each interval between output times takes that many equal steps; else
     a step's local error is held below `tolerance` times the scale of the field, which the equation's scaling states.
+    There a jump of held values is met as a start, and moves nothing else; equal steps run across it.
+    Steps see loads and held values at their ends only: a pulse within a step goes unseen, with the heat or the momentum
+    that it brings; let an output time stand amid it.
     Raises `SolverError` where that needs steps below 2^-40 of an interval.
     """
     name = scheme or DEFAULTS[case.equation.time_order]
@@ -75,24 +80,45 @@ def march(
 
 
 def _adapt(method: Scheme, moment: Moment, end: float, halvings: int, tolerance: float) -> tuple[Moment, int, int]:
-    """Step to `end` by steps that are the interval over powers of two; `done` counts them in the finest."""
-    begin, done, taken, whole = moment.time, 0, 0, 1 << FINEST
+    """Step to `end`; where held values jump on the way, up to there, and on from there as from a start."""
+    taken = 0
+    while moment.time < end:
+        if method.jump and moment.time >= method.jump[0]:
+            moment = method.over(moment)
+            continue
+        moment, halvings, count = _towards(method, moment, min(end, method.until), halvings, tolerance)
+        taken += count
+    return moment, halvings, taken
+
+
+def _towards(method: Scheme, moment: Moment, end: float, halvings: int, tolerance: float) -> tuple[Moment, int, int]:
+    """Step to `end`, or until a jump is found, by steps that are the way over powers of two.
+
+    `done` counts them in the finest.
+    """
+    begin, done, taken, whole, limit = moment.time, 0, 0, 1 << FINEST, tolerance * method.scale
     while done < whole:
         size = whole >> halvings
-        trial, error = method.step(moment, begin + (end - begin) * (done + size) / whole)
-        if error > tolerance * method.scale:
+        time = begin + (end - begin) * (done + size) / whole if done + size < whole else end
+        trial, error = method.step(moment, time)
+        if error > limit:
+            if method.sees_jump(moment.time, time, limit):
+                return moment, 2, taken
             if halvings == FINEST:
                 raise SolverError(f"the step at time {moment.time:.6g} cannot be made small enough.")
             halvings += 1
             continue
         moment, done, taken = trial, done + size, taken + 1
-        if halvings and error < _EASY * tolerance * method.scale and done % (2 * size) == 0:
+        if halvings and error < _EASY * limit and done % (2 * size) == 0:
             halvings -= 1
     return moment, halvings, taken
 
 
 class Scheme(ABC):
-    """One method of stepping; `order` is that of the time derivative."""
+    """One method of stepping; `order` is that of the time derivative.
+
+    `jump` are the times just before and just after the next jump of held values, once it is seen.
+    """
 
     order: int
 
@@ -100,27 +126,56 @@ class Scheme(ABC):
         """Assemble what does not change with time."""
         self.case, self.assembler = case, Assembler(case)
         self.scale = case.equation.scaling(case).quantities[case.equation.field][1]
-        self.mass = self.assembler.matrix("mass", self._start_vector(), case.start)
-        self.weights = np.asarray(abs(self.mass).sum(1)).ravel()
-        self._constant = case.linear and not _matrix_moves(case)
+        self._moving = inertia_moves(case)
+        self._inertia: dict[str, tuple[float, csr_array]] = {}
+        self.weights = np.asarray(abs(self.inertia("mass", case.start)).sum(1)).ravel()
+        self.held, self.fixed = HeldValues(self.assembler), self.assembler.held(case.start).fixed
+        self.jump: tuple[float, float] | None = None
+        self._constant = case.linear and not matrix_moves(case)
         self._prepared: dict[tuple[float, ...], Prepared] = {}
         self._system: LinearSystem | None = None
 
-    @abstractmethod
     def start(self) -> Moment:
         """Return the first moment."""
+        return self.begin(self.case.start, self._start_vector(), self._start_vector(".rate"))
+
+    @abstractmethod
+    def begin(self, time: float, values: Floats, rate: Floats | None) -> Moment:
+        """Return a moment without a past: held values and their rates are those of `time`, the others as given."""
 
     @abstractmethod
     def step(self, moment: Moment, time: float) -> tuple[Moment, float]:
-        """Return the moment at `time`, and an estimate of the step's local error, the root mean square by mass."""
+        """Return the moment at `time`, and an estimate of the step's local error, the root mean square by mass.
+
+        What is held has no error.
+        """
+
+    @property
+    def until(self) -> float:
+        """The time up to which held values are known not to jump, or are taken not to."""
+        return self.jump[0] if self.jump else self.case.times[-1]
+
+    def sees_jump(self, begin: float, time: float, limit: float) -> bool:
+        """Look for a jump of held values by more than `limit` in a step from `begin` to `time` and as far again."""
+        found = self.held.jump(begin, min(2 * time - begin, self.until), self._size, limit)
+        self.jump = found or self.jump
+        return found is not None
+
+    def over(self, moment: Moment) -> Moment:
+        """Return the moment after the jump: it moves what is held and nothing else."""
+        assert self.jump is not None
+        time, self.jump = self.jump[1], None
+        return self.begin(time, moment.values, moment.rate)
+
+    def inertia(self, form: str, time: float) -> csr_array:
+        """Return the matrix `mass` or `damping` at `time`: assembled once where no coefficient moves."""
+        time = time if self._moving else self.case.start
+        if form not in self._inertia or self._inertia[form][0] != time:
+            self._inertia[form] = time, self.assembler.matrix(form, self._start_vector(), time)
+        return self._inertia[form][1]
 
     def _start_vector(self, suffix: str = "") -> Floats:
         return self.assembler.layout.join(self.case.start_values(suffix))
-
-    def _first(self) -> Floats:
-        """The unknowns at the start, with the conditions' values where they hold."""
-        held = self.assembler.held(self.case.start)
-        return np.where(held.fixed, held.value, self._start_vector())
 
     def _linearised(self, state: Floats, time: float) -> LinearSystem:
         """The steady terms K u = r at `time`; assembled once where they do not change."""
@@ -128,7 +183,7 @@ class Scheme(ABC):
             return self.assembler.system(state, time)
         if self._system is None:
             self._system = self.assembler.system(None, time)
-        if not _rhs_moves(self.case):
+        if not rhs_moves(self.case):
             return self._system
         value = self.assembler.held(time).value
         return self.assembler.balanced(replace(self._system, rhs=self.assembler.rhs(time), fixed_value=value))
@@ -146,34 +201,39 @@ class Scheme(ABC):
         return prepared.solve(system.rhs, system.fixed_value, guess).values
 
     def _norm(self, error: Floats) -> float:
-        return float(np.sqrt(self.weights @ error**2 / self.weights.sum()))
+        """The size of an error, without what is held."""
+        return self._size(np.where(self.fixed, 0.0, error))
+
+    def _size(self, values: Floats) -> float:
+        return float(np.sqrt(self.weights @ values**2 / self.weights.sum()))
 
 
 class _FirstOrder(Scheme):
-    """Schemes for M u' + A(u) = f."""
+    """Schemes for M u' + A(u) = f; M may move with time, and is outside the derivative."""
 
     order = 1
 
-    def start(self) -> Moment:
-        """Return the start values; of a flow the nearest velocity that conserves volume, with its pressure.
+    def begin(self, time: float, values: Floats, rate: Floats | None) -> Moment:
+        """Return the values; of a flow the nearest velocity that conserves volume, with its pressure.
 
         That is what an implicit step of almost no time does. Its own pressure is that of the impulse, and only a second
         such step gives the pressure of the flow.
         """
-        values = self._first()
+        values = np.where(self.fixed, self.held.at(time), values)
         if any(field.lower for field in self.case.equation.fields):
             instant = _INSTANT * (self.case.times[1] - self.case.times[0])
             for _ in range(2):
-                values = self._stage(1 / instant, values / instant, 1.0, 0.0, self.case.start, values)
-        return Moment(self.case.start, values)
+                values = self._stage(1 / instant, values / instant, 1.0, 0.0, time, values)
+        return Moment(time, values)
 
     def _stage(self, a: float, b: Floats, theta: float, extra: Floats | float, time: float, guess: Floats) -> Floats:
-        """Solve M (a u - b) + θ (A(u) - f)(time) = extra."""
-        pulled = self.mass @ b + extra
+        """Solve M (a u - b) + θ (A(u) - f)(time) = extra, with M at the middle of the step where θ is 1/2."""
+        mass = self.inertia("mass", time - (1 - theta) / a)
+        pulled = mass @ b + extra
 
         def staged(state: Floats) -> LinearSystem:
             steady = self._linearised(state, time)
-            matrix = csr_array(a * self.mass + theta * steady.matrix)
+            matrix = csr_array(a * mass + theta * steady.matrix)
             return replace(steady, matrix=matrix, rhs=pulled + theta * steady.rhs, like=None)
 
         return self._implicit((_digits(a), theta), staged, guess)
@@ -246,7 +306,8 @@ class Newmark(Scheme):
     """M u'' + D u' + A u = f by Newmark's method with β = 1/4, γ = 1/2: second order, conserves energy.
 
     doi:10.1061/JMCEA3.0000098; local error (β - 1/6) Δt² (u''₁ - u''₀) (Zienkiewicz and Xie 1991,
-    doi:10.1002/eqe.4290200907). For linear equations.
+    doi:10.1002/eqe.4290200907). What is held has the rates and accelerations of the values held, by their differences:
+    Newmark's own would swing for ever about these after the least kink. For linear equations.
     """
 
     order = 2
@@ -257,16 +318,18 @@ class Newmark(Scheme):
         super().__init__(case)
         if not case.linear:
             raise SolverError(f"Newmark's method is for linear equations; {case.equation.name} is not with this case.")
-        self.damping = self.assembler.matrix("damping", None, case.start)
 
-    def start(self) -> Moment:
-        """Return the start values, with the acceleration that the equation gives them."""
-        values, rate = self._first(), self._start_vector(".rate")
-        steady = self._linearised(values, self.case.start)
-        force = steady.rhs - steady.matrix @ values - self.damping @ rate
-        system = replace(steady, matrix=self.mass, rhs=force, fixed_value=np.zeros_like(values))
-        acceleration = Prepared(system).solve(force, system.fixed_value).values
-        return Moment(self.case.start, values, rate=rate, acceleration=acceleration)
+    def begin(self, time: float, values: Floats, rate: Floats | None) -> Moment:
+        """Return the values, with the acceleration that the equation gives them."""
+        soon = _SOON * (self.case.times[1] - self.case.times[0])
+        held_rate, held_acceleration = self.held.motion(time, (time, time + soon, time + 2 * soon))
+        values = np.where(self.fixed, self.held.at(time), values)
+        rate = np.where(self.fixed, held_rate, rate)
+        steady = self._linearised(values, time)
+        force = steady.rhs - steady.matrix @ values - self.inertia("damping", time) @ rate
+        system = replace(steady, matrix=self.inertia("mass", time), rhs=force, fixed_value=held_acceleration)
+        acceleration = Prepared(system).solve(force, held_acceleration).values
+        return Moment(time, values, rate=rate, acceleration=acceleration)
 
     def step(self, moment: Moment, time: float) -> tuple[Moment, float]:
         """Step."""
@@ -275,11 +338,15 @@ class Newmark(Scheme):
         ahead = moment.values + dt * moment.rate + dt**2 * (0.5 - beta) * moment.acceleration
         ahead_rate = moment.rate + dt * (1 - gamma) * moment.acceleration
         a, d = 1 / (beta * dt**2), gamma / (beta * dt)
+        held_rate, held_acceleration = self.held.motion(time, self._around(moment.time, time))
+        ahead = np.where(self.fixed, self.held.at(time) - held_acceleration / a, ahead)
+        ahead_rate = np.where(self.fixed, held_rate - dt * gamma * held_acceleration, ahead_rate)
+        mass, damping = self.inertia("mass", time), self.inertia("damping", time)
 
         def staged(state: Floats) -> LinearSystem:
             steady = self._linearised(state, time)
-            matrix = csr_array(a * self.mass + d * self.damping + steady.matrix)
-            pulled = self.mass @ (a * ahead) + self.damping @ (d * ahead - ahead_rate)
+            matrix = csr_array(a * mass + d * damping + steady.matrix)
+            pulled = mass @ (a * ahead) + damping @ (d * ahead - ahead_rate)
             return replace(steady, matrix=matrix, rhs=steady.rhs + pulled)
 
         new = self._implicit((_digits(a),), staged, ahead)
@@ -287,6 +354,12 @@ class Newmark(Scheme):
         rate = ahead_rate + dt * gamma * acceleration
         error = self._norm((beta - 1 / 6) * dt**2 * (acceleration - moment.acceleration))
         return Moment(time, new, rate=rate, acceleration=acceleration), error
+
+    def _around(self, before: float, time: float) -> tuple[float, float, float]:
+        """Three times whose middle is `time`, or which end there where held values may not be looked at any later."""
+        later = min(2 * time - before, self.until)
+        soon = later - time < (time - before) / 2
+        return (before, (before + time) / 2, time) if soon else (before, time, later)
 
 
 SCHEMES: dict[str, type[Scheme]] = {"bdf2": BDF2, "theta": Theta, "euler": Euler, "newmark": Newmark}
@@ -306,17 +379,3 @@ def _extrapolated(moment: Moment, time: float, count: int) -> Floats:
         others = [t for j, (t, _) in enumerate(known) if j != i]
         total += values * np.prod([(time - t) / (own - t) for t in others])
     return total
-
-
-def _matrix_moves(case: Case) -> bool:
-    """Whether a coefficient, or that of a condition, depends on time."""
-    exchange = [v for part in case.parts for n, v in part.values.items() if n == "coefficient"]
-    return any(_in_time(v) for v in (*case.coefficients.values(), *exchange))
-
-
-def _rhs_moves(case: Case) -> bool:
-    return any(_in_time(v) for v in (case.source, *(v for part in case.parts for v in part.values.values())))
-
-
-def _in_time(given: Given) -> bool:
-    return not isinstance(given, Mapping) and "t" in names_in(given)  # the values of regions are numbers

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from geometries import Absorbing, Dirichlet, Neumann, Periodic
+from geometries.expressions import Expression
 from geometries.families.grid import Grid
 from geometries.mesh import Mesh
 from meshops.equations import Case, Wave, solve
@@ -88,3 +89,14 @@ def test_adaptive_steps_follow_a_wave() -> None:
     case = struck(mesh, {"*": Dirichlet(0)}, initial={"displacement": "sin(pi*x)"}, times=(0, 1, 2))
     found = march(case)[0]["displacement"][:, :, 0]
     np.testing.assert_allclose(found[1:], np.array([[-1.0], [1.0]]) * np.sin(np.pi * mesh.points[:, 0]), atol=0.03)
+
+
+@pytest.mark.parametrize("motion", ["sin(3*t)", "min(t/0.2, 1)"])
+def test_adaptive_steps_follow_an_end_that_is_moved(motion: str) -> None:
+    """It starts with a jerk, and d'Alembert's wave u(x, 1) = g(x) runs from it."""
+    mesh = grid("line", 2, 20)
+    case = struck(mesh, {"left": Dirichlet(0), "right": Dirichlet(motion)}, times=(0, 1))
+    fields, how = march(case)
+    exact = Expression(motion)(mesh.points, mesh.points[:, 0])
+    assert np.sqrt(np.mean((fields["displacement"][-1, :, 0] - exact) ** 2)) < 0.02
+    assert how["iterations"] < 400

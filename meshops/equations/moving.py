@@ -1,0 +1,86 @@
+"""What of a case moves in time; rates, accelerations and jumps of the values that its conditions hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geometries.conditions import Dirichlet
+from geometries.values import names_in
+from meshops.equations.assembly import Assembler
+from meshops.equations.case import Case, Given
+
+Floats = NDArray[np.float64]
+_HALVINGS = 40  # of a step, until what changes is a jump
+
+
+def in_time(given: Given) -> bool:
+    """Return whether a value depends on time."""
+    return not isinstance(given, Mapping) and "t" in names_in(given)  # the values of regions are numbers
+
+
+def inertia_moves(case: Case) -> bool:
+    """Return whether a coefficient depends on time."""
+    return any(in_time(v) for v in case.coefficients.values())
+
+
+def matrix_moves(case: Case) -> bool:
+    """Return whether a coefficient, or that of a condition, depends on time."""
+    exchange = [v for part in case.parts for n, v in part.values.items() if n == "coefficient"]
+    return inertia_moves(case) or any(in_time(v) for v in exchange)
+
+
+def rhs_moves(case: Case) -> bool:
+    """Return whether the source, or a value of a condition, depends on time."""
+    return any(in_time(v) for v in (case.source, *(v for part in case.parts for v in part.values.values())))
+
+
+@dataclass(frozen=True, eq=False)
+class HeldValues:
+    """The values of the unknowns that conditions hold, 0 of the others."""
+
+    assembler: Assembler
+
+    @cached_property
+    def move(self) -> bool:
+        """Whether they depend on time."""
+        parts = [part for part in self.assembler.case.parts if isinstance(part.condition, Dirichlet)]
+        return any(in_time(value) for part in parts for value in part.values.values())
+
+    def at(self, time: float) -> Floats:
+        """Return them (n,) at `time`."""
+        return self.assembler.held(time).value
+
+    def motion(self, time: float, times: tuple[float, float, float]) -> tuple[Floats, Floats]:
+        """Return their rates and accelerations at `time`: those of the parabola through them at three `times`."""
+        if not self.move:
+            return np.zeros(self.assembler.layout.size), np.zeros(self.assembler.layout.size)
+        (t0, t1, t2), (v0, v1, v2) = times, [self.at(t) for t in times]
+        slope = (v1 - v0) / (t1 - t0)
+        acceleration = 2 * ((v2 - v1) / (t2 - t1) - slope) / (t2 - t0)
+        return slope + acceleration * (time - (t0 + t1) / 2), acceleration
+
+    def jump(
+        self, begin: float, end: float, size: Callable[[Floats], float], limit: float
+    ) -> tuple[float, float] | None:
+        """Return times just before and just after they jump by more than `limit` in `size`, if they do on the way.
+
+        Of two halves the one with the greater change is searched, until the change is small or the half is 2^-40.
+        """
+        if not self.move:
+            return None
+        low, high = self.at(begin), self.at(end)
+        for _ in range(_HALVINGS):
+            if size(high - low) <= limit:
+                return None
+            middle = (begin + end) / 2
+            value = self.at(middle)
+            if size(value - low) > size(high - value):
+                end, high = middle, value
+            else:
+                begin, low = middle, value
+        return begin, end
