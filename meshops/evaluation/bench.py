@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import resource
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from math import inf
 from multiprocessing import get_context
@@ -38,11 +38,12 @@ Note = Callable[[str], None]
 class Plan:
     """What is compared: a recipe's data set of `count` samples, `minutes` of training each, seeds 0 to `seeds` - 1.
 
-    An operator named `NAME+lifting` has the harmonic extension of the essential values among its inputs: a hybrid. Each
-    is trained with each of `rates`, and the validation split chooses: the same tuning for all. Everything
-    lies in `folder`: the data, a folder for each run, and a row for each run that is done, so that the same plan goes
-    on where it was stopped. Runs and rows are told apart by the data as well, so that none is of others. Raises
-    `MeshopsError` for unknown operators and numbers below their least.
+    An operator named `NAME+lifting` has the harmonic extension of the essential values among its inputs: a hybrid. That
+    of the samples to train and to validate is computed before the minutes begin. Each is trained with each of `rates`,
+    and the validation split chooses: the same tuning for all. Everything lies in `folder`: the data, a folder for each
+    run, and a row for each run that is done, so that the same plan goes on where it was stopped. Runs and rows are told
+    apart by the data as well, so that none is of others. Raises `MeshopsError` for unknown operators and numbers below
+    their least.
     """
 
     recipe: str
@@ -144,7 +145,7 @@ def _row(plan: Plan, operator: str, rate: float, seed: int, note: Note) -> Row:
     path = plan.row(operator, rate, seed)
     try:
         if not path.exists():
-            note(f"{operator}, seed {seed}, learning rate {rate:g}: {plan.minutes:g} minutes ...")
+            note(f"{_told(operator, rate, seed)}: {plan.minutes:g} minutes ...")
             _make(plan, operator, rate, seed)
         return Row.from_json(json.loads(path.read_text(encoding="utf-8")))
     except TrainingError as error:
@@ -157,30 +158,47 @@ def _row(plan: Plan, operator: str, rate: float, seed: int, note: Note) -> Row:
 def _make(plan: Plan, operator: str, rate: float, seed: int) -> None:
     path = plan.row(operator, rate, seed)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:  # its memory, and no other's
-        row = pool.submit(measure, plan, operator, rate, seed).result()
+        try:
+            row = pool.submit(measure, plan, operator, rate, seed).result()
+        except BrokenProcessPool as error:
+            raise TrainingError(
+                f"{_told(operator, rate, seed)}: its process was ended, as for want of memory; expected it to finish: "
+                "free some memory and run the bench again."
+            ) from error
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as beside:
         beside.write_text(json.dumps(row.to_json(), indent=2) + "\n", encoding="utf-8")
 
 
 def measure(plan: Plan, operator: str, rate: float, seed: int) -> Row:
-    """Train one operator in this process, unless its run is done, and return its row."""
+    """Train one operator in this process, unless its run is done, and return its row.
+
+    Raises `TrainingError` where it cannot be built, trained or asked.
+    """
+    try:
+        return _measured(plan, operator, rate, seed)
+    except (MeshopsError, MemoryError, RuntimeError) as error:  # torch has no class of its own for want of memory
+        raise TrainingError(f"{_told(operator, rate, seed)}: {' '.join(str(error).split())}") from error
+
+
+def _told(operator: str, rate: float, seed: int) -> str:
+    return f"{operator}, seed {seed}, learning rate {rate:g}"
+
+
+def _measured(plan: Plan, operator: str, rate: float, seed: int) -> Row:
     name, samples = operator.removesuffix(LIFTED), MeshDataset.open(plan.data)
     samples = samples.lifted() if operator.endswith(LIFTED) else samples
     sets = [_graphs(samples.split(split)) for split in ("train", "validation")]
     settings = Settings(minutes=plan.minutes, batch_size=BATCH, learning_rate=rate, seed=seed)
     folder = plan.run(operator, rate, seed)
     resume = (folder / "last.ckpt").exists()
-    try:
-        surrogate = train(*sets, folder=folder, schema=samples.schema, settings=settings, operator=name, resume=resume)
-    except TrainingError as error:
-        raise TrainingError(f"{operator}, seed {seed}, learning rate {rate:g}: {error}") from error
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    surrogate = train(*sets, folder=folder, schema=samples.schema, settings=settings, operator=name, resume=resume)
     splits, seconds = {}, []
     for part in shifted(samples):
         splits[part], taken = _errors(surrogate, samples.split(part))
         seconds += taken if part == "test" else []
-    done = _last(folder)
+    course = _course(folder)
+    done = course[-1]
     return Row(
         operator=operator,
         kind=_kind(operator),
@@ -189,17 +207,24 @@ def measure(plan: Plan, operator: str, rate: float, seed: int) -> Row:
         parameters=surrogate.training["parameters"],
         steps=done["step"],
         train_seconds=done["seconds"],
-        samples_per_second=done["step"] * BATCH / done["seconds"],
+        samples_per_second=seen(done["step"], len(sets[0])) / done["seconds"],
         infer_seconds=float(np.median(seconds)),
-        peak_memory=peak,
+        peak_memory=max(line["peak_memory"] for line in course),
         validation=surrogate.training["val_relative_l2"],
         splits=splits,
     )
 
 
+def seen(steps: int, count: int) -> int:
+    """Return how many of a set of `count` samples so many steps have seen; an epoch's last batch has what is left."""
+    epochs, more = divmod(steps, -(-count // BATCH))
+    return epochs * count + more * BATCH
+
+
 def shifted(samples: MeshDataset) -> list[str]:
-    """Return the names of the splits that are tested on: `test`, then those of the recipe, none of them trained on."""
-    return [name for name in samples.store.manifest.splits if name not in ("train", "validation")]
+    """Return the names of the splits that are tested on: `test`, then those of the recipe that have samples."""
+    names = [name for name in samples.store.manifest.splits if name not in ("train", "validation")]
+    return [name for name in names if len(samples.split(name))]
 
 
 def _errors(surrogate: Surrogate, split: MeshDataset) -> tuple[Errors, list[float]]:
@@ -216,7 +241,7 @@ def _errors(surrogate: Surrogate, split: MeshDataset) -> tuple[Errors, list[floa
 
 
 def _baselines(samples: MeshDataset) -> list[Row]:
-    """Rows of predictions without training, timed as they are: from a case, graph and all."""
+    """Rows of predictions without training, timed on the test split as they are: from a case, graph and all."""
     baselines = fit_baselines(_graphs(samples.split("train")))
     rows = []
     for baseline in baselines:
@@ -227,14 +252,14 @@ def _baselines(samples: MeshDataset) -> list[Row]:
                 case, graph = split.case(i), split[i]
                 begun = time.perf_counter()
                 found.append(baseline.predict(case, graph))
-                seconds.append(time.perf_counter() - begun)
+                seconds += [time.perf_counter() - begun] if name == "test" else []
             splits[name] = errors_of(found, split)
         rows.append(_untrained(baseline.name, "baseline", splits, float(np.median(seconds))))
     return rows
 
 
 def _references(samples: MeshDataset) -> list[Row]:
-    """Rows of the reference solver, on the data's meshes and on coarser ones."""
+    """Rows of the reference solver, on the data's meshes and on those coarser ones that the test split has."""
     by_factor: dict[float, dict[str, tuple[Errors, float]]] = {}
     for name in shifted(samples):
         for factor, errors, seconds in coarser(samples.split(name), name):
@@ -244,6 +269,7 @@ def _references(samples: MeshDataset) -> list[Row]:
             f"reference, edges x {factor:g}", "reference", {n: e for n, (e, _) in found.items()}, found["test"][1]
         )
         for factor, found in by_factor.items()
+        if "test" in found
     ]
 
 
@@ -259,6 +285,6 @@ def _graphs(samples: MeshDataset) -> list[MeshGraph]:
     return [samples[i] for i in range(len(samples))]
 
 
-def _last(folder: Path) -> dict:
-    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    return json.loads(lines[-1])
+def _course(folder: Path) -> list[dict]:
+    """Return what a run has noted of itself at each validation."""
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]

@@ -20,7 +20,7 @@ from meshops.equations import EQUATIONS, Case
 from meshops.graph import MeshGraph, build_graph, schema_of
 from meshops.nn import plain_forms
 from meshops.operators import build
-from meshops.training.memory import keep_memory
+from meshops.training.memory import keep_memory, peak_memory
 
 SIZES = (1_000, 10_000, 100_000)
 MEMORY = 10 * 2**30  # a step that would take more is left out
@@ -134,4 +134,4 @@ def _memory() -> int:
 
 def _grown(start: int) -> int:
     """Return by how much the most that this process has held exceeds `start`; Linux counts that most a little late."""
-    return max(0, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - start)
+    return max(0, peak_memory() - start)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import inf
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def summary(rows: Sequence[Row]) -> tuple[list[str], list[list[object]]]:
 
     Runs that failed are left out of the means, and counted after the name.
     """
-    splits = list(rows[-1].splits)
+    splits = _splits(rows)
     columns = [
         "",
         "class",
@@ -38,6 +38,14 @@ def summary(rows: Sequence[Row]) -> tuple[list[str], list[list[object]]]:
     return columns, [_line(name, group, splits) for name, group in groups.items()]
 
 
+def _splits(rows: Sequence[Row]) -> dict[str, int]:
+    """Return the splits of all rows, in the order in which rows have them, with the first's numbers of samples."""
+    found: dict[str, int] = {}
+    for row in rows:
+        found |= {name: errors.count for name, errors in row.splits.items() if name not in found}
+    return found
+
+
 def brief(rows: Sequence[Row]) -> tuple[list[str], list[list[object]]]:
     """Return the columns of `summary` that fit a terminal: names, which tell the class, sizes, errors and times."""
     columns, lines = summary(rows)
@@ -45,12 +53,12 @@ def brief(rows: Sequence[Row]) -> tuple[list[str], list[list[object]]]:
     return [columns[i] for i in kept], [[line[i] for i in kept] for line in lines]
 
 
-def _line(name: str, group: Sequence[Row], splits: Sequence[str]) -> list[object]:
+def _line(name: str, group: Sequence[Row], splits: Collection[str]) -> list[object]:
     done = [row for row in group if not row.failure]
     name += f" ({len(group) - len(done)} of {len(group)} failed)" if len(done) < len(group) else ""
     if not done:
         return [name, group[0].kind, *["–"] * (len(splits) + 7)]
-    errors = [_spread([row.splits[split].mean for row in done]) for split in splits]
+    errors = [_spread([row.splits[split].mean for row in done if split in row.splits]) for split in splits]
     test = [row.splits["test"] for row in done]
     trained = done[0].parameters > 0
     return [
@@ -73,6 +81,9 @@ def _short(value: float) -> str:
 
 
 def _spread(values: Sequence[float]) -> str:
+    """Return the mean, with half the range where there are several; a dash where there is none."""
+    if not values:
+        return "–"
     half = (max(values) - min(values)) / 2
     return f"{np.mean(values):.3g}" + (f" ± {half:.1g}" if len(values) > 1 else "")
 
@@ -97,7 +108,7 @@ def ranking(rows: Sequence[Row]) -> str:
 def markdown(plan: Plan, rows: Sequence[Row]) -> str:
     """Return the table as a page, with the command that makes it."""
     columns, lines = summary(rows)
-    sizes = {name: errors.count for name, errors in rows[-1].splits.items()}
+    sizes = _splits(rows)
     said = "".join(f"\n{text}\n" for text in (ranking(rows), *dict.fromkeys(row.failure for row in rows)) if text)
     table: list[Sequence[object]] = [columns, ["---", "---", *["---:"] * (len(columns) - 2)], *lines]
     names, rates = ",".join(plan.operators), ",".join(f"{rate:g}" for rate in plan.rates)

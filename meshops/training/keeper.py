@@ -13,6 +13,7 @@ import lightning as L
 
 from meshops.training.errors import TrainingStopped
 from meshops.training.files import LAST, METRICS, atomic_write
+from meshops.training.memory import peak_memory
 from meshops.training.module import Training
 from meshops.training.signals import Signals
 from meshops.training.surrogate import Surrogate
@@ -90,6 +91,7 @@ class Keeper(L.Callback):
             "loss": module.total / max(module.count, 1),
             "val_relative_l2": module.error,
             "val_loss_labels": module.normalized_error,
+            "peak_memory": peak_memory(),
         }
         with (self._folder / METRICS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")

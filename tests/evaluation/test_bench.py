@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -19,11 +23,13 @@ from meshops.data.manifest import Manifest
 from meshops.data.shapes import resized
 from meshops.equations import Case, Solution, solve
 from meshops.equations.solvers import SolverError
-from meshops.evaluation.bench import Plan, Row, bench, shifted
+from meshops.evaluation.bench import Plan, Row, bench, measure, seen, shifted
 from meshops.evaluation.coarser import carried, coarser, on_mesh
-from meshops.evaluation.errors import laplacian, relative_gradient, seminorm
+from meshops.evaluation.errors import Errors, laplacian, relative_gradient, seminorm
 from meshops.evaluation.metrics import relative_l2
 from meshops.evaluation.table import brief, markdown, ranking, summary
+from meshops.graph import MeshGraph
+from meshops.operators import OperatorError
 from meshops.training import TrainingError
 
 RECIPE = """
@@ -252,3 +258,55 @@ def test_a_row_or_run_of_other_data_is_not_used(plan: Plan, tmp_path: Path) -> N
     assert names[0::2] == names[1::2]
     replace(manifest, shards=dict.fromkeys(manifest.shards, "0")).write(moved.data)
     assert not {path(moved, "point_mlp", 2e-3, 0).name for path in (Plan.row, Plan.run)} & set(names)
+
+
+def test_whatever_keeps_an_operator_from_training_is_one_kind_of_error(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench(plan)
+    for error in (OperatorError("too many times"), RuntimeError("can't\nallocate"), MemoryError()):
+        monkeypatch.setattr("meshops.evaluation.bench.train", Mock(side_effect=error))
+        with pytest.raises(TrainingError, match=r"^point_mlp, seed 7, learning rate 0\.002: .*$"):
+            measure(plan, "point_mlp", 2e-3, 7)
+
+
+def test_an_operator_whose_process_is_killed_is_told(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meshops.evaluation.bench.measure", _killed)
+    row = bench(replace(plan, seeds=1, rates=(5e-3,)))[0]
+    assert row.failure.startswith("point_mlp, seed 0, learning rate 0.005: its process was ended")
+
+
+def _killed(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_split_that_some_rows_lack_is_a_dash(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    factors = {"test": (1.0, 2.0), "strong": (1.0, 4.0)}
+    errors = Errors(0.1, 0.1, 0.1, 3)
+    monkeypatch.setattr("meshops.evaluation.bench.coarser", lambda _, name: [(f, errors, 0.1) for f in factors[name]])
+    rows = bench(plan)
+    assert [row.operator for row in rows[-2:]] == ["reference, edges x 1", "reference, edges x 2"]
+    columns, lines = summary(rows)
+    assert [columns[i] for i, cell in enumerate(lines[-1]) if columns[i][:2] == "L2" and cell == "–"] == ["L2 strong"]
+    assert "strong: 6" in markdown(plan, rows)
+
+
+def test_the_peak_of_a_finished_run_is_that_of_its_training(plan: Plan) -> None:
+    assert bench(plan)[0].peak_memory == measure(plan, "point_mlp", 2e-3, 0).peak_memory
+
+
+def test_the_last_batch_of_an_epoch_counts_as_many_as_it_has() -> None:
+    assert [seen(steps, 25) for steps in (6, 7, 8, 14)] == [24, 25, 29, 50]
+
+
+def test_baselines_are_timed_on_the_test_split(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow:
+        name = "slow elsewhere"
+
+        def predict(self, case: Case, graph: MeshGraph) -> np.ndarray:
+            time.sleep(0.2 * (graph.sample.item() >= plan.count))  # a sample of the split `strong`
+            return graph.y.numpy()
+
+    monkeypatch.setattr("meshops.evaluation.bench.fit_baselines", lambda _: [Slow()])
+    slow = next(row for row in bench(plan) if row.operator == Slow.name)
+    assert slow.infer_seconds < 0.1
