@@ -109,7 +109,8 @@ def _convert_case(source: Path, target: Path, options: Options) -> None:
         raise MeshopsError(f"{', '.join(given)} is for meshes; a case file states it by itself.")
     case = Case.read(source)
     case.write(target)
-    console.say(f"wrote {target}: {case.equation.name}, {len(case.conditions)} conditions")
+    mesh = "" if target.suffix.lower() == ".inp" else f" and {target.with_suffix('.vtu')}"
+    console.say(f"wrote {target}{mesh}: {case.equation.name}, {len(case.conditions)} conditions")
 
 
 def generate(

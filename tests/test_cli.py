@@ -186,6 +186,7 @@ def test_a_case_and_a_deck_become_each_other(folder: Path, capsys: pytest.Captur
     assert main(["convert", "case.yaml", "deck.inp"]) == 0
     assert main(["convert", "deck.inp", "again.inp"]) == 0
     assert main(["convert", "again.inp", "back.yaml"]) == 0
+    assert "wrote back.yaml and back.vtu:" in capsys.readouterr().err
     fields = [
         said(capsys, "solve", name, "-o", "a.vtu", "--json")["fields"]["temperature"]
         for name in ("case.yaml", "deck.inp", "again.inp", "back.yaml")

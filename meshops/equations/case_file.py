@@ -28,7 +28,7 @@ from pathlib import Path
 from geometries.build import Reading
 from geometries.conditions import read_condition, write_condition
 from geometries.deck import Loads
-from geometries.errors import SpecError, WriteError, nearest, short
+from geometries.errors import MeshopsError, SpecError, WriteError, nearest, short
 from geometries.files import atomic_write
 from geometries.formats import inp, inspect, write
 from geometries.mesh import Selector
@@ -132,7 +132,8 @@ def write_case(case: Case, path: str | Path) -> None:
 
     A path that ends in .inp gets a deck that CalculiX runs; `*` becomes the boundary `rest` there, and what varies on
     sides and in cells one number each (see `geometries.formats.inp`).
-    Each file is replaced only by a whole one. Raises `WriteError`, also for arrays too long for YAML.
+    Each file is replaced only by a whole one. Raises `WriteError`, also for arrays too long for YAML, and where the
+    .vtu is there and the case file there is not one of this mesh.
     """
     path = Path(path)
     if path.suffix.lower() in _DECKS:
@@ -140,6 +141,11 @@ def write_case(case: Case, path: str | Path) -> None:
     if path.suffix.lower() not in _EXTENSIONS:
         raise WriteError(f"{path.name} does not end in {' or '.join(_EXTENSIONS)}; a case file is YAML (or .inp).")
     geometry = path.with_suffix(".vtu")
+    if geometry.exists() and not _names(path, geometry):
+        raise WriteError(
+            f"{str(geometry)!r} is there, and the case's mesh would be written to it; choose another name than "
+            f"{path.name!r}, or move that file away."
+        )
     text = dump({"geometry": geometry.name, **_spec(case)})
     if len(text.encode()) > LARGEST:
         raise WriteError(
@@ -148,6 +154,14 @@ def write_case(case: Case, path: str | Path) -> None:
     write(case.mesh, geometry)
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _names(path: Path, geometry: Path) -> bool:
+    """Whether `path` is a case file with this geometry in its folder."""
+    try:
+        return YamlFile.read(path).data.get("geometry") == geometry.name
+    except MeshopsError:
+        return False
 
 
 def _write_deck(case: Case, path: Path) -> None:
