@@ -36,6 +36,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     geometries.write(mesh, "square.msh")
     Path("case.yaml").write_text(CASE)
     Path("names.yaml").write_text("boundaries: {base: {name: bot*}}")
+    Path("folder.vtu").mkdir()
+    geometries.write(mesh, "link.vtu")
+    Path("same.vtu").symlink_to("link.vtu")
+    Path("link.yaml").write_text(CASE.replace("square.msh", "link.vtu"))
     return tmp_path
 
 
@@ -129,6 +133,18 @@ WRONG = {
     "unknown recipe": (["generate", "brackett", "-o", "data"], "bracket"),
     "both budgets": (["train", "data", "-o", "run", "--epochs", "1", "--minutes", "1"], "--minutes"),
     "no data set there": (["train", "none", "-o", "run"], "none"),
+    "solution in no folder": (["solve", "case.yaml", "-o", "none/a.vtu"], "in an existing folder"),
+    "solution as a folder": (["solve", "case.yaml", "-o", "folder.vtu"], "in an existing folder"),
+    "solution without fields": (["solve", "case.yaml", "-o", "a.stl"], "ends in .vtu, .vtk"),
+    "solution over its mesh": (["solve", "link.yaml", "-o", "same.vtu"], "'same.vtu' is 'link.vtu'"),
+    "sample without fields": (["export", "data", "0", "-o", "a.obj"], "ends in .vtu, .vtk"),
+    "mesh in no folder": (["mesh", "none.step", "-o", "none/a.vtu"], "in an existing folder"),
+    "mesh of no format": (["mesh", "none.step", "-o", "a.step"], "'a.step'"),
+    "conversion in no folder": (["convert", "square.msh", "none/a.vtu"], "in an existing folder"),
+    "case in no folder": (["convert", "case.yaml", "none/a.yaml"], "in an existing folder"),
+    "picture in no folder": (["view", "none.msh", "--screenshot", "none/a.png"], "in an existing folder"),
+    "picture as a page": (["view", "none.msh", "--screenshot", "a.png", "--html", "a.png"], "ends in .html"),
+    "page over a case": (["view", "square.msh", "--html", "case.yaml"], "ends in .html"),
     "unknown field": (["view", "square.msh", "--field", "heat", "--html", "a.html"], "heat"),
 }
 
@@ -136,7 +152,9 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_input_is_one_line(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments, hint = WRONG[name]
+    before = {f: f.read_bytes() for f in folder.iterdir() if f.is_file()}
     assert main(arguments) == 2
+    assert {f: f.read_bytes() for f in folder.iterdir() if f.is_file()} == before
     out, err = capsys.readouterr()
     assert out == ""
     assert err.count("\n") == 1, err

@@ -221,10 +221,10 @@ def test_a_mesh_of_that_name_is_not_replaced(tmp_path: Path) -> None:
     file.with_suffix(".vtu").write_text("precious")
     for text in ("", "geometry: other.vtu"):
         file.write_text(text)
-        with pytest.raises(WriteError, match="case.vtu' is there"):
+        with pytest.raises(WriteError, match=r"case\.vtu' is there"):
             CASES["numbers"].write(file)
     file.unlink()
-    with pytest.raises(WriteError, match="case.vtu' is there"):
+    with pytest.raises(WriteError, match=r"case\.vtu' is there"):
         CASES["numbers"].write(file)
     assert file.with_suffix(".vtu").read_text() == "precious"
 
