@@ -109,6 +109,8 @@ def test_view_shows_what_is_selected_alone(folder: Path) -> None:
     assert part.cell_data[field].sum() == 2 and not part.boundaries
     with pytest.raises(MeshopsError, match="did you mean 'left'"):
         only(mesh, {}, "lefft")
+    with pytest.raises(MeshopsError, match="matches 'xx'"):
+        only(mesh, {}, "bo*,xx")
     assert main(["view", "square.msh", "--names", "names.yaml", "--screenshot", "base.png"]) == 0
 
 
@@ -145,6 +147,7 @@ WRONG = {
     "picture in no folder": (["view", "none.msh", "--screenshot", "none/a.png"], "in an existing folder"),
     "picture as a page": (["view", "none.msh", "--screenshot", "a.png", "--html", "a.png"], "ends in .html"),
     "page over a case": (["view", "square.msh", "--html", "case.yaml"], "ends in .html"),
+    "nothing to show": (["view", "square.msh", "--names", "case.yaml", "--html", "a.html"], "names no `boundaries`"),
     "unknown field": (["view", "square.msh", "--field", "heat", "--html", "a.html"], "heat"),
 }
 
