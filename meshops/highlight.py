@@ -18,8 +18,8 @@ def only(mesh: Mesh, selectors: Mapping[str, Selector], patterns: str | None) ->
     """Return `mesh` with the selected boundaries and those whose names match alone, and the field to show.
 
     `patterns` are separated by commas. Where they match no boundary but regions, such as the faces of a part that is
-    meshed in two dimensions, these cells are 1 in the cell field "selected". Raises `SelectionError` for a
-    pattern without a match, and where nothing is selected.
+    meshed in two dimensions, these cells are 1 in the cell field "selected". Raises `SelectionError` for a pattern
+    without a match, and where nothing is selected.
     """
     for name, selector in selectors.items():
         mesh = mesh.with_boundary(name, selector)
