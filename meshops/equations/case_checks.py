@@ -25,6 +25,7 @@ def check(case: Case) -> None:
     _check_names(case)
     _check_values(case)
     _check_fluxes(case)
+    _check_start(case)
     case.equation.check(case)
 
 
@@ -180,6 +181,11 @@ def _check_fluxes(case: Case) -> None:
                 "of them out.",
                 ("conditions", part.name),
             )
+
+
+def _check_start(case: Case) -> None:
+    if case.initial and case.linear and not case.transient:
+        raise SpecError("a steady linear problem has no start; leave `initial` out, or give `times`.", ("initial",))
 
 
 def _check_open(case: Case, condition: object, name: str, values: Floats) -> None:

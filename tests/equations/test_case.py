@@ -169,6 +169,7 @@ WRONG = {
         ("conditions", "left"),
         "neumann would have no effect there",
     ),
+    "start": ({"initial": {"temperature": 5}}, ("initial",), "a steady linear problem has no start"),
     "nothing": ({"conditions": {}}, ("conditions",), "not unique"),
     "fluxes": ({"conditions": {"*": Neumann(1)}}, ("conditions",), "1 of 1 connected pieces"),
     "no exchange": ({"conditions": {"*": Robin(0)}}, ("conditions",), "not unique"),
