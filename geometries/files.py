@@ -6,7 +6,7 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,6 +33,24 @@ def existing(path: str | Path, *, largest: int = LARGEST) -> Path:
     return file.resolve()
 
 
+def check_target(path: str | Path, extensions: Collection[str]) -> None:
+    """Raise `WriteError` unless `path` ends in one of `extensions` and is a file's name in an existing folder.
+
+    For what is to be written after long work; `atomic_write` sees the folder too late for that.
+    """
+    file = Path(path)
+    if file.suffix.lower() not in extensions:
+        raise WriteError(f"cannot write {str(path)!r}: expected a name that ends in {', '.join(extensions)}.")
+    _in_folder(file)
+
+
+def _in_folder(path: str | Path) -> Path:
+    target = Path(path).resolve()
+    if target.is_dir() or not target.parent.is_dir():
+        raise WriteError(f"cannot write {str(path)!r}: expected a file name in an existing folder.")
+    return target
+
+
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a path beside `path`, with its extension, to write to; `path` appears, or is replaced, once that is whole.
@@ -41,9 +59,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     read the folder may read a new file.
     Raises `WriteError` where the folder is missing, or the operating system refuses (a full disk, permissions).
     """
-    target = Path(path).resolve()
-    if target.is_dir() or not target.parent.is_dir():
-        raise WriteError(f"cannot write {str(path)!r}: expected a file name in an existing folder.")
+    target = _in_folder(path)
     temporary = target.with_name(f".{secrets.token_hex(6)}{target.suffix}")
     try:
         yield temporary

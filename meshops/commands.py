@@ -62,8 +62,10 @@ def mesh(cad: Path, *, output: Path, names: Path | None = None, **options: Unpac
         names: A case file whose `boundaries` section names more faces.
     """
     from geometries import formats
+    from geometries.files import check_target
     from meshops.equations.case_file import names_of
 
+    check_target(output, formats.writable())
     with console.working(f"meshing {cad.name}"):
         reading = formats.inspect(cad, **options)
     part = reading.mesh
@@ -87,8 +89,10 @@ def convert(source: Path, target: Path, **options: Unpack[Options]) -> None:
         target: Mesh file, case file or deck to write. A case file or deck gets the conditions too.
     """
     from geometries import formats
-    from meshops.equations.case_file import converts_case
+    from geometries.files import check_target
+    from meshops.equations.case_file import EXTENSIONS, converts_case
 
+    check_target(target, (*formats.writable(), *EXTENSIONS))
     if converts_case(source, target):
         _convert_case(source, target, options)
         return
@@ -109,7 +113,8 @@ def _convert_case(source: Path, target: Path, options: Options) -> None:
         raise MeshopsError(f"{', '.join(given)} is for meshes; a case file states it by itself.")
     case = Case.read(source)
     case.write(target)
-    console.say(f"wrote {target}: {case.equation.name}, {len(case.conditions)} conditions")
+    mesh = "" if target.suffix.lower() == ".inp" else f" and {target.with_suffix('.vtu')}"
+    console.say(f"wrote {target}{mesh}: {case.equation.name}, {len(case.conditions)} conditions")
 
 
 def generate(
@@ -253,13 +258,17 @@ def view(
         html: HTML file to write, which a browser opens without a server.
     """
     from geometries.cad import EXTENSIONS, faces_at_fault
+    from geometries.files import check_target
     from meshops.answer import scene_of
     from meshops.equations.case_file import names_of
     from meshops.highlight import only
+    from meshops.viz import PAGES, PICTURES, interact, regions_scene
     from meshops.viz import html as write_html
-    from meshops.viz import interact, regions_scene
     from meshops.viz import screenshot as write_png
 
+    for path, extensions in ((screenshot, PICTURES), (html, PAGES)):
+        if path:
+            check_target(path, extensions)
     with console.working(f"reading {file.name}"):
         try:
             part = geometries.read(file, **options)

@@ -33,10 +33,13 @@ def export(data: Path, number: int, *, output: Path) -> None:
     Args:
         data: Folder of the data set.
         number: Number of the sample, from 0.
-        output: Mesh file to write, .vtu for choice.
+        output: Mesh file to write, .vtu (or .vtk, .xdmf).
     """
+    from geometries.files import check_target
+    from geometries.formats import writable
     from meshops.data import Store
 
+    check_target(output, writable(fields=True))
     Store.open(data).export(number, output)
     mesh = geometries.read(output)
     console.say(f"wrote {output}: {', '.join(mesh.point_data)} on {mesh.num_points} points")

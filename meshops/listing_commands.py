@@ -39,6 +39,7 @@ def equations() -> None:
         for e in EQUATIONS.values()
     ]
     console.table("", ("equation", "", "coefficients", "conditions"), rows)
+    console.line("with `times` the fields start from `initial`, from 0 where it is not given")
 
 
 def families() -> None:

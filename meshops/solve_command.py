@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from geometries.errors import MeshopsError
 from meshops import console
 
 
@@ -26,7 +27,7 @@ def solve(
 
     Args:
         case: Case file (YAML).
-        output: File to write, .vtu.
+        output: File to write, .vtu (or .vtk, .xdmf); none that the case is read from.
         surrogate: Folder of a run; its operator answers instead of the reference solver.
         tol: Polish the operator's answer until its error is at most this share of the solution, in the energy norm.
         sharpen: Further V-cycles, each of which narrows the verdict's bounds.
@@ -34,8 +35,12 @@ def solve(
         compare: Also solve by the reference, write both and their difference, and tell the relative error.
         json: Print one JSON object.
     """
+    from geometries.files import check_target
+    from geometries.formats import writable
     from meshops.answer import Demand, answer, in_words, report
 
+    check_target(output, writable(fields=True))
+    _check_apart(case, output)
     demand = Demand(tol, 1 + sharpen, accelerate, compare)
     with console.working(f"solving {case.name}"):
         found = answer(case, run=surrogate, demand=demand)
@@ -53,3 +58,12 @@ def solve(
     for text in in_words(found):
         console.line(text)
     return found.exit_code
+
+
+def _check_apart(case: Path, output: Path) -> None:
+    """Refuse to write over what the case is read from, through links too."""
+    from meshops.equations.case_file import files_of
+
+    for file in files_of(case):
+        if file.resolve() == output.resolve():
+            raise MeshopsError(f"{str(output)!r} is {file.name!r}, which the case is read from; choose another name.")

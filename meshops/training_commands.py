@@ -142,14 +142,16 @@ def refine(run: Path, data: Path, *, output: Path, json: bool = False) -> None:
     Args:
         run: Folder of the run.
         data: Folder of the data set, whose training split is solved for and whose validation split picks the ridge.
-        output: Folder of the refined run.
+        output: Folder of the refined run, which holds none yet.
         json: Print one JSON object.
     """
     from meshops.data import MeshDataset
     from meshops.objectives import refine as solve
-    from meshops.training import Surrogate
+    from meshops.training import Surrogate, holds_run
     from meshops.trust import Guard
 
+    if holds_run(output):
+        raise MeshopsError(f"{str(output)!r} holds a run; refine into another folder.")
     surrogate, samples = Surrogate.load(run), MeshDataset.open(data)
     samples = samples.lifted() if surrogate.schema.lifting else samples
     with console.progress("refining") as update:

@@ -36,6 +36,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     geometries.write(mesh, "square.msh")
     Path("case.yaml").write_text(CASE)
     Path("names.yaml").write_text("boundaries: {base: {name: bot*}}")
+    Path("folder.vtu").mkdir()
+    geometries.write(mesh, "link.vtu")
+    Path("same.vtu").symlink_to("link.vtu")
+    Path("link.yaml").write_text(CASE.replace("square.msh", "link.vtu"))
     return tmp_path
 
 
@@ -105,6 +109,8 @@ def test_view_shows_what_is_selected_alone(folder: Path) -> None:
     assert part.cell_data[field].sum() == 2 and not part.boundaries
     with pytest.raises(MeshopsError, match="did you mean 'left'"):
         only(mesh, {}, "lefft")
+    with pytest.raises(MeshopsError, match="matches 'xx'"):
+        only(mesh, {}, "bo*,xx")
     assert main(["view", "square.msh", "--names", "names.yaml", "--screenshot", "base.png"]) == 0
 
 
@@ -129,6 +135,19 @@ WRONG = {
     "unknown recipe": (["generate", "brackett", "-o", "data"], "bracket"),
     "both budgets": (["train", "data", "-o", "run", "--epochs", "1", "--minutes", "1"], "--minutes"),
     "no data set there": (["train", "none", "-o", "run"], "none"),
+    "solution in no folder": (["solve", "none.yaml", "-o", "none/a.vtu"], "in an existing folder"),
+    "solution as a folder": (["solve", "none.yaml", "-o", "folder.vtu"], "in an existing folder"),
+    "solution without fields": (["solve", "case.yaml", "-o", "a.stl"], "ends in .vtu, .vtk"),
+    "solution over its mesh": (["solve", "link.yaml", "-o", "same.vtu"], "'same.vtu' is 'link.vtu'"),
+    "sample without fields": (["export", "data", "0", "-o", "a.obj"], "ends in .vtu, .vtk"),
+    "mesh in no folder": (["mesh", "none.step", "-o", "none/a.vtu"], "in an existing folder"),
+    "mesh of no format": (["mesh", "none.step", "-o", "a.step"], "'a.step'"),
+    "conversion in no folder": (["convert", "none.msh", "none/a.vtu"], "in an existing folder"),
+    "case in no folder": (["convert", "none.yaml", "none/a.yaml"], "in an existing folder"),
+    "picture in no folder": (["view", "none.msh", "--screenshot", "none/a.png"], "in an existing folder"),
+    "picture as a page": (["view", "none.msh", "--screenshot", "a.png", "--html", "a.png"], "ends in .html"),
+    "page over a case": (["view", "square.msh", "--html", "case.yaml"], "ends in .html"),
+    "nothing to show": (["view", "square.msh", "--names", "case.yaml", "--html", "a.html"], "names no `boundaries`"),
     "unknown field": (["view", "square.msh", "--field", "heat", "--html", "a.html"], "heat"),
 }
 
@@ -136,7 +155,9 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_input_is_one_line(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments, hint = WRONG[name]
+    before = {f: f.read_bytes() for f in folder.iterdir() if f.is_file()}
     assert main(arguments) == 2
+    assert {f: f.read_bytes() for f in folder.iterdir() if f.is_file()} == before
     out, err = capsys.readouterr()
     assert out == ""
     assert err.count("\n") == 1, err
@@ -186,6 +207,7 @@ def test_a_case_and_a_deck_become_each_other(folder: Path, capsys: pytest.Captur
     assert main(["convert", "case.yaml", "deck.inp"]) == 0
     assert main(["convert", "deck.inp", "again.inp"]) == 0
     assert main(["convert", "again.inp", "back.yaml"]) == 0
+    assert "wrote back.yaml and back.vtu:" in capsys.readouterr().err
     fields = [
         said(capsys, "solve", name, "-o", "a.vtu", "--json")["fields"]["temperature"]
         for name in ("case.yaml", "deck.inp", "again.inp", "back.yaml")

@@ -89,6 +89,8 @@ def test_a_run_is_not_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
     before = Path("run/operator.safetensors").read_bytes()
     assert main(["train", "data", "-o", "run", "--epochs", "1"]) == 2
     assert "--resume" in capsys.readouterr().err
+    assert main(["refine", "run", "data", "-o", "run"]) == 2
+    assert "'run' holds a run; refine into another folder." in capsys.readouterr().err
     assert Path("run/operator.safetensors").read_bytes() == before
 
 

@@ -63,7 +63,7 @@ FORMATS: dict[str, Format] = {
     )
 }
 
-__all__ = ["FORMATS", "Format", "Options", "Reading", "inspect", "read", "write"]
+__all__ = ["FORMATS", "Format", "Options", "Reading", "inspect", "read", "writable", "write"]
 
 
 def inspect(path: str | Path, **options: Unpack[Options]) -> Reading:
@@ -92,6 +92,11 @@ def read(path: str | Path, **options: Unpack[Options]) -> Mesh:
     that does not apply to it; `CadError` for a part that does not mesh.
     """
     return inspect(path, **options).mesh
+
+
+def writable(*, fields: bool = False) -> tuple[str, ...]:
+    """Return the extensions that can be written; those of formats that hold fields alone where these are wanted."""
+    return tuple(e for f in FORMATS.values() if f.write and (f.fields or not fields) for e in f.extensions)
 
 
 def write(mesh: Mesh, path: str | Path) -> None:

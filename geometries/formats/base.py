@@ -54,6 +54,7 @@ class Format:
     """A file format: its name, extensions in lower case with the dot, how to read and write it, what names it keeps.
 
     `takes` are those of the options `heal`, `trust` and `zone` that its reader has; `unit` is what all its meshes have.
+    `fields` tells whether data on points and cells is written.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Format:
     write: Writer | None = None
     takes: tuple[str, ...] = ()
     unit: str | None = None
+    fields: bool = False
 
     def open(self, path: Path, **options: Unpack[Options]) -> Reading:
         """Read `path`, which exists, by the options that are for readers; raises `ReadError` for one not in `takes`."""

@@ -171,4 +171,6 @@ def _types(data: Any) -> Any:  # noqa: ANN401
     return data.GetCellTypes() if renamed else data.GetCellTypesArray()
 
 
-FORMAT = Format("vtk", (".vtk",), "regions, boundaries, sides of interfaces, data", read=mesh_file(read), write=write)
+FORMAT = Format(
+    "vtk", (".vtk",), "regions, boundaries, sides of interfaces, data", read=mesh_file(read), write=write, fields=True
+)

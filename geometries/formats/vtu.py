@@ -107,4 +107,6 @@ def _string(name: str, text: str) -> str:
     return f'<DataArray type="String" Name={quoteattr(name)} NumberOfTuples="1" format="ascii">{codes}</DataArray>\n'
 
 
-FORMAT = Format("vtu", (".vtu",), "regions, boundaries, sides of interfaces, data", read=mesh_file(read), write=write)
+FORMAT = Format(
+    "vtu", (".vtu",), "regions, boundaries, sides of interfaces, data", read=mesh_file(read), write=write, fields=True
+)

@@ -218,4 +218,4 @@ def _records(mesh: Mesh) -> Ints:
     return np.concatenate(parts)
 
 
-FORMAT = Format("xdmf", (".xdmf", ".xmf"), "regions, boundaries, data", read=mesh_file(read), write=write)
+FORMAT = Format("xdmf", (".xdmf", ".xmf"), "regions, boundaries, data", read=mesh_file(read), write=write, fields=True)

@@ -50,7 +50,8 @@ class Case:
     - `coefficients` {name: number, expression, array over points, or {region: value}}; of a vector one a component.
     - `source` the same; zero in regions that are not named.
     - `times` (T,) increasing, the first the start; empty for a steady problem. `initial` {field: value} at the start,
-      zero where it is not given; of a second-order equation `field.rate` too. A steady nonlinear solve starts there.
+      zero where it is not given; of a second-order equation `field.rate` too. A steady nonlinear solve starts there; a
+      steady linear problem takes none.
 
     Raises `SpecError` for unknown names, sides claimed twice, values that are not finite or have the wrong sign, and a
     problem without a unique solution.

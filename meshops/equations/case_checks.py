@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from geometries.conditions import Dirichlet, Periodic, Radiation, Robin
+from geometries.conditions import Absorbing, Dirichlet, Neumann, Periodic, Pressure, Radiation, Robin
 from geometries.errors import ExpressionError, SpecError, nearest
 from meshops.equations.base import Coefficient
 from meshops.equations.case import REST, Case, every, label, on_nodes, per_cell
@@ -16,6 +16,7 @@ from meshops.equations.case import REST, Case, every, label, on_nodes, per_cell
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _ASYMMETRY = 1e-9  # of a tensor's largest entry: rounding
+_FLUXES = (Neumann, Robin, Radiation, Pressure, Absorbing)
 
 
 def check(case: Case) -> None:
@@ -24,6 +25,8 @@ def check(case: Case) -> None:
     _check_conditions(case)
     _check_names(case)
     _check_values(case)
+    _check_fluxes(case)
+    _check_start(case)
     case.equation.check(case)
 
 
@@ -151,6 +154,8 @@ def _check_values(case: Case) -> None:
                 _check_open(case, part.condition, name, values[mesh.nodes(part.sides)])
                 if name == "coefficient" and np.nanmin(values, initial=0.0) < 0:
                     raise SpecError(f"{label(part, name)} is {np.nanmin(values):.6g} somewhere; expected at least 0.")
+                if isinstance(part.condition, Radiation) and name == "ambient" and np.nanmin(values, initial=0.0) < 0:
+                    raise SpecError(f"ambient is {np.nanmin(values):.6g}; radiation needs absolute temperatures.")
     for info in case.equation.coefficients:
         with _at("coefficients", info.name):
             for values in evaluated(case, info.name):
@@ -172,6 +177,25 @@ def evaluated(case: Case, name: str) -> Iterator[Floats]:
         u = np.full((mesh.num_cells, 1), case.level) if name in case.varying else None
         centers, cells = mesh.cell_centers[:, None], np.arange(mesh.num_cells)
         yield case.coefficient(name, centers, cells, time=case.start, u=u)
+
+
+def _check_fluxes(case: Case) -> None:
+    """A flux has no effect where Dirichlet holds every component."""
+    for part in case.parts:
+        fluxes = [c.key for c in every(case.conditions[part.name]) if isinstance(c, _FLUXES)]
+        if not fluxes or not isinstance(part.condition, Dirichlet):
+            continue
+        if not np.isnan(on_nodes(case, part, "value")[case.mesh.nodes(part.sides)]).any():
+            raise SpecError(
+                f"dirichlet holds {part.name!r}, so that {' and '.join(fluxes)} would have no effect there; leave one "
+                "of them out.",
+                ("conditions", part.name),
+            )
+
+
+def _check_start(case: Case) -> None:
+    if case.initial and case.linear and not case.transient:
+        raise SpecError("a steady linear problem has no start; leave `initial` out, or give `times`.", ("initial",))
 
 
 def _check_open(case: Case, condition: object, name: str, values: Floats) -> None:

@@ -28,7 +28,7 @@ from pathlib import Path
 from geometries.build import Reading
 from geometries.conditions import read_condition, write_condition
 from geometries.deck import Loads
-from geometries.errors import SpecError, WriteError, nearest, short
+from geometries.errors import MeshopsError, SpecError, WriteError, nearest, short
 from geometries.files import atomic_write
 from geometries.formats import inp, inspect, write
 from geometries.mesh import Selector
@@ -52,8 +52,8 @@ KEYS = (
     "initial",
     "times",
 )
-_EXTENSIONS = (".yaml", ".yml")
-_DECKS = inp.FORMAT.extensions
+EXTENSIONS = (".yaml", ".yml")
+DECKS = inp.FORMAT.extensions
 
 
 def read_case(path: str | Path) -> Case:
@@ -64,7 +64,7 @@ def read_case(path: str | Path) -> Case:
     """
     from meshops.equations import equation
 
-    if Path(path).suffix.lower() in _DECKS:
+    if Path(path).suffix.lower() in DECKS:
         return _deck_case(path)
     file = _open(path)
     reading = _reading(file)
@@ -91,9 +91,9 @@ def read_case(path: str | Path) -> Case:
 def converts_case(source: Path, target: Path) -> bool:
     """Whether turning one file into the other carries a case: one is a case file, or both are decks with a problem."""
     ends = (source.suffix.lower(), target.suffix.lower())
-    if ends[1] in _EXTENSIONS or (ends[0] in _EXTENSIONS and ends[1] in _DECKS):
+    if ends[1] in EXTENSIONS or (ends[0] in EXTENSIONS and ends[1] in DECKS):
         return True
-    if not all(end in _DECKS for end in ends):
+    if not all(end in DECKS for end in ends):
         return False
     loads = inspect(source).loads
     return loads is not None and not loads.missing
@@ -132,14 +132,20 @@ def write_case(case: Case, path: str | Path) -> None:
 
     A path that ends in .inp gets a deck that CalculiX runs; `*` becomes the boundary `rest` there, and what varies on
     sides and in cells one number each (see `geometries.formats.inp`).
-    Each file is replaced only by a whole one. Raises `WriteError`, also for arrays too long for YAML.
+    Each file is replaced only by a whole one. Raises `WriteError`, also for arrays too long for YAML, and where the
+    .vtu is there and the case file there is not one of this mesh.
     """
     path = Path(path)
-    if path.suffix.lower() in _DECKS:
+    if path.suffix.lower() in DECKS:
         return _write_deck(case, path)
-    if path.suffix.lower() not in _EXTENSIONS:
-        raise WriteError(f"{path.name} does not end in {' or '.join(_EXTENSIONS)}; a case file is YAML (or .inp).")
+    if path.suffix.lower() not in EXTENSIONS:
+        raise WriteError(f"{path.name} does not end in {' or '.join(EXTENSIONS)}; a case file is YAML (or .inp).")
     geometry = path.with_suffix(".vtu")
+    if geometry.exists() and not _names(path, geometry):
+        raise WriteError(
+            f"{str(geometry)!r} is there, and the case's mesh would be written to it; choose another name than "
+            f"{path.name!r}, or move that file away."
+        )
     text = dump({"geometry": geometry.name, **_spec(case)})
     if len(text.encode()) > LARGEST:
         raise WriteError(
@@ -148,6 +154,14 @@ def write_case(case: Case, path: str | Path) -> None:
     write(case.mesh, geometry)
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _names(path: Path, geometry: Path) -> bool:
+    """Whether `path` is a case file with this geometry in its folder."""
+    try:
+        return YamlFile.read(path).data.get("geometry") == geometry.name
+    except MeshopsError:
+        return False
 
 
 def _write_deck(case: Case, path: Path) -> None:
@@ -169,6 +183,14 @@ def _write_deck(case: Case, path: Path) -> None:
 def names_of(path: str | Path) -> dict[str, Selector]:
     """Return the selectors of a case file's `boundaries`, in order; the rest of the file may be missing."""
     return _selectors(_open(path))
+
+
+def files_of(path: str | Path) -> tuple[Path, ...]:
+    """Return what solving a case reads: the case file and its geometry, or the deck."""
+    path = Path(path)
+    if path.suffix.lower() in DECKS:
+        return (path,)
+    return path, path.parent / _text(_open(path), "geometry")
 
 
 def _open(path: str | Path) -> YamlFile:

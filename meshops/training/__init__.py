@@ -4,7 +4,7 @@ from meshops.training.errors import NonFiniteLoss, SurrogateError, TrainingError
 from meshops.training.losses import DATA_LOSSES, LABELS, Loss, Total
 from meshops.training.settings import Settings
 from meshops.training.surrogate import Surrogate, shipped
-from meshops.training.train import train
+from meshops.training.train import holds_run, train
 
 __all__ = [
     "DATA_LOSSES",
@@ -17,6 +17,7 @@ __all__ = [
     "Total",
     "TrainingError",
     "TrainingStopped",
+    "holds_run",
     "shipped",
     "train",
 ]

@@ -68,13 +68,18 @@ def _alone(folder: Path) -> AbstractContextManager[None]:
     )
 
 
+def holds_run(folder: str | Path) -> bool:
+    """Return whether `folder` has a file of a run, which is not to be written over."""
+    return any((Path(folder) / name).exists() for name in (LAST, METRICS, DESCRIPTION, TENSORS))
+
+
 def _begin(folder: Path, *, resume: bool) -> dict[str, Any] | None:
     """Return the checkpoint to go on from, if that is asked for; else see that the folder holds no run."""
     if resume:
         from meshops.training.checkpoints import read_checkpoint
 
         return read_checkpoint(folder / LAST)
-    if any((folder / name).exists() for name in (LAST, METRICS, DESCRIPTION, TENSORS)):
+    if holds_run(folder):
         raise TrainingError(f"{str(folder)!r} holds a run; resume it (--resume), or train in another folder.")
     return None
 

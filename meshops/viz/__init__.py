@@ -1,6 +1,6 @@
 """Pictures of meshes and fields: a scene says what to show, `screenshot` and `html` write it."""
 
-from meshops.viz.export import html, interact, screenshot
+from meshops.viz.export import PAGES, PICTURES, html, interact, screenshot
 from meshops.viz.probe import VizError, probe
 from meshops.viz.scenes import (
     Group,
@@ -15,6 +15,8 @@ from meshops.viz.scenes import (
 )
 
 __all__ = [
+    "PAGES",
+    "PICTURES",
     "Group",
     "Panel",
     "Scene",

@@ -22,7 +22,8 @@ from meshops.viz.paint import PAPER, PLAIN, Painted, on_points, paint
 from meshops.viz.probe import VizError, require
 from meshops.viz.scenes import Panel, Scene
 
-_FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
+PAGES = (".html", ".htm")
+PICTURES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
 _SMALLEST, _LARGEST = 200, 8000
 
 
@@ -31,9 +32,9 @@ def screenshot(scene: Scene, path: str | Path, *, size: tuple[int, int] = (1600,
 
     Raises `VizError` for another extension, an unreasonable size, and where this machine cannot draw.
     """
-    kind = _FORMATS.get(Path(path).suffix.lower())
+    kind = PICTURES.get(Path(path).suffix.lower())
     if kind is None:
-        raise VizError(f"cannot write a picture {Path(path).name!r}; expected {', '.join(_FORMATS)}.")
+        raise VizError(f"cannot write a picture {Path(path).name!r}; expected {', '.join(PICTURES)}.")
     if not all(_SMALLEST <= s <= _LARGEST for s in size):
         raise VizError(f"picture size is {size}; expected {_SMALLEST} to {_LARGEST} pixels each way.")
     require()
@@ -47,8 +48,10 @@ def html(scene: Scene, path: str | Path) -> None:
 
     It needs a browser with WebGL 2 and no network; writing it needs no graphics.
 
-    Raises `VizError` for fields on a 1-D mesh.
+    Raises `VizError` for another extension than .html or .htm, and for fields on a 1-D mesh.
     """
+    if Path(path).suffix.lower() not in PAGES:
+        raise VizError(f"cannot write a page {Path(path).name!r}; expected {', '.join(PAGES)}.")
     if scene.mesh.dim == 1 and scene.panels:
         raise VizError("a page shows no fields on 1-D meshes; write a picture.")
     head, tail = Path(__file__).with_name("viewer.html").read_text(encoding="utf-8").split("{{data}}")

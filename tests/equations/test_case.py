@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geometries import Dirichlet, Mesh, MeshopsError, Neumann, Robin
+from geometries import Dirichlet, Mesh, MeshopsError, Neumann, Radiation, Robin
 from geometries import tags as select
 from geometries.errors import SpecError
 from geometries.families.grid import Grid
@@ -164,6 +164,17 @@ WRONG = {
     "source": ({"source": "1/(x-0.5)"}, ("source",), "source is not finite at 5 of 25 points"),
     "source in z": ({"source": "z"}, ("source",), "uses 'z'"),
     "source type": ({"source": None}, ("source",), "expected a number"),
+    "celsius": (
+        {"conditions": {**HELD, "right": Radiation(1, ambient=-20)}},
+        ("conditions", "right", "radiation", "ambient"),
+        "ambient is -20; radiation needs absolute temperatures",
+    ),
+    "held": (
+        {"conditions": {"left": (Dirichlet(20), Neumann(30))}},
+        ("conditions", "left"),
+        "neumann would have no effect there",
+    ),
+    "start": ({"initial": {"temperature": 5}}, ("initial",), "a steady linear problem has no start"),
     "nothing": ({"conditions": {}}, ("conditions",), "not unique"),
     "fluxes": ({"conditions": {"*": Neumann(1)}}, ("conditions",), "1 of 1 connected pieces"),
     "no exchange": ({"conditions": {"*": Robin(0)}}, ("conditions",), "not unique"),
@@ -177,6 +188,14 @@ def test_what_is_no_problem_is_refused_at_its_key(change: dict, key: tuple, said
         Case(mesh, HEAT, **{"conditions": HELD, **change})
     assert caught.value.key == key
     assert "\n" not in str(caught.value)
+
+
+def test_a_traction_acts_where_a_component_is_open() -> None:
+    elasticity, fixed = equation("elasticity"), {"bottom": Dirichlet(0)}
+    for free in ((None, 0.0), (0.0, None)):
+        Case(SQUARE, elasticity, conditions={**fixed, "left": (Dirichlet(free), Neumann((1.0, 0.0)))})
+    with pytest.raises(SpecError, match="dirichlet holds 'left'"):
+        Case(SQUARE, elasticity, conditions={**fixed, "left": (Dirichlet(0), Neumann((1.0, 0.0)))})
 
 
 def test_each_connected_piece_needs_a_level() -> None:

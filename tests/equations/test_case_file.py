@@ -216,6 +216,19 @@ def test_a_selection_error_is_its_cause(folder: Path) -> None:
     assert isinstance(caught.value.__cause__, ReadError)
 
 
+def test_a_mesh_of_that_name_is_not_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "case.yaml"
+    file.with_suffix(".vtu").write_text("precious")
+    for text in ("", "geometry: other.vtu"):
+        file.write_text(text)
+        with pytest.raises(WriteError, match=r"case\.vtu' is there"):
+            CASES["numbers"].write(file)
+    file.unlink()
+    with pytest.raises(WriteError, match=r"case\.vtu' is there"):
+        CASES["numbers"].write(file)
+    assert file.with_suffix(".vtu").read_text() == "precious"
+
+
 def test_writing_never_leaves_half_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "case.yaml"
     CASES["numbers"].write(file)

@@ -342,6 +342,14 @@ def test_pictures_that_cannot_be_written_are_refused(tmp_path, name, size, said)
     assert not list(tmp_path.iterdir())
 
 
+def test_a_page_is_written_to_html_only(tmp_path):
+    other = tmp_path / "case.yaml"
+    other.write_text("precious")
+    with pytest.raises(viz.VizError, match=r"'case\.yaml'; expected \.html"):
+        viz.html(viz.mesh_scene(square()), other)
+    assert other.read_text() == "precious"
+
+
 def test_without_a_screen_nothing_is_opened(monkeypatch):
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
