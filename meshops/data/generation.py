@@ -123,6 +123,8 @@ def generate(
     Raises `StoreError` if the folder holds something else, `GenerationStopped` on Ctrl-C and SIGTERM, and
     `GenerationError` if more than half of the samples fail.
     """
+    if workers is not None and workers < 1:
+        raise GenerationError(f"workers is {workers!r}; expected a whole number from 1.")
     plan = Plan(recipe, Path(folder).resolve(), count, seed)
     known = _prepare(plan)
     with locked(plan.folder):
