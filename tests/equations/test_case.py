@@ -134,7 +134,11 @@ WRONG = {
     "negative": ({"coefficients": {"conductivity": "x - 0.5"}}, ("coefficients", "conductivity"), "above 0"),
     "inside": ({"coefficients": {"conductivity": "abs(x - 1/6) - 0.01"}}, ("coefficients", "conductivity"), "above 0"),
     "nan": ({"coefficients": {"conductivity": float("nan")}}, ("coefficients", "conductivity"), "finite"),
-    "short": ({"coefficients": {"conductivity": [1, 2, 3]}}, ("coefficients", "conductivity"), "3 components; expected one"),
+    "short": (
+        {"coefficients": {"conductivity": [1, 2, 3]}},
+        ("coefficients", "conductivity"),
+        "3 components; expected one",
+    ),
     "k in z": ({"coefficients": {"conductivity": "1+z"}}, ("coefficients", "conductivity"), "uses 'z'"),
     "region": (
         {"coefficients": {"conductivity": {"wst": 1}}},
