@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from geometries.errors import SelectionError
 from geometries.faces import ALONG, fit_circles, side_pairs, smooth_faces
 from geometries.mesh import Mesh
 from geometries.tags import read_selector
+from geometries.yaml_file import flow
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -40,7 +40,7 @@ class Proposal:
     @property
     def line(self) -> str:
         """The line for the section `boundaries` of a case file."""
-        return f"{self.name}: {_flow(self.selector)}"
+        return f"{self.name}: {flow(self.selector)}"
 
 
 def propose(mesh: Mesh, most: int = MOST) -> tuple[Proposal, ...]:
@@ -261,12 +261,3 @@ def _places(point: Floats, mesh: Mesh) -> list[float]:
     """Round coordinates to a millionth of the mesh's extent, at least."""
     digits = 6 - int(np.floor(np.log10(np.ptp(mesh.points, axis=0).max())))
     return [float(v) + 0.0 for v in np.round(point, digits)]
-
-
-def _flow(value: object) -> str:
-    """Return plain data as YAML on one line."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{k}: {_flow(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_flow, value)) + "]"
-    return f"{value:.10g}" if isinstance(value, float) else json.dumps(value)

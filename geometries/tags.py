@@ -21,6 +21,7 @@ from geometries.faces import ALONG, axis_lines, every_point, outer_corners, radi
 from geometries.mesh import Mesh, Selector
 from geometries.sides import facets_per_cell, unique_rows
 from geometries.values import as_value
+from geometries.yaml_file import flow
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -49,7 +50,8 @@ def _found(mesh: Mesh, mask: NDArray[np.bool_], selector: object, sides: Ints | 
     if not mask.any():
         low, high = mesh.points.min(0).round(6).tolist(), mesh.points.max(0).round(6).tolist()
         what = "outer facet" if sides is None or _member(mesh, sides, mesh.outer).all() else "facet"
-        raise SelectionError(f"{selector} finds no {what}; the mesh spans {low} to {high}.")
+        hint = f"the mesh spans {low} to {high}; `meshops inspect FILE` proposes selectors"
+        raise SelectionError(f"{flow(write_selector(selector))} finds no {what}; {hint}.")
     return (mesh.outer if sides is None else sides)[mask]
 
 
@@ -298,6 +300,20 @@ def read_selector(spec: object, key: tuple[str | int, ...] = ()) -> Selector:
     if kind not in SELECTORS:
         raise SpecError(f"unknown selector {kind!r}; {nearest(kind, [*SELECTORS, 'all', 'any', 'not'])}", (*key, kind))
     return _build(SELECTORS[kind], given, (*key, kind))
+
+
+def write_selector(selector: object) -> object:
+    """Return the YAML form of a selector, without what it has by default; another callable is told by its text."""
+    if isinstance(selector, All | Any):
+        return {"all" if isinstance(selector, All) else "any": [write_selector(s) for s in selector.selectors]}
+    if isinstance(selector, Not):
+        return {"not": write_selector(selector.selector)}
+    key = next((key for key, kind in SELECTORS.items() if isinstance(selector, kind)), None)
+    if key is None:
+        return str(selector)
+    slots = {f.name: (np.asarray(getattr(selector, f.name)).tolist(), f.default) for f in fields(SELECTORS[key])}
+    given = {name: value for name, (value, default) in slots.items() if value != default}
+    return {key: next(iter(given.values())) if len(given) == 1 else given}
 
 
 def _build(cls: type, given: object, key: tuple[str | int, ...]) -> Selector:

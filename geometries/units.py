@@ -26,18 +26,24 @@ _IGES_NAMES |= {"MM": "mm", "CM": "cm", "M": "m", "KM": "km"}
 _FLAG, _NAME = 13, 14  # places in the global section
 
 
+class UnitError(ReadError):
+    """A unit of length that is not known, or that a file does not tell; `key` is where a case file has it."""
+
+    key = ("unit",)
+
+
 def factor(wanted: str, known: str | None) -> tuple[float, str]:
     """Return the number to multiply lengths by, and the unit that they have then.
 
-    `wanted` is a unit such as `m`, or `mm:m` where the file does not tell its own, `known`. Raises `ReadError`.
+    `wanted` is a unit such as `m`, or `mm:m` where the file does not tell its own, `known`. Raises `UnitError`.
     """
     before, colon, after = wanted.partition(":")
     start, end = (before, after) if colon else (known, before)
+    for unit in (end, start):
+        if unit is not None and unit not in METRES:
+            raise UnitError(f"unknown unit {unit!r}; {nearest(unit, METRES)}")
     if start is None:
-        raise ReadError(f"the file does not tell its unit of length; say it too, such as --unit mm:{wanted}.")
-    for unit in (start, end):
-        if unit not in METRES:
-            raise ReadError(f"unknown unit {unit!r}; {nearest(unit, METRES)}")
+        raise UnitError(f"the file does not tell its unit of length; say both, such as mm:{end} for a file in mm.")
     return (1.0 if start == end else METRES[start] / METRES[end]), end
 
 

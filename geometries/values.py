@@ -14,6 +14,8 @@ Floats = NDArray[np.float64]
 Shape: TypeAlias = tuple[int, ...]
 Value: TypeAlias = Union[float, Expression, Floats, "tuple[Value | None, ...]"]
 
+_SHORT = 9  # numbers: a list of more is meant as values at points
+
 
 def as_value(given: object, key: tuple[str | int, ...] = ()) -> Value:
     """Turn what a user or a YAML file gives into a `Value`.
@@ -120,8 +122,7 @@ def _components(
     value: tuple[Value | None, ...], points: Floats, what: str, shape: Shape, time: float, u: Floats | None
 ) -> Floats:
     if not shape or len(value) != shape[0]:
-        expected = f"{shape[0]} components" if shape else "one value"
-        raise SpecError(f"{what} has {len(value)} components; expected {expected}.")
+        raise _miscounted(len(value), what, shape)
     diagonal = len(shape) == 2 and not any(isinstance(item, tuple | np.ndarray) for item in value)
     inner: Shape = () if diagonal else shape[1:]
     open_ = np.full((*points.shape[:-1], *inner), np.nan)
@@ -133,6 +134,11 @@ def _components(
     return stacked[..., None] * np.eye(shape[0]) if diagonal else stacked
 
 
+def _miscounted(found: int, what: str, shape: Shape) -> SpecError:
+    expected = f"{shape[0]} components" if shape else "one: give one number"
+    return SpecError(f"{what} has {found} component{'s' * (found != 1)}; expected {expected}.")
+
+
 def _array(value: Floats, count: Shape, what: str, shape: Shape) -> Floats:
     if value.shape == (*count, *shape):
         return value
@@ -140,4 +146,6 @@ def _array(value: Floats, count: Shape, what: str, shape: Shape) -> Floats:
         return np.broadcast_to(value, (*count, *shape))
     if len(shape) == 2 and value.shape == shape[:1]:
         return np.broadcast_to(np.diag(value), (*count, *shape))
+    if value.ndim == 1 and len(value) <= _SHORT:
+        raise _miscounted(len(value), what, shape)
     raise SpecError(f"{what} is an array of shape {value.shape}; expected {(*count, *shape)}.")

@@ -6,6 +6,7 @@ Beyond YAML 1.1: keys are texts as they are written (`3`, `on`), and `1e-3` is a
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -84,6 +85,15 @@ def dump(data: Mapping[str, Any]) -> str:
         return yaml.dump(dict(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_LINE, indent=2)
     except yaml.YAMLError as error:
         raise WriteError(f"not plain data: {error}.") from None
+
+
+def flow(value: object) -> str:
+    """Return plain data as YAML on one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{k}: {flow(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    return f"{value:.10g}" if isinstance(value, float) else json.dumps(value)
 
 
 class _Resolver(yaml.SafeLoader):

@@ -7,13 +7,14 @@ import inspect as introspect
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import get_args
 
 from jsonargparse import ArgumentParser
 
 from geometries.errors import MeshopsError
 from meshops import console
 from meshops.commands import COMMANDS, Command
+from meshops.usage import check_numbers, check_texts, explained, kinds
 
 _STRICT = {"exit_on_error": False, "allow_abbrev": False}
 
@@ -34,11 +35,9 @@ def _command_parser(function: Command, text: str) -> ArgumentParser:
     example = next(line for line in text.splitlines() if line.startswith("Example: "))
     sub = ArgumentParser(description=text.splitlines()[0], epilog=example, **_STRICT)
     parameters = introspect.signature(function, eval_str=True).parameters
-    kinds = {n: p.annotation for n, p in parameters.items()}
     for shared in (get_args(p.annotation)[0] for p in parameters.values() if p.kind is p.VAR_KEYWORD):
-        kinds |= get_type_hints(shared)
         text += f"\n{introspect.getdoc(shared)}"
-    flags = [n for n, kind in kinds.items() if kind is bool]
+    flags = [n for n, kind in kinds(function).items() if kind is bool]
     sub.add_function_arguments(function, as_positional=True, skip={*flags, "output"})
     for name in flags:
         sub.add_argument(f"--{name}", action="store_true", help=_help_of(text, name))
@@ -56,13 +55,17 @@ def _help_of(text: str, name: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; a wrong input is one line on stderr and exit code 2."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    function = next((c for c in COMMANDS if given and c.__name__ == given[0]), None)
     try:
-        given = sys.argv[1:] if arguments is None else list(arguments)
+        check_texts(given)
         config = parser(given[0] if given else "").parse_args(given)
-        function = next(c for c in COMMANDS if c.__name__ == config.command)
-        return function(**config[config.command].as_dict()) or 0
+        function = function or next(c for c in COMMANDS if c.__name__ == config.command)
+        values = config[config.command].as_dict()
+        check_numbers(values, function)
+        return function(**values) or 0
     except argparse.ArgumentError as error:
-        return _fail(f"{str(error).rstrip('.')}; see meshops --help.")
+        return _fail(explained(str(error), function))
     except MeshopsError as error:
         return _fail(str(error))
     except OSError as error:

@@ -123,16 +123,35 @@ def test_a_case_file_has_its_unit(folder: Path) -> None:
 WRONG = {
     "missing file": (["inspect", "none.msh"], "none.msh"),
     "unknown extension": (["inspect", "case.yaml"], ".yaml"),
-    "unit of a mesh": (["inspect", "square.msh", "--unit", "m"], "--unit mm:m"),
+    "unit of a mesh": (["inspect", "square.msh", "--unit", "m"], "such as mm:m"),
+    "no unit": (["inspect", "square.msh", "--unit", "mmm"], "unknown unit 'mmm'; did you mean 'mm'?"),
     "healing a mesh": (["inspect", "square.msh", "--heal"], "heal does not apply"),
     "unknown command": (["solv"], "solv"),
-    "missing argument": (["solve", "case.yaml"], "output"),
+    "missing argument": (["solve", "case.yaml"], "solve needs -o/--output; see meshops solve --help."),
+    "missing arguments": (["mesh"], "mesh needs cad and -o/--output; see meshops mesh --help."),
+    "no number": (
+        ["inspect", "square.msh", "--size", "abc"],
+        "--size: found 'abc'; expected a number; see meshops inspect --help.",
+    ),
+    "no finite number": (["inspect", "square.msh", "--size", ".nan"], "--size: found nan; expected a finite number"),
+    "no whole number": (["export", "data", "1.5", "-o", "a.vtu"], "number: found '1.5'; expected a whole number"),
+    "no value": (["solve", "case.yaml", "-o"], "-o/--output: found no value; expected a path"),
+    "value of a flag": (["inspect", "square.msh", "--json=3"], "--json: found '3'; expected no value"),
+    "empty text": (["train", "data", "-o", "run", "--loss", ""], "--loss: found an empty text"),
+    "empty joined text": (["view", "square.msh", "--select="], "--select: found an empty text"),
+    "name in another encoding": (["inspect", "bad\udcff.vtu"], "'bad\\xff.vtu', which is not UTF-8 text; rename"),
     "unknown argument": (["inspect", "square.msh", "--fast"], "--fast"),
     "abbreviated argument": (["inspect", "square.msh", "--rep"], "--rep"),
     "size of a mesh": (["inspect", "square.msh", "--size", "1"], "size"),
     "compare alone": (["solve", "case.yaml", "-o", "a.vtu", "--compare"], "--surrogate"),
     "no surrogate there": (["solve", "case.yaml", "-o", "a.vtu", "--surrogate", "none"], "none"),
     "unknown recipe": (["generate", "brackett", "-o", "data"], "bracket"),
+    "no workers": (["generate", "corners", "-o", "data", "--workers", "0"], "workers is 0; expected a whole number"),
+    "no folder of parts": (
+        ["generate", "parts", "-o", "data", "--files", "nodir"],
+        "meshops: no file or folder 'nodir'",
+    ),
+    "case from a mesh": (["convert", "square.msh", "a.yaml"], "square.msh states no problem; a case file is written"),
     "both budgets": (["train", "data", "-o", "run", "--epochs", "1", "--minutes", "1"], "--minutes"),
     "no data set there": (["train", "none", "-o", "run"], "none"),
     "solution in no folder": (["solve", "none.yaml", "-o", "none/a.vtu"], "in an existing folder"),
@@ -172,6 +191,47 @@ def test_an_error_in_a_case_file_names_file_line_and_key(folder: Path, capsys: p
     assert "case.yaml:5" in line
     assert "conditions.lefft" in line
     assert "did you mean 'left'?" in line
+
+
+WRONG_CASES = {
+    "unit": ("unit: mmm\n", "case.yaml:7: unit: unknown unit 'mmm'"),
+    "untold unit": (
+        "unit: m\n",
+        "case.yaml:7: unit: the file does not tell its unit of length; say both, such as mm:m",
+    ),
+    "times": ("times: [0, 1, 1]\n", "case.yaml:7: times: found 1 twice; expected increasing times."),
+    "falling times": ("times: [0, 2, 1]\n", "times: found 1 after a later time; expected increasing times."),
+    "a list": ("  top: {dirichlet: [1, 2, 3]}\n", "has 3 components; expected one: give one number."),
+    "twice": ("  top: [{dirichlet: 1}, {dirichlet: 2}]\n", "conditions.top: found dirichlet twice; expected"),
+    "none": ("  top: []\n", "conditions.top: found no condition; expected one or more"),
+    "selector": (
+        "boundaries: {bore: {sphere: {center: [9, 9], radius: 1}}}\n",
+        "boundaries.bore: {sphere: {center: [9, 9], radius: 1}} finds no outer facet; the mesh spans",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_CASES)
+def test_a_wrong_case_is_told(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line, hint = WRONG_CASES[name]
+    Path("case.yaml").write_text(CASE + line)
+    assert main(["solve", "case.yaml", "-o", "answer.vtu"]) == 2
+    assert hint in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_damaged_file_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    corners = ("nan 0 0", "1 0 0", "0 1 0")
+    lines = "\n".join(f"vertex {corner}" for corner in corners)
+    Path("nan.stl").write_text(f"solid a\nfacet normal 0 0 1\nouter loop\n{lines}\nendloop\nendfacet\nendsolid a\n")
+    geometries.write(geometries.read("square.msh"), "whole.vtu")
+    Path("half.vtu").write_bytes(Path("whole.vtu").read_bytes()[:1500])
+    for name, hint in (
+        ("nan.stl", "nan.stl: 1 of 3 points are not finite"),
+        ("half.vtu", "half.vtu: the data set holds no cells"),
+    ):
+        assert main(["inspect", name]) == 2
+        told = capsys.readouterr().err
+        assert hint in told and "damaged" in told
 
 
 def test_a_failure_leaves_what_was_there(folder: Path) -> None:

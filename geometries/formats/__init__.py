@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Unpack
 
@@ -76,11 +78,22 @@ def inspect(path: str | Path, **options: Unpack[Options]) -> Reading:
     unit, size = options.get("unit"), options.get("size")
     if unit and size is not None:
         size /= units.factor(unit, found.unit)[0]
-    with dropping_empty_cells(options.get("repair", False)):
+    with _naming(file), dropping_empty_cells(options.get("repair", False)):
         reading = found.open(file, **{**options, "size": size})
     if options.get("repair"):
         reading = repaired(reading)
     return units.converted(reading, unit) if unit else reading
+
+
+@contextmanager
+def _naming(file: Path) -> Iterator[None]:
+    """Put the name of the file in front of what a reader says without it."""
+    try:
+        yield
+    except ReadError as error:
+        if file.name in str(error):
+            raise
+        raise type(error)(f"{file.name}: {error}") from error
 
 
 def read(path: str | Path, **options: Unpack[Options]) -> Mesh:

@@ -122,7 +122,7 @@ def grid_arrays(data: Any) -> dict[str, Any]:  # noqa: ANN401  VTK has no types
     from vtkmodules.util import numpy_support
 
     if data.GetNumberOfCells() < 1 or data.GetNumberOfPoints() < 1:
-        raise ReadError("the data set holds no cells or no points.")
+        raise ReadError("the data set holds no cells or no points; the file is empty or damaged.")
     if not data.IsA("vtkUnstructuredGrid"):
         if not data.IsA("vtkPointSet") and data.GetNumberOfCells() > _MOST_CELLS:
             raise ReadError(f"the file asks for {data.GetNumberOfCells()} cells; expected at most {_MOST_CELLS}.")

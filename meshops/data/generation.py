@@ -121,6 +121,8 @@ def generate(
     Raises `StoreError` if the folder holds something else, or more samples, `GenerationStopped` on Ctrl-C and SIGTERM,
     and `GenerationError` if more than half of the samples fail, of all or of one of the recipe's own splits.
     """
+    if workers is not None and workers < 1:
+        raise GenerationError(f"workers is {workers!r}; expected a whole number from 1.")
     plan = Plan(recipe, Path(folder).resolve(), count, seed)
     _begin(plan.folder)
     with alone(plan.folder):

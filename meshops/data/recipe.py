@@ -85,6 +85,8 @@ class Recipe:
 
         `files` is the file or folder that its family takes shapes from, in place of the one that it names.
         """
+        if files and not files.exists():
+            raise SpecError(f"no file or folder {str(files)!r}; give --files one that exists.")
         file = YamlFile.read(_find(name_or_path))
         with file.at():
             data = with_files(file.data, files) if files else file.data

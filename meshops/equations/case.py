@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
@@ -344,6 +345,10 @@ def _times(given: Sequence[float]) -> tuple[float, ...]:
         times = tuple(float(t) for t in given)
     except (TypeError, ValueError):
         raise SpecError(f"found times {given!r}; expected numbers.", ("times",)) from None
-    if times and (len(times) < 2 or not np.isfinite(times).all() or (np.diff(times) <= 0).any()):
+    back = next((b for a, b in pairwise(times) if b <= a), None)
+    if back is not None:
+        found = f"{back:g} twice" if times.count(back) > 1 else f"{back:g} after a later time"
+        raise SpecError(f"found {found}; expected increasing times.", ("times",))
+    if times and (len(times) < 2 or not np.isfinite(times).all()):
         raise SpecError(f"found {len(times)} times; expected two or more, increasing and finite.", ("times",))
     return times

@@ -89,8 +89,13 @@ def read_case(path: str | Path) -> Case:
 
 
 def converts_case(source: Path, target: Path) -> bool:
-    """Whether turning one file into the other carries a case: one is a case file, or both are decks with a problem."""
+    """Whether turning one file into the other carries a case: one is a case file, or both are decks with a problem.
+
+    Raises `WriteError` where a case file is wanted of a file that states no problem.
+    """
     ends = (source.suffix.lower(), target.suffix.lower())
+    if ends[1] in EXTENSIONS and ends[0] not in (*EXTENSIONS, *DECKS):
+        raise WriteError(f"{source.name} states no problem; a case file is written from a case file or a deck (.inp).")
     if ends[1] in EXTENSIONS or (ends[0] in EXTENSIONS and ends[1] in DECKS):
         return True
     if not all(end in DECKS for end in ends):
@@ -234,7 +239,13 @@ def read_conditions(spec: object, key: tuple[str | int, ...]) -> Conditions:
     """Read one condition, or a list of several; raises `SpecError`."""
     if not isinstance(spec, list):
         return read_condition(spec, key)
-    return tuple(read_condition(own, (*key, i)) for i, own in enumerate(spec))
+    found = tuple(read_condition(own, (*key, i)) for i, own in enumerate(spec))
+    kinds = [condition.key for condition in found]
+    twice = next((kind for kind in kinds if kinds.count(kind) > 1), None)
+    if twice or not kinds:
+        what = f"{twice} twice" if twice else "no condition"
+        raise SpecError(f"found {what}; expected one or more conditions, each kind once.", key)
+    return found
 
 
 def write_conditions(given: Conditions) -> object:

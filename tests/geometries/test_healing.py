@@ -173,7 +173,12 @@ def test_factors() -> None:
     assert units.factor("m", "mm") == (pytest.approx(1e-3), "m")
     assert units.factor("in:mm", "m") == (pytest.approx(25.4), "mm")
     assert units.factor("mm", "mm") == (1.0, "mm")
-    for wanted, known, said in (("m", None, "--unit mm:m"), ("parsec", "mm", "unknown unit"), ("mm:", "mm", "unknown")):
+    for wanted, known, said in (
+        ("m", None, "both, such as mm:m"),
+        ("mmm", None, "unknown unit 'mmm'"),
+        ("parsec", "mm", "unknown unit"),
+        ("mm:", "mm", "unknown"),
+    ):
         with pytest.raises(ReadError, match=said):
             units.factor(wanted, known)
 

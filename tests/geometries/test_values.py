@@ -66,7 +66,8 @@ def test_values_are_evaluated_at_points() -> None:
         ("1/(x-x)", "k is not finite at 5 of 5 points"),
         ("log(-1-x)", "not finite"),
         ("1e999", "not finite"),
-        ([1, 2], r"k is an array of shape \(2,\); expected \(5,\)"),
+        ([1, 2], "k has 2 components; expected one: give one number"),
+        ([0.0] * 10, r"k is an array of shape \(10,\); expected \(5,\)"),
     ],
 )
 def test_values_that_do_not_fit_are_refused_by_name(value: object, said: str) -> None:
