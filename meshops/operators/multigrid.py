@@ -63,7 +63,7 @@ class Multigrid(Operator):
         self.encode, self.entry = Linear(data, width, bias=False), Linear(context, width)
         self.everywhere = SliceMap(context, width, heads=HEADS)
         self.cycle = _Cycle(context, edge_width(schema.dim), width)
-        self.again = Linear(len(schema.y), width, bias=False)
+        self.again = Linear(len(schema.y), width, bias=False) if cycles > 1 else nn.Identity()  # none is left unused
         self.decode, self.exit = Linear(width, len(schema.y), bias=False), Linear(context, width)
         self.offset = MLP(context, context, len(schema.y))
 
