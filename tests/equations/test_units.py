@@ -54,7 +54,7 @@ def heat(s: Units) -> Case:
         },
         coefficients={"conductivity": (1 + x), "loss": 0.3 / s.length**2, "capacity": 2 * s.time / s.length**2},
         initial={"temperature": u * x},
-        times=(0, 0.2 * s.time, 0.5 * s.time),
+        times=(0, 0.25 * s.time, 0.5 * s.time),
     )
 
 
