@@ -19,7 +19,7 @@ from tests.geometries.damage import ATTEMPT, READERS, damaged
 from tests.geometries.samples import NAMES, OPTIONS, write_all
 
 OURS = {"inp", "obj", "off", "ply", "stl", "su2", "unv", "nastran", "medit", "geo"}  # no native code: never a crash
-COUNT, LIMIT, NATIVE_LIMIT, MEMORY = 200, 20.0, 2.0, 3.0  # files of a format, seconds, seconds, GiB
+COUNT, LIMIT, NATIVE_LIMIT, MEMORY = 120, 20.0, 2.0, 3.0  # files of a format, seconds, seconds, GiB
 GROWTH = 200 * 2**20
 KINDS = Counter(READERS[Path(name).suffix] for name in NAMES)
 

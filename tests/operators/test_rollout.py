@@ -118,7 +118,7 @@ def test_noise_is_in_the_state_that_is_advanced_where_it_is_not_held() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(OPERATORS) - {"point_mlp"}))  # which sees no other node
-@pytest.mark.parametrize("bundle", [0, 1, 2])
+@pytest.mark.parametrize("bundle", [0, 2])
 def test_held_values_that_change_in_time_are_seen(name: str, bundle: int) -> None:
     graph = graph_of()
     later = graph.clone()
