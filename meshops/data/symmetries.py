@@ -47,9 +47,9 @@ class Turning:
     """Turns normalized graphs of a schema, and fields, by a `Symmetry`.
 
     The solution of a turned problem is the turned solution where `turns` says so: those equations know no direction but
-    those of their data (a tensor of material enters graphs by its trace). Positions, normals and components of vectors
-    turn, and the flags of which components are held; all else stays. Turned and normalized by `normalization` is the
-    same as normalized and turned here.
+    those of their data (materials in graphs are isotropic). Positions, normals and components of vectors turn, and the
+    flags of which components are held; all else stays. Turned and normalized by `normalization` is the same as
+    normalized and turned here.
     """
 
     def __init__(self, schema: Schema, normalization: Normalization) -> None:

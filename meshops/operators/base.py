@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar, Protocol
 
@@ -30,6 +31,12 @@ class Normal(Protocol):
     x_scale: Tensor
     y_mean: Tensor
     y_scale: Tensor
+
+
+def start_to_targets(normal: Normal, columns: Sequence[int] | Tensor) -> tuple[Tensor, Tensor]:
+    """Return (C_out,) factors and shifts from the start, `columns` of `x`, to the same value at each time of `y`."""
+    mean, scale = (rows[columns].repeat(len(normal.y_mean) // len(columns)) for rows in (normal.x_mean, normal.x_scale))
+    return scale / normal.y_scale, (mean - normal.y_mean) / normal.y_scale
 
 
 class Operator(nn.Module, ABC):

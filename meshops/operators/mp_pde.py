@@ -21,7 +21,7 @@ from meshops.nn import (
     parameters,
     tuned,
 )
-from meshops.operators.base import Normal, Operator, OperatorError
+from meshops.operators.base import Normal, Operator, OperatorError, start_to_targets
 
 CHANNELS, STRIDE = 8, 3  # of the decoder's convolution
 
@@ -68,9 +68,9 @@ class MPPDE(Operator):
     def prepare(self, normal: Normal) -> None:
         """Take the map from the start's normalization to that of each time."""
         if self.start:
-            mean, scale = (rows[self.start].repeat(self.times) for rows in (normal.x_mean, normal.x_scale))
-            self.scale.copy_(scale / normal.y_scale)
-            self.shift.copy_((mean - normal.y_mean) / normal.y_scale)
+            scale, shift = start_to_targets(normal, self.start)
+            self.scale.copy_(scale)
+            self.shift.copy_(shift)
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""

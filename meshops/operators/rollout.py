@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema
-from meshops.operators.base import Normal, Operator, OperatorError, imposed
+from meshops.operators.base import Normal, Operator, OperatorError, imposed, start_to_targets
 
 
 class Rollout(Operator):
@@ -72,11 +72,11 @@ class Rollout(Operator):
         means, scales = normal.x_mean[self.seen], normal.x_scale[self.seen]
         self.x_scale.copy_(scales / scales[0])
         self.x_shift.copy_((means - means[0]) / scales[0])
-        mean, scale = (rows[0, self.columns].repeat(self.count * self.bundle) for rows in (means, scales))
-        self.scale.copy_(scale / normal.y_scale)
-        self.shift.copy_((mean - normal.y_mean) / normal.y_scale)
-        own = slice(self.bundle * self.width)
-        self.step.prepare(_Start(means[0], scales[0], mean[own], scale[own]))
+        scale, shift = start_to_targets(normal, self.seen[0, self.columns])
+        self.scale.copy_(scale)
+        self.shift.copy_(shift)
+        own = (rows[0, self.columns].repeat(self.bundle) for rows in (means, scales))
+        self.step.prepare(_Start(means[0], scales[0], *own))
 
     @property
     def head(self) -> nn.Linear:

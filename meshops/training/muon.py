@@ -67,10 +67,10 @@ class MuonAdamW(Optimizer):
     def __init__(self, parameters: Iterable[Tensor], lr: float, weight_decay: float) -> None:
         """Sort the parameters; one group each for Muon's matrices, AdamW's matrices and the rest."""
         given = [p for p in parameters if p.requires_grad]
-        large = [p for p in given if p.dim() == 2 and min(p.shape) >= LEAST]
         rest = [p for p in given if p.dim() < 2 or min(p.shape) == 1]
-        sorted_out = {id(p) for p in (*large, *rest)}
-        small = [p for p in given if id(p) not in sorted_out]
+        tables = [p for p in given if p.dim() >= 2 and min(p.shape) > 1]
+        large = [p for p in tables if p.dim() == 2 and min(p.shape) >= LEAST]
+        small = [p for p in tables if p.dim() > 2 or min(p.shape) < LEAST]
         super().__init__(given, {"lr": lr})
         groups = [{"params": small, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
         adamw = [AdamW([g for g in groups if g["params"]], lr=lr, fused=True)] if small or rest else []
