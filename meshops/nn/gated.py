@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch_geometric.utils import scatter
 
 from meshops.graph import gather, segment_sum
 from meshops.nn.chain import by_blocks
@@ -68,10 +69,10 @@ class Smoother(nn.Module):
         self.source, self.value = Linear(width, width, bias=False), halved(width)
 
     def reference(self, h: Tensor, gate: Gate, edge_index: Tensor) -> Tensor:
-        """Return the same, all edges at once."""
-        x = self.source(h)
-        around = segment_sum(gate.edge * gather(x, edge_index[0]), edge_index[1], len(h)) * gate.share
-        return h + self.value(torch.addcmul(around, gate.node, x))
+        """Return the same by messages of gathered rows, as they are usually written."""
+        message = gate.edge * self.source(h.index_select(0, edge_index[0]))
+        mean = scatter(message, edge_index[1], 0, len(h), reduce="mean")
+        return h + self.value(mean + gate.node * self.source(h))
 
     @tuned(reference)
     def forward(self, h: Tensor, gate: Gate, edge_index: Tensor) -> Tensor:
@@ -81,7 +82,9 @@ class Smoother(nn.Module):
         kept.
         """
         if not by_blocks(h) or gate.edge.dtype != h.dtype:
-            return self.reference(h, gate, edge_index)
+            x = self.source(h)
+            around = segment_sum(gate.edge * gather(x, edge_index[0]), edge_index[1], len(h)) * gate.share
+            return h + self.value(torch.addcmul(around, gate.node, x))
         return _Smooth.apply(h, self.source.weight, self.value.weight, gate.edge, gate.node, gate.share, edge_index)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from meshops.nn import edgewise
+from meshops.nn import degree, edgewise, gated
 from meshops.nn.gated import Gate, Gates, SliceMap, Smoother
 from tests.nn.test_message_passing import assert_same
 from tests.nn.test_per_graph import random
@@ -37,13 +37,16 @@ def test_a_smoother_is_its_sum() -> None:
     assert torch.allclose(smoother(h, gate, EDGES), expected)
 
 
-@pytest.mark.parametrize("block", [1, 700, 2**20])
-def test_a_smoother_in_blocks_equals_its_plain_form(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edgewise, "BLOCK", 6 * block)
+@pytest.mark.parametrize("block", [1, 700, 2**20, None])  # edges; None: as where no blocks are made
+def test_a_smoother_equals_its_plain_form(block: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if block is None:
+        monkeypatch.setattr(gated, "by_blocks", lambda rows: False)
+    else:
+        monkeypatch.setattr(edgewise, "BLOCK", 6 * block)
     draw = torch.Generator().manual_seed(0)
     edge_index = torch.randint(49, (2, 1500), generator=draw)  # in no order; the last node has no neighbour
-    smoother, gate = Smoother(6).double(), Gate(*(random(n, 6).requires_grad_() for n in (1500, 50)), random(50, 1))
-    h = random(50, 6).requires_grad_()
+    smoother, h = Smoother(6).double(), random(50, 6).requires_grad_()
+    gate = Gate(*(random(n, 6).requires_grad_() for n in (1500, 50)), 1 / degree(edge_index, h))
     leaves = [h, gate.edge, gate.node, *smoother.parameters()]
     assert_same(smoother(h, gate, edge_index), smoother.reference(h, gate, edge_index), leaves)
 
