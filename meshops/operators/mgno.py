@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import pairwise
 from typing import ClassVar
 
 from torch import Tensor, nn
+from torch_geometric.utils import scatter
 
 from meshops.graph import MeshGraph, Schema, gather, segment_mean
 from meshops.graph.levels import LEVELS
-from meshops.nn import MLP, Linear, Neighbors, degree, edge_features, edge_width, linear, node_features, node_width
+from meshops.nn import (
+    MLP,
+    Linear,
+    Neighbors,
+    degree,
+    edge_features,
+    edge_width,
+    linear,
+    node_features,
+    node_width,
+    tuned,
+)
 from meshops.operators.base import Operator
 
 HIDDEN = 16  # width within the MLP from an edge's geometry to its weights
@@ -86,15 +99,24 @@ class _EdgeMap(nn.Module):
     def on(self, grid: _Grid) -> Callable[[Tensor], Tensor]:
         """Return the map on one level; the weights of its edges are computed once."""
         weights = (self.weights(grid.edge) * grid.share).t().contiguous()
+        return partial(self, weights=weights, neighbors=grid.neighbors)
+
+    def reference(self, v: Tensor, weights: Tensor, neighbors: Neighbors) -> Tensor:
+        """Return the same by messages of gathered rows, as they are usually written."""
+        source, target = neighbors.edge_index
+        rows = weights.t()[:, :, None] * v.index_select(0, source)[:, None]
+        own, around = self.mix.weight.tensor_split([v.shape[1]], 1)
+        message = nn.functional.linear(rows.flatten(1), around)
+        return nn.functional.linear(v, own) + scatter(message, target, 0, len(v), reduce="sum")
+
+    @tuned(reference)
+    def forward(self, v: Tensor, weights: Tensor, neighbors: Neighbors) -> Tensor:
+        """Return (N, out) from v (N, given) and φ (rank, E) times shares of a mean; the matrices act on sums."""
         own, *around = self.mix.weight.chunk(1 + len(weights), 1)
-
-        def apply(v: Tensor) -> Tensor:
-            total = linear(v, own)
-            for weight, part in zip(weights, around, strict=True):
-                total = linear(grid.neighbors.sum(v, weight), part, total)
-            return total
-
-        return apply
+        total = linear(v, own)
+        for weight, part in zip(weights, around, strict=True):
+            total = linear(neighbors.sum(v, weight), part, total)
+        return total
 
 
 class VCycle(nn.Module):
