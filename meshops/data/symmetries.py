@@ -1,4 +1,4 @@
-"""The symmetries of space that a mesh's axes have: more samples out of each, for any equation and operator."""
+"""The symmetries of space that a mesh's axes have: more samples out of each, for any operator."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ from meshops.graph.schema import Schema, SchemaError, coefficient_columns, kind_
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Columns = dict[str, Floats]
+EQUAL = 1e-5  # of a time step, by which others may differ: times are written with six digits
 
 
 def build_graph(
@@ -116,9 +117,9 @@ def _require(case: Case, schema: Schema) -> None:
             "start alone. Solve it without a surrogate."
         )
     steps = np.diff(case.times)
-    if len(steps) and np.ptp(steps) > 1e-6 * steps.max():
+    if len(steps) and np.ptp(steps) > EQUAL * steps.max():
         raise SchemaError(
-            f"times are {steps.min():.3g} to {steps.max():.3g} apart; expected equal steps: graphs know the last time "
+            f"times are {steps.min():.9g} to {steps.max():.9g} apart; expected equal steps: graphs know the last time "
             "and how many there are."
         )
     if case.moving and not schema.moving:
@@ -127,10 +128,10 @@ def _require(case: Case, schema: Schema) -> None:
         plain = info.name in schema.coefficients or info.transient or case.given(info.name) == info.default
         if not plain:
             raise SchemaError(f"{info.name} is given; these graphs have columns for {', '.join(schema.coefficients)}.")
-        if info.rank == 2 and not _isotropic(case.nodal(info.name)):
+        if info.rank == 2 and not _isotropic(case, info.name):
             raise SchemaError(
-                f"{info.name} differs by direction; graphs have the mean of its diagonal alone. Solve it without a "
-                "surrogate."
+                f"{info.name} is a tensor that differs by direction or depends on the field; graphs have the mean of "
+                "its diagonal alone. Solve it without a surrogate."
             )
 
 
@@ -173,10 +174,13 @@ def _coefficient(case: Case, info: Coefficient, scaling: Scaling) -> Floats:
     return np.log(values) if info.positive else values
 
 
-def _isotropic(values: Floats) -> bool:
-    """Return whether tensors (N, d, d), or scalars (N,), are multiples of the identity."""
+def _isotropic(case: Case, name: str) -> bool:
+    """Return whether a coefficient is given by scalars, or as a tensor that is the identity times a number."""
+    values = case.nodal(name)
     if values.ndim < 3:
         return True
+    if name in case.varying:
+        return False
     mean = np.trace(values, axis1=1, axis2=2)[:, None, None] / values.shape[1] * np.eye(values.shape[1])
     return bool((np.abs(values - mean) <= 1e-9 * np.abs(mean).max()).all())
 
@@ -213,7 +217,7 @@ def _fixed(case: Case, scaling: Scaling) -> dict[str, NDArray[Any]]:
 
 def _boundary(case: Case, scaling: Scaling, schema: Schema) -> dict[str, NDArray[np.generic]]:
     mesh = case.mesh
-    sides = np.unique(np.concatenate([mesh.outer, *(part.sides for part in case.parts)]), axis=0)
+    sides = np.unique(np.concatenate([mesh.outer, *(sides for _, sides in _held(case))]), axis=0)
     nodes = mesh.nodes(sides)
     place = np.full(mesh.num_points, -1)
     place[nodes] = np.arange(len(nodes))
@@ -240,9 +244,9 @@ def _conditions(case: Case, scaling: Scaling, total: Floats) -> Columns:
     mesh, d = case.mesh, case.mesh.space_dim
     sums: Columns = {}
     areas: Columns = {}
-    for part in case.parts:
+    for part, sides in _held(case):
         kind = CONDITIONS[part.condition.key]
-        _, area = _normals(mesh, _sides(case, part))
+        _, area = _normals(mesh, sides)
         values = _part_values(case, part, scaling)
         held = [area] * len(kind_columns(case.equation, kind, d))
         if len(held) > 1:
@@ -259,12 +263,14 @@ def _conditions(case: Case, scaling: Scaling, total: Floats) -> Columns:
     return {name: sums[name] / np.where(weights[name] > 0, weights[name], 1.0) for name in sums}
 
 
-def _sides(case: Case, part: Part) -> Ints:
-    """Return where a part's condition holds; a periodic one also on its partner, unless that has one itself."""
-    condition = part.condition
-    if not isinstance(condition, Periodic) or any(other.name == condition.partner for other in case.parts):
-        return part.sides
-    return np.concatenate([part.sides, case.mesh.sides(condition.partner)])
+def _held(case: Case) -> list[tuple[Part, Ints]]:
+    """Return each part with the sides where its condition holds: of all periodic ones once, those of partners too."""
+    periodic = [(part, part.condition) for part in case.parts if isinstance(part.condition, Periodic)]
+    held = [(part, part.sides) for part in case.parts if not isinstance(part.condition, Periodic)]
+    if not periodic:
+        return held
+    sides = [own for part, condition in periodic for own in (part.sides, case.mesh.sides(condition.partner))]
+    return [*held, (periodic[0][0], np.unique(np.concatenate(sides), axis=0))]
 
 
 def _part_values(case: Case, part: Part, scaling: Scaling) -> Columns:

@@ -65,6 +65,15 @@ between images of one point on periodic sides |
         return self.edge_index.new_zeros(self.pos.shape[0]) if batch is None else batch
 
     @property
+    def joins_images(self) -> Tensor:
+        """(E,) whether an edge is between images of one point: its length says nothing then."""
+        images, own = self.get("image_index"), torch.arange(self.pos.shape[0], device=self.pos.device)
+        if images is not None:
+            own = own.index_copy(0, images[0], images[1])
+        source, target = own[self.edge_index]
+        return source == target
+
+    @property
     def size(self) -> int:
         """Number of graphs, B."""
         return self.theta.shape[0]

@@ -40,12 +40,14 @@ class SliceAttention(nn.Module):
         self.value = Linear(width, width)
         self.qkv = Linear(width // heads, 3 * (width // heads), bias=False)
         self.out = Linear(width, width)
-        self.temperature = nn.Parameter(0.5 * self.assign.weight.new_ones(heads, 1))
+        self.temperature = nn.Parameter(0.5 * self.assign.weight.new_ones(heads))
 
     def forward(self, h: Tensor, mass: Tensor, batch: Tensor, graphs: int) -> Tensor:
         """Return (n, width) from h (n, width), mass (n,), and the graph of each node (n,)."""
         n, x = len(h), self.norm(h)
-        weight = (self.assign(x).view(n, self.heads, self.slices) / self.temperature.clamp_min(0.1)).softmax(-1)
+        weight = (self.assign(x).view(n, self.heads, self.slices) / self.temperature[:, None].clamp_min(0.1)).softmax(
+            -1
+        )
         value = self.value(x).view(n, self.heads, -1)
         return h + self.out(through_slices(weight, value, mass, batch, graphs, self._mix).reshape(n, -1))
 

@@ -24,14 +24,14 @@ def smooth(values: Tensor, mass: Tensor, edge_index: Tensor, rounds: int = 2) ->
     return values
 
 
-def gradient(values: Tensor, pos: Tensor, edge_index: Tensor) -> Tensor:
-    """Return the (N, d, C) gradients of `values` (N, C) at `pos` (N, d) by weighted least squares.
+def gradient(values: Tensor, graph: MeshGraph) -> Tensor:
+    """Return the (N, d, C) gradients of `values` (N, C) at the nodes of `graph` by weighted least squares.
 
-    At each node, g minimises Σ_j (g·r_j - Δu_j)² / |r_j|² over the neighbours at r_j: exact, to about 1e-8, for linear
-    fields. Directions in which hardly any neighbour lies (below 1e-3 of all), as normal to a surface, are damped out.
-    Computed in float64.
+    At each node, g minimises Σ_j (g·r_j - Δu_j)² / |r_j|² over the neighbours at r_j, images of it left out: exact, to
+    about 1e-8, for linear fields. Directions in which hardly any neighbour lies (below 1e-3 of all), as normal to a
+    surface, are damped out. Computed in float64.
     """
-    source, target = edge_index
+    pos, (source, target) = graph.pos, graph.edge_index[:, ~graph.joins_images]
     gap, rise = ((v.index_select(0, source) - v.index_select(0, target)).double() for v in (pos, values))
     scaled = (gap / gap.square().sum(1, keepdim=True).clamp_min(1e-12))[:, :, None]
     matrix = segment_sum(scaled * gap[:, None, :], target, len(pos))

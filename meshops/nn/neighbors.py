@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.utils import scatter
 
-from meshops.graph import segment_sum
+from meshops.graph import MeshGraph, segment_max, segment_sum
 from meshops.nn.tuned import tuned
 
 # (E,) inner products of the rows at both ends of each edge; what `embedding_bag` differentiates its weights by
@@ -57,6 +57,13 @@ def symmetric_weights(weight: Tensor, edge_index: Tensor, nodes: int) -> Tensor:
     total = segment_sum(weight, edge_index[1], nodes)
     scale = torch.where(total > 0, total, torch.ones_like(total)).rsqrt()
     return weight * scale[edge_index[0]] * scale[edge_index[1]]
+
+
+def weigh_images(weight: Tensor, graph: MeshGraph) -> Tensor:
+    """Return weights (E,) of edges by length, but between images of one point the largest that either has elsewhere."""
+    between, (source, target) = graph.joins_images, graph.edge_index
+    most = segment_max(weight.masked_fill(between, 0)[:, None], target, len(graph.pos))[:, 0]
+    return torch.where(between, torch.maximum(most[source], most[target]), weight)
 
 
 def _first(ends: Tensor, n: int) -> Tensor:

@@ -18,10 +18,10 @@ class OperatorError(MeshopsError):
     """An operator is unknown, or cannot be built with the options given."""
 
 
-def require_heads(width: int, heads: int) -> None:
-    """Raise `OperatorError` unless `heads` divides `width`."""
+def require_heads(width: int, heads: int, name: str = "width") -> None:
+    """Raise `OperatorError` unless `heads` divides the option `name`."""
     if width % heads:
-        raise OperatorError(f"width is {width} with {heads} heads; expected a multiple of the heads.")
+        raise OperatorError(f"{name} is {width} with {heads} heads; expected a multiple of the heads.")
 
 
 class Normal(Protocol):
@@ -101,7 +101,12 @@ class Operator(nn.Module, ABC):
 
 def imposed(values: Tensor, graph: MeshGraph) -> Tensor:
     """Return (N, C_out) values with what `graph` says of them: those of images, and of fixed nodes."""
+    return torch.where(graph.fixed, graph.fixed_value, same_at_images(values, graph))
+
+
+def same_at_images(values: Tensor, graph: MeshGraph) -> Tensor:
+    """Return (N, C) values, at images those of the node that they are of."""
     images = graph.get("image_index")
-    if images is not None and images.shape[1]:
-        values = values.index_copy(0, images[0], values.index_select(0, images[1]))
-    return torch.where(graph.fixed, graph.fixed_value, values)
+    if images is None or not images.shape[1]:
+        return values
+    return values.index_copy(0, images[0], values.index_select(0, images[1]))

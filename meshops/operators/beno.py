@@ -103,7 +103,7 @@ class BENO(Operator):
         """Return what each branch sees."""
         source = graph.x[:, self.source]
         mean = smooth(source, graph.mass, graph.edge_index)
-        slope = gradient(mean, graph.pos, graph.edge_index).flatten(1)
+        slope = gradient(mean, graph).flatten(1)
         ends = source[graph.edge_index].transpose(0, 1).flatten(1)
         node, edge, token = self._domain(graph)
         at = graph.boundary_index
@@ -119,7 +119,7 @@ class BENO(Operator):
         """Return the features of nodes, edges and tokens that both branches see."""
         pos, edge_index = graph.pos, graph.edge_index
         distance = boundary_distance(graph)
-        away = gradient(distance, pos, edge_index).flatten(1)
+        away = gradient(distance, graph).flatten(1)
         node = torch.cat([pos, graph.x[:, self.coefficients], parameters(graph), distance, away], 1)
         edge = torch.cat([pos[edge_index[0]], pos[edge_index[1]], edge_features(pos, edge_index)], 1)
         at = pos[graph.boundary_index]

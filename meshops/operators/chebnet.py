@@ -19,6 +19,7 @@ from meshops.nn import (
     node_features,
     node_width,
     symmetric_weights,
+    weigh_images,
 )
 from meshops.operators.base import Operator
 
@@ -52,10 +53,11 @@ class ChebNet(Operator):
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
         distance = boundary_distance(graph)
-        away = gradient(distance, graph.pos, graph.edge_index).flatten(1)
+        away = gradient(distance, graph).flatten(1)
         h = self.encode(torch.cat([node_features(graph, self.schema), distance, away], 1))
         neighbors = Neighbors.of(graph.edge_index, len(h))
-        weight = -symmetric_weights(_lengths(graph.pos, neighbors.edge_index), neighbors.edge_index, len(h))
+        length = (graph.pos[graph.edge_index[0]] - graph.pos[graph.edge_index[1]]).norm(dim=1)
+        weight = -symmetric_weights(weigh_images(length, graph), graph.edge_index, len(h))[neighbors.order]
         for layer in self.layers:
             h = layer(h, neighbors, weight).relu()
         return self.decode(h)
@@ -83,7 +85,3 @@ def _chebyshev(h: Tensor, order: int, laplacian: Callable[[Tensor], Tensor]) -> 
     while len(terms) < order:
         terms.append(2 * laplacian(terms[-1]) - terms[-2])
     return terms
-
-
-def _lengths(pos: Tensor, edge_index: Tensor) -> Tensor:
-    return (pos[edge_index[0]] - pos[edge_index[1]]).norm(dim=1)

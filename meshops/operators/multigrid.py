@@ -54,7 +54,7 @@ class Multigrid(Operator):
         """Build for the columns of `schema`; raises `OperatorError` for widths that heads do not divide."""
         super().__init__(schema)
         require_heads(width, HEADS)
-        require_heads(context, HEADS)
+        require_heads(context, HEADS, "context")
         self.columns = Columns.of(schema)
         self.linear, self.count = schema.linear, cycles
         data = self.columns.data + len(schema.y)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema
-from meshops.operators.base import Normal, Operator, OperatorError, imposed, start_to_targets
+from meshops.operators.base import Normal, Operator, OperatorError, imposed, same_at_images, start_to_targets
 
 
 class Rollout(Operator):
@@ -92,7 +92,7 @@ class Rollout(Operator):
             own = slice(k * size, (k + 1) * size)
             if self.training and self.noise:
                 free = ~graph.fixed[:, own][:, : self.width]
-                state = state + self.noise * torch.randn_like(state) * free
+                state = state + self.noise * same_at_images(torch.randn_like(state), graph) * free
             part = self._part(graph, k, state, graph.fixed[:, own], given[:, own])
             moments = self.step.predict(part)
             if not self.step.from_start:

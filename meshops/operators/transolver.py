@@ -57,7 +57,7 @@ class _Block(nn.Module):
         self.slice, self.value = Linear(width, width), Linear(width, width)
         self.assign = Linear(part, slices)
         nn.init.orthogonal_(self.assign.weight)
-        self.temperature = nn.Parameter(torch.full((heads, 1), 0.5))
+        self.temperature = nn.Parameter(torch.full((heads,), 0.5))
         self.qkv = Linear(part, 3 * part, bias=False)
         self.out = Linear(width, width)
         self.mlp = MLP(width, width, width, activation=nn.GELU)
@@ -65,7 +65,7 @@ class _Block(nn.Module):
     def forward(self, h: Tensor, mass: Tensor, batch: Tensor, graphs: int) -> Tensor:
         x = self.norms[0](h)
         logits = self.assign(self.slice(x).unflatten(1, (self.heads, -1)))
-        weight = (logits / self.temperature.clamp_min(0.1)).softmax(-1)
+        weight = (logits / self.temperature[:, None].clamp_min(0.1)).softmax(-1)
         value = self.value(x).unflatten(1, (self.heads, -1))
         h = h + self.out(through_slices(weight, value, mass, batch, graphs, self._mix).flatten(1))
         return h + self.mlp(self.norms[1](h))

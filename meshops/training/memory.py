@@ -44,7 +44,11 @@ def _use_large_pages(libc: ctypes.CDLL) -> None:
     libc.free.argtypes, libc.madvise.argtypes = [ctypes.c_void_p], [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     start = libc.sbrk(0)
     libc.mallopt(_TOP_PAD, _HUGE)
-    libc.free(libc.malloc(_LARGEST // 2))  # more than a heap that is not kept has left, so it grows
+    held = [libc.malloc(_LARGEST // 2)]
+    while libc.sbrk(0) == start and len(held) < _HUGE // _LARGEST:  # what the heap has left comes first
+        held.append(libc.malloc(_LARGEST // 2))
+    for block in held:
+        libc.free(block)
     libc.mallopt(_TOP_PAD, _PAD)
     first, end = -(-start // _PAGE) * _PAGE, libc.sbrk(0)
     if end > first:  # it does not grow where it has been kept already

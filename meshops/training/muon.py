@@ -60,17 +60,15 @@ class MuonAdamW(Optimizer):
     """Muon (https://kellerjordan.github.io/posts/muon) on matrices of at least 32 rows and columns, else AdamW.
 
     Muon's step is the momentum's nearest orthogonal matrix, scaled to the root mean square that AdamW's steps have
-    (arXiv 2502.16982) and made `FASTER`. Weights decay, biases, norms and temperatures, which
-    are rows or columns of numbers, do not.
+    (arXiv 2502.16982) and made `FASTER`. Weights decay; biases, norms and temperatures, of one dimension, do not.
     """
 
     def __init__(self, parameters: Iterable[Tensor], lr: float, weight_decay: float) -> None:
         """Sort the parameters; one group each for Muon's matrices, AdamW's matrices and the rest."""
         given = [p for p in parameters if p.requires_grad]
-        rest = [p for p in given if p.dim() < 2 or min(p.shape) == 1]
-        tables = [p for p in given if p.dim() >= 2 and min(p.shape) > 1]
-        large = [p for p in tables if p.dim() == 2 and min(p.shape) >= LEAST]
-        small = [p for p in tables if p.dim() > 2 or min(p.shape) < LEAST]
+        rest = [p for p in given if p.dim() < 2]
+        large = [p for p in given if p.dim() == 2 and min(p.shape) >= LEAST]
+        small = [p for p in given if p.dim() > 2 or (p.dim() == 2 and min(p.shape) < LEAST)]
         super().__init__(given, {"lr": lr})
         groups = [{"params": small, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
         adamw = [AdamW([g for g in groups if g["params"]], lr=lr, fused=True)] if small or rest else []

@@ -103,7 +103,7 @@ def make_run(train_set: Graphs, validation_set: Graphs, *, schema: Schema | None
     options = dict(given.pop("options"))
     first = options.get("boost")
     if isinstance(first, Surrogate):
-        _require_same(first, schema)
+        first.require_data(schema)
         if isinstance(train_set, MeshDataset) and isinstance(validation_set, MeshDataset):
             first.require_unseen(validation_set, train_set)
         options["boost"] = {"operator": first.name, "options": dict(first.options), "scale": _left(first)}
@@ -114,14 +114,6 @@ def make_run(train_set: Graphs, validation_set: Graphs, *, schema: Schema | None
     return Run(
         train_set, validation_set, schema=schema, normalization=normalization, options=options, first=first, **given
     )
-
-
-def _require_same(first: Surrogate, schema: Schema) -> None:
-    if first.schema != schema:
-        raise TrainingError(
-            f"the run to boost is of {first.schema.equation!r} in {first.schema.dim}-D, or another recipe's; the data "
-            f"are of {schema.equation!r} in {schema.dim}-D. Boost a run on the same data set."
-        )
 
 
 def _left(first: Surrogate) -> float:

@@ -112,7 +112,8 @@ def test_what_changes_in_time_unseen_is_refused(given: dict, what: str) -> None:
     ("given", "what"),
     [
         ({"times": (0, 0.1, 1)}, "equal steps"),
-        ({"coefficients": {"conductivity": [[10, 0], [0, 1]]}}, "conductivity differs by direction"),
+        ({"coefficients": {"conductivity": [[10, 0], [0, 1]]}}, "conductivity is a tensor that differs by direction"),
+        ({"coefficients": {"conductivity": [["1 + u", 0], [0, "1 + 9*u"]]}}, "or depends on the field"),
     ],
 )
 def test_what_graphs_cannot_tell_apart_is_refused(given: dict, what: str) -> None:
@@ -120,6 +121,7 @@ def test_what_graphs_cannot_tell_apart_is_refused(given: dict, what: str) -> Non
     with pytest.raises(SchemaError, match=what):
         build_graph(case)
     build_graph(replace(case, coefficients={"conductivity": [[2, 0], [0, 2]]}, times=()))
+    build_graph(replace(case, coefficients={"conductivity": "1 + u"}, times=(0, 0.333333, 0.666667, 1)))
 
 
 def test_conditions_on_inner_sides_are_told() -> None:
@@ -148,17 +150,42 @@ def test_periodic_images_are_joined_and_told(shape: tuple[int, ...]) -> None:
     assert not set(image) & set(own)
     assert len(set(image)) == len(image) == n - len(set(np.setdiff1d(np.arange(n), image)))
     torch.testing.assert_close(graph.y[image], graph.y[own])
-    edges = {tuple(e) for e in graph.edge_index.T.tolist()}
-    assert len(edges) == graph.edge_index.shape[1]
+    assert_joined(graph.edge_index, image, own)
     for level in graph.levels:
         image, own = level.cluster.numpy()[np.stack([image, own])]
-        edges = {tuple(e) for e in level.edge_index.T.tolist()}
-        assert all(a == b or ((a, b) in edges and (b, a) in edges) for a, b in zip(image, own, strict=True))
+        assert_joined(level.edge_index, image, own)
     held = column(graph, case, "periodic")
     outer = graph.boundary_index.numpy()
     points = case.mesh.points[outer]
     inner = np.abs(points[:, 0] - points[:, 0].mean()) < 0.49 * np.ptp(points[:, 0])
     assert (held[~inner] > 0).all()
+
+
+def assert_joined(edge_index: torch.Tensor, image: np.ndarray, own: np.ndarray) -> None:
+    edges = {tuple(e) for e in edge_index.T.tolist()}
+    assert len(edges) == edge_index.shape[1]
+    assert all(a == b or ((a, b) in edges and (b, a) in edges) for a, b in zip(image, own, strict=True))
+
+
+def test_a_partner_is_periodic_whatever_else_it_has() -> None:
+    mesh = Grid(shape=(3, 3)).mesh()
+    case = Case(mesh, Heat(), conditions={"left": Periodic("right"), "right": Neumann(3), "top": Dirichlet(0)})
+    graph = build_graph(case)
+    held = dict(zip(graph.boundary_index.tolist(), column(graph, case, "periodic").tolist(), strict=True))
+    left, right = ([held[i] for i in mesh.nodes(mesh.sides(name)).tolist()] for name in ("left", "right"))
+    assert left == right == [0.5, 1.0, 1.0, 0.5]  # half of what a corner has is of another side
+
+
+def test_a_partner_of_two_is_told_once() -> None:
+    """Three ends of a line in the plane: two images of one."""
+    points = np.array([[0.0, 0], [1, 0], [2, 0], [0, 1], [1, 1], [2, 1]])
+    ends = {name: np.array([[cell, end]]) for name, cell, end in (("a", 0, 0), ("b", 1, 1), ("c", 2, 0))}
+    mesh = Mesh(points=points, cells={"line": np.array([[0, 1], [1, 2], [3, 4], [4, 5]])}, boundaries=ends)
+    conditions = {"a": Periodic("b"), "c": Periodic("b")}
+    case = Case(mesh, Heat(), conditions=conditions, coefficients={"loss": 1.0})
+    graph = build_graph(case)
+    held = dict(zip(graph.boundary_index.tolist(), column(graph, case, "periodic").tolist(), strict=True))
+    assert held == {0: 1.0, 2: 1.0, 3: 1.0, 5: 0.0}
 
 
 @every

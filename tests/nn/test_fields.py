@@ -6,8 +6,11 @@ import pytest
 import torch
 from torch_geometric.data import Batch
 
-from meshops.graph import MeshGraph
-from meshops.nn import boundary_distance, fields, gradient, plain_forms, smooth
+from geometries.conditions import Periodic
+from geometries.families.grid import Grid
+from meshops.equations import EQUATIONS, Case
+from meshops.graph import MeshGraph, build_graph
+from meshops.nn import boundary_distance, fields, gradient, plain_forms, smooth, weigh_images
 from meshops.nn.features import centered
 from tests.operators.graphs import mixed_graph
 
@@ -19,21 +22,37 @@ def graph(request: pytest.FixtureRequest) -> MeshGraph:
 
 def test_the_gradient_of_a_linear_field_is_exact(graph: MeshGraph) -> None:
     slope = torch.randn(graph.pos.shape[1], 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    found = gradient(graph.pos @ slope + 3.0, graph.pos, graph.edge_index)
+    found = gradient(graph.pos @ slope + 3.0, graph)
     assert torch.allclose(found, slope.expand_as(found), rtol=1e-6)
 
 
 def test_the_gradient_on_a_flat_surface_has_no_normal_part() -> None:
     flat = mixed_graph(6, 7)
     turn = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(0)))[0][:, :2]
-    pos = flat.pos @ turn.T
-    found = gradient(flat.pos[:, :1], pos, flat.edge_index)[..., 0]
+    values, flat.pos = flat.pos[:, :1], flat.pos @ turn.T
+    found = gradient(values, flat)[..., 0]
     assert torch.allclose(found, turn[:, 0].expand_as(found), atol=5e-3)
 
 
 def test_a_node_without_neighbours_has_no_gradient() -> None:
-    found = gradient(torch.ones(1, 1), torch.zeros(1, 2), torch.empty(2, 0, dtype=torch.long))
+    found = gradient(torch.ones(1, 1), MeshGraph(pos=torch.zeros(1, 2), edge_index=torch.empty(2, 0, dtype=torch.long)))
     assert torch.equal(found, torch.zeros(1, 2, 1))
+
+
+@pytest.mark.parametrize("shape", [(12,), (6, 7)])
+def test_the_length_of_an_edge_between_images_says_nothing(shape: tuple[int, ...]) -> None:
+    conditions = {"left": Periodic("right")}
+    case = Case(Grid(shape=shape).mesh(), EQUATIONS["heat"], conditions=conditions, coefficients={"loss": 1.0})
+    graph = build_graph(case, dtype=torch.float64)
+    ends, across = graph.image_index.flatten(), graph.pos[:, :1]
+    assert torch.allclose(gradient(across.abs(), graph)[ends, :1, 0], across[ends].sign(), rtol=1e-6)
+    source, target = graph.edge_index
+    between, length = graph.joins_images, (graph.pos[source] - graph.pos[target]).norm(dim=1)
+    assert between.sum() == 2 * graph.image_index.shape[1]
+    assert torch.allclose(length[between], length.max())
+    weight = weigh_images(1 / length, graph)
+    assert torch.equal(weight[~between], (1 / length)[~between])
+    assert torch.allclose(weight[between], weight[~between].max())
 
 
 def test_smoothing_keeps_constants_and_bounds_and_reaches_its_rounds(graph: MeshGraph) -> None:

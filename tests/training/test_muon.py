@@ -73,10 +73,17 @@ def test_saved_and_restored_goes_on_with_the_same_bits() -> None:
 
 
 def test_norms_and_temperatures_neither_decay_nor_go_to_muon() -> None:
-    shapes = {"norm": (64,), "temperature": (40, 1), "row": (1, 40), "table": (4, 64), "matrix": (40, 64)}
+    shapes = {
+        "norm": (64,),
+        "row": (1, 40),
+        "column": (40, 1),
+        "table": (4, 64),
+        "kernel": (8, 1, 16),
+        "matrix": (40, 64),
+    }
     optimizer = MuonAdamW([nn.Parameter(torch.ones(shape)) for shape in shapes.values()], lr=1.0, weight_decay=0.1)
     decays = {tuple(p.shape): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
-    assert {name for name, shape in shapes.items() if decays[shape]} == {"table", "matrix"}
+    assert {name for name, shape in shapes.items() if decays[shape]} == set(shapes) - {"norm"}
     for operator in ("galerkin", "transolver", "multigrid"):
         named = build(operator, schema_of(EQUATIONS["heat"], 2), {}).named_parameters()
         own = [p for name, p in named if "norm" in name or "temperature" in name]
