@@ -160,7 +160,7 @@ def evaluate(run: Path, data: Path, *, split: str = "test", json: bool = False) 
     Args:
         run: Folder of the run.
         data: Folder of the data set.
-        split: test, validation or train.
+        split: test, validation or train, or a further one of the recipe.
         json: Print one JSON object.
     """
     from meshops.data import MeshDataset

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from geometries.errors import MeshopsError
+from geometries.files import locked
 from meshops import console
 from meshops.answer import Answer, Demand, in_words, predicted, scene_of
 from meshops.data import MeshDataset, Recipe, generate
@@ -108,13 +110,17 @@ def _read(folder: Path, seconds: dict[str, float]) -> tuple[Case, list[Path]]:
 def _train(samples: MeshDataset, folder: Path) -> Surrogate:
     """Train beside, then replace: a demo that is stopped leaves the last one's run."""
     beside = folder.with_name(f"{folder.name}.new")
-    shutil.rmtree(beside, ignore_errors=True)
     train_set, validation_set = (_graphs(samples.split(name)) for name in ("train", "validation"))
     settings = Settings(minutes=MINUTES, batch_size=4)
-    train(train_set, validation_set, folder=beside, schema=samples.schema, settings=settings)
-    remember(train_set, samples.schema, beside)
-    shutil.rmtree(folder, ignore_errors=True)
-    beside.rename(folder)
+    busy = MeshopsError(
+        f"another demo is training in {str(folder.parent)!r}; wait for it, or give another folder (-o)."
+    )
+    with locked(folder.parent, busy):
+        shutil.rmtree(beside, ignore_errors=True)
+        train(train_set, validation_set, folder=beside, schema=samples.schema, settings=settings)
+        remember(train_set, samples.schema, beside)
+        shutil.rmtree(folder, ignore_errors=True)
+        beside.rename(folder)
     return Surrogate.load(folder)
 
 

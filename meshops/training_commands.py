@@ -153,6 +153,7 @@ def refine(run: Path, data: Path, *, output: Path, json: bool = False) -> None:
     if holds_run(output):
         raise MeshopsError(f"{str(output)!r} holds a run; refine into another folder.")
     surrogate, samples = Surrogate.load(run), MeshDataset.open(data)
+    output.mkdir(parents=True, exist_ok=True)
     samples = samples.lifted() if surrogate.schema.lifting else samples
     with console.progress("refining") as update:
         refined = solve(surrogate, samples, progress=update)

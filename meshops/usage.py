@@ -17,6 +17,7 @@ _WORDS = {int: "a whole number", float: "a number", Path: "a path", str: "text",
 _VALUE = re.compile(r'Parser key "(?P<name>.+?)":.*(?:Given value|Got value): (?P<found>.*)', re.DOTALL)
 _EXTRA = re.compile(r"argument (?P<name>\S+): ignored explicit argument '(?P<found>.*)'", re.DOTALL)
 _NO_VALUE = re.compile(r"argument (?P<name>\S+): expected one argument")
+_NOTHING = ("", "null", "Null", "NULL", "~")  # what YAML reads as no value
 _MISSING = re.compile(r"the following arguments are required: (?P<names>.*)")
 
 
@@ -34,14 +35,16 @@ def kinds(function: Command) -> dict[str, Any]:
 
 
 def check_texts(given: Sequence[str]) -> None:
-    """Refuse empty arguments, which would stand for a default, and those that are not UTF-8 text."""
+    """Refuse empty arguments and YAML's nulls, which would stand for a default, and those that are not UTF-8 text."""
     for before, text in zip(("", *given), given, strict=False):
         name, equals, value = text.partition("=")
         joined = name.startswith("--") and equals == "="
-        if not (value if joined else text).strip():
+        found = (value if joined else text).strip()
+        if found in _NOTHING:
             option = name if joined else before
             where = f"{option}: " if option.startswith("-") else ""
-            raise UsageError(f"{where}found an empty text; expected a value, or leave it out.")
+            what, hint = (f"'{found}'", f" (of a file of that name, ./{found})") if found else ("an empty text", "")
+            raise UsageError(f"{where}found {what}; expected a value{hint}, or leave it out.")
         if not _is_text(text):
             shown = os.fsencode(text).decode("utf-8", "backslashreplace")
             raise UsageError(f"found '{shown}', which is not UTF-8 text; rename the file or folder.")
@@ -58,8 +61,10 @@ def explained(said: str, function: Command | None) -> str:
     """Return what the parser said of a command's arguments as one plain line."""
     if function is None:
         return f"{said.rstrip('.')}; see meshops --help."
-    if found := _VALUE.match(said) or _EXTRA.match(said):
+    if found := _VALUE.match(said):
         return _wrong(function, found["name"], found["found"])
+    if found := _EXTRA.match(said):
+        return _wrong(function, found["name"], found["found"], "no value")
     if found := _NO_VALUE.match(said):
         return _wrong(function, found["name"], None)
     if found := _MISSING.match(said):

@@ -37,6 +37,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("case.yaml").write_text(CASE)
     Path("names.yaml").write_text("boundaries: {base: {name: bot*}}")
     Path("folder.vtu").mkdir()
+    geometries.write(mesh, "part.vtu")
+    block = '<VTKFile type="vtkMultiBlockDataSet"><vtkMultiBlockDataSet><DataSet name="a" file="part.vtu"/>'
+    Path("blocks.vtm").write_text(f"{block}</vtkMultiBlockDataSet></VTKFile>")
+    Path("blocks.yaml").write_text(CASE.replace("square.msh", "blocks.vtm"))
     geometries.write(mesh, "link.vtu")
     Path("same.vtu").symlink_to("link.vtu")
     Path("link.yaml").write_text(CASE.replace("square.msh", "link.vtu"))
@@ -139,6 +143,12 @@ WRONG = {
     "value of a flag": (["inspect", "square.msh", "--json=3"], "--json: found '3'; expected no value"),
     "empty text": (["train", "data", "-o", "run", "--loss", ""], "--loss: found an empty text"),
     "empty joined text": (["view", "square.msh", "--select="], "--select: found an empty text"),
+    "null": (
+        ["solve", "case.yaml", "-o", "a.vtu", "--surrogate", "null"],
+        "--surrogate: found 'null'; expected",
+    ),
+    "joined null": (["view", "square.msh", "--select=~", "--html", "a.html"], "--select: found '~'"),
+    "value of help": (["formats", "--help=3"], "--help: found '3'; expected no value"),
     "name in another encoding": (["inspect", "bad\udcff.vtu"], "'bad\\xff.vtu', which is not UTF-8 text; rename"),
     "unknown argument": (["inspect", "square.msh", "--fast"], "--fast"),
     "abbreviated argument": (["inspect", "square.msh", "--rep"], "--rep"),
@@ -158,6 +168,7 @@ WRONG = {
     "solution as a folder": (["solve", "none.yaml", "-o", "folder.vtu"], "in an existing folder"),
     "solution without fields": (["solve", "case.yaml", "-o", "a.stl"], "ends in .vtu, .vtk"),
     "solution over its mesh": (["solve", "link.yaml", "-o", "same.vtu"], "'same.vtu' is 'link.vtu'"),
+    "solution over a part": (["solve", "blocks.yaml", "-o", "part.vtu"], "'part.vtu' is 'part.vtu', which the case is"),
     "sample without fields": (["export", "data", "0", "-o", "a.obj"], "ends in .vtu, .vtk"),
     "mesh in no folder": (["mesh", "none.step", "-o", "none/a.vtu"], "in an existing folder"),
     "mesh of no format": (["mesh", "none.step", "-o", "a.step"], "'a.step'"),

@@ -85,13 +85,16 @@ def test_a_case_is_solved_by_the_surrogate_and_compared(capsys: pytest.CaptureFi
     assert np.abs(ours - exact)[outer].max() < 1e-12
 
 
-def test_a_run_is_not_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_is_not_overwritten(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     before = Path("run/operator.safetensors").read_bytes()
     assert main(["train", "data", "-o", "run", "--epochs", "1"]) == 2
     assert "--resume" in capsys.readouterr().err
     assert main(["refine", "run", "data", "-o", "run"]) == 2
     assert "'run' holds a run; refine into another folder." in capsys.readouterr().err
     assert Path("run/operator.safetensors").read_bytes() == before
+    monkeypatch.setattr("meshops.objectives.refine", lambda *_, **__: pytest.fail("the work came first"))
+    Path("file").write_text("")
+    assert main(["refine", "run", "data", "-o", "file"]) == 2
 
 
 def test_generate_again_keeps_the_bytes() -> None:

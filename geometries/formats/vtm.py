@@ -23,16 +23,21 @@ def read(path: Path, *, dim: int | None = None) -> Reading:
 
     Parts one dimension lower become boundaries. Raises `ReadError` for parts outside the file's own folder.
     """
-    root = _xml.parsed(existing(path, largest=_LARGEST))
-    if root.tag != "VTKFile" or not len(root):
-        raise ReadError(f"{path.name} is no VTK multiblock file; expected the element VTKFile.")
-    named = list(_parts(root[0], "", path))
+    named = parts_of(path)
     if not 0 < len(named) <= _MOST_PARTS:
         raise ReadError(f"{path.name} names {len(named)} parts; expected 1 to {_MOST_PARTS}.")
     readings = [(name, _READERS[part.suffix.lower()](part)) for name, part in named]
     found = merged([(name, reading.mesh) for name, reading in readings], dim)
     told = [f"{name}: {problem}" for name, reading in readings for problem in reading.problems]
     return Reading(mesh=found.mesh, problems=(*told, *found.problems))
+
+
+def parts_of(path: Path) -> list[tuple[str, Path]]:
+    """Return (name, file) of the parts; raises `ReadError` for files that are not of the format."""
+    root = _xml.parsed(existing(path, largest=_LARGEST))
+    if root.tag != "VTKFile" or not len(root):
+        raise ReadError(f"{path.name} is no VTK multiblock file; expected the element VTKFile.")
+    return list(_parts(root[0], "", path))
 
 
 def _parts(element: ElementTree.Element, name: str, path: Path) -> Iterator[tuple[str, Path]]:

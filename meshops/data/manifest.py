@@ -113,7 +113,7 @@ def check_version(given: Any, path: Path) -> None:  # noqa: ANN401
         raise OtherVersion(f"{path} has version {major}.{minor}; this meshops reads {VERSION[0]}.x: update meshops.")
     if major < VERSION[0]:
         found = f"{path} has version {major}.{minor}; this meshops reads {VERSION[0]}.x"
-        raise OtherVersion(f"{found}: delete the data set, and generate it again.")
+        raise OtherVersion(f"{found}: delete the data set, and make it again (generate or import).")
 
 
 def shard_name(number: int, part: str = "") -> str:

@@ -72,7 +72,7 @@ class Store:
         if bad:
             raise StoreError(
                 f"{len(bad)} of {len(self.manifest.shards)} shards of {str(self.folder)!r} are damaged or missing: "
-                f"{', '.join(bad[:5])}; run the generation again to replace them."
+                f"{', '.join(bad[:5])}; run its generation again to replace them, or import it anew."
             )
 
     def _digest(self, name: str) -> str:

@@ -30,7 +30,7 @@ from geometries.conditions import read_condition, write_condition
 from geometries.deck import Loads
 from geometries.errors import MeshopsError, SpecError, WriteError, nearest, short
 from geometries.files import atomic_write
-from geometries.formats import inp, inspect, write
+from geometries.formats import inp, inspect, vtm, write
 from geometries.mesh import Selector
 from geometries.tags import read_selector
 from geometries.values import to_spec
@@ -191,11 +191,13 @@ def names_of(path: str | Path) -> dict[str, Selector]:
 
 
 def files_of(path: str | Path) -> tuple[Path, ...]:
-    """Return what solving a case reads: the case file and its geometry, or the deck."""
+    """Return what solving a case reads: the case file and its geometry with its parts, or the deck."""
     path = Path(path)
     if path.suffix.lower() in DECKS:
         return (path,)
-    return path, path.parent / _text(_open(path), "geometry")
+    geometry = path.parent / _text(_open(path), "geometry")
+    parts = vtm.parts_of(geometry) if geometry.suffix.lower() in vtm.FORMAT.extensions else []
+    return path, geometry, *(part for _, part in parts)
 
 
 def _open(path: str | Path) -> YamlFile:

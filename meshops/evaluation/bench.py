@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from math import inf
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import Thread
+from typing import cast
 
 import numpy as np
 
@@ -25,7 +29,7 @@ from meshops.evaluation.errors import Errors, errors_of
 from meshops.graph import MeshGraph, lift
 from meshops.graph.schema import LIFTING
 from meshops.operators import OPERATORS, options_of
-from meshops.training import Settings, Surrogate, TrainingError, train
+from meshops.training import FolderBusy, Settings, Surrogate, TrainingError, train
 
 COUNT = 1125  # samples: 900 to train, 112 to validate, 113 to test, about, where no shape is in two
 BATCH = 4  # graphs a step, for all
@@ -148,6 +152,8 @@ def _row(plan: Plan, operator: str, rate: float, seed: int, note: Note) -> Row:
             note(f"{_told(operator, rate, seed)}: {plan.minutes:g} minutes ...")
             _make(plan, operator, rate, seed)
         return Row.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except FolderBusy:
+        raise
     except TrainingError as error:
         note(str(error))
         return replace(
@@ -157,7 +163,8 @@ def _row(plan: Plan, operator: str, rate: float, seed: int, note: Note) -> Row:
 
 def _make(plan: Plan, operator: str, rate: float, seed: int) -> None:
     path = plan.row(operator, rate, seed)
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:  # its memory, and no other's
+    own = ProcessPoolExecutor(1, get_context("spawn"), _end_with_parent)  # its memory, and no other's
+    with own as pool:
         try:
             row = pool.submit(measure, plan, operator, rate, seed).result()
         except BrokenProcessPool as error:
@@ -170,13 +177,25 @@ def _make(plan: Plan, operator: str, rate: float, seed: int) -> None:
         beside.write_text(json.dumps(row.to_json(), indent=2) + "\n", encoding="utf-8")
 
 
+def _end_with_parent() -> None:
+    """See that this process ends when the one that started it does, by whatever signal."""
+
+    def wait() -> None:
+        cast(BaseProcess, parent_process()).join()
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
+
+
 def measure(plan: Plan, operator: str, rate: float, seed: int) -> Row:
     """Train one operator in this process, unless its run is done, and return its row.
 
-    Raises `TrainingError` where it cannot be built, trained or asked.
+    Raises `TrainingError` where it cannot be built, trained or asked, `FolderBusy` where another process does so.
     """
     try:
         return _measured(plan, operator, rate, seed)
+    except FolderBusy:
+        raise
     except (MeshopsError, MemoryError, RuntimeError) as error:  # torch has no class of its own for want of memory
         raise TrainingError(f"{_told(operator, rate, seed)}: {' '.join(str(error).split())}") from error
 

@@ -127,7 +127,9 @@ def _require(case: Case, schema: Schema) -> None:
     for info in case.equation.coefficients:
         plain = info.name in schema.coefficients or info.transient or case.given(info.name) == info.default
         if not plain:
-            raise SchemaError(f"{info.name} is given; these graphs have columns for {', '.join(schema.coefficients)}.")
+            raise SchemaError(
+                f"{info.name} is given; these graphs have columns for {', '.join(schema.coefficients) or 'none'}."
+            )
         if info.rank == 2 and not _isotropic(case, info.name):
             raise SchemaError(
                 f"{info.name} is a tensor that differs by direction or depends on the field; graphs have the mean of "

@@ -19,6 +19,10 @@ class TrainingStopped(TrainingError):
     """A signal ended training early; the checkpoint is saved."""
 
 
+class FolderBusy(TrainingError):
+    """Another run is training in the folder."""
+
+
 class NonFiniteLoss(TrainingError):
     """A loss or gradient is not finite. `samples` are those at fault, as the data set numbers them."""
 

@@ -110,9 +110,15 @@ class Surrogate:
     def require_unseen(self, samples: MeshDataset, train: MeshDataset) -> None:
         """Raise `SurrogateError` where it was trained on a shape of the data set `samples`, as its record tells.
 
-        A shape that the split `train` of the same data set has too is on both sides on purpose.
+        A shape that the split `train` of the same data set has too is on both sides on purpose. Raises it as well where
+        the record tells no shapes, as one of an earlier version.
         """
-        seen = (samples.shapes & set(self.training.get("shapes", ()))) - train.shapes
+        if "shapes" not in self.training:
+            raise SurrogateError(
+                "this surrogate's record does not tell the shapes that it was trained on, as one of an earlier "
+                "version; the data may hold some of them: train it again."
+            )
+        seen = (samples.shapes & set(self.training["shapes"])) - train.shapes
         if seen:
             raise SurrogateError(
                 f"this surrogate was trained on {len(seen)} of the {len(samples.shapes)} shapes that it is to be "

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from meshops.graph import Schema
-from meshops.training.errors import TrainingError
+from meshops.training.errors import FolderBusy, TrainingError
 from meshops.training.files import LAST, METRICS, locked
 from meshops.training.memory import keep_memory
 from meshops.training.run import Graphs, Run, make_run
@@ -64,7 +64,7 @@ def _alone(folder: Path) -> AbstractContextManager[None]:
     if rank_zero_only.rank:  # type: ignore[attr-defined]
         return nullcontext()
     return locked(
-        folder, TrainingError(f"another run is training in {str(folder)!r}; wait for it, or train in another folder.")
+        folder, FolderBusy(f"another run is training in {str(folder)!r}; wait for it, or train in another folder.")
     )
 
 

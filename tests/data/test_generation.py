@@ -147,20 +147,34 @@ def test_shards_of_an_older_version_are_refused(here, tiny, tmp_path, monkeypatc
         folder = generate(tiny, tmp_path / "d", count=4).folder
     (folder / "manifest.json").unlink()
     _opened.cache_clear()
-    with pytest.raises(StoreError, match=r"version 1\.1; .* delete the data set, and generate it again"):
+    with pytest.raises(StoreError, match=r"version 1\.1; .* delete the data set, and make it again"):
         generate(tiny, folder, count=4)
 
 
 def test_what_is_in_a_folder_is_checked_under_the_lock(here, tiny, tmp_path, monkeypatch):
-    def slow(folder):
-        begin(folder)
-        generate(Recipe.from_spec(TINY | {"source": 1}), folder, count=4)
+    alone = generation.alone
 
-    begin = generation._begin
+    def late(folder):  # another generation has the lock first
+        other.setattr(generation, "alone", alone)
+        generate(Recipe.from_spec(TINY | {"source": 1}), folder, count=4)
+        return alone(folder)
+
     with monkeypatch.context() as other:
-        other.setattr(generation, "_begin", lambda folder: (other.setattr(generation, "_begin", begin), slow(folder)))
+        other.setattr(generation, "alone", late)
         with pytest.raises(StoreError, match="another recipe"):
             generate(tiny, tmp_path / "d", count=4)
+    assert len(MeshDataset.open(tmp_path / "d")) == 4
+
+
+def test_a_growth_that_does_not_begin_leaves_the_set(here, tiny, tmp_path, monkeypatch):
+    generate(tiny, tmp_path / "d", count=4)
+
+    def unreachable(workers, scheduler):
+        raise GenerationError("no scheduler answers")
+
+    monkeypatch.setattr(generation, "client", unreachable)
+    with pytest.raises(GenerationError, match="no scheduler"):
+        generate(tiny, tmp_path / "d", count=8)
     assert len(MeshDataset.open(tmp_path / "d")) == 4
 
 

@@ -16,6 +16,7 @@ from meshops.data import StoreError
 from meshops.data.imports import IMPORTERS, ImportFailure, import_data, importer_of
 from meshops.data.imports.beno import mesh_of, read_cells, solve_cells, to_solution
 from meshops.data.imports.npy import triangulated
+from meshops.data.manifest import with_splits
 from meshops.equations import solve
 
 BENO = Path(os.environ.get("MESHOPS_BENO", Path(__file__).resolve().parents[3] / "shared/data/beno"))
@@ -46,6 +47,7 @@ def test_a_folder_of_vtu_files_becomes_a_data_set(folder, tmp_path):
         np.testing.assert_array_equal(dataset.store.read_mesh(i).point_data["u"], own["u"])
         np.testing.assert_allclose(dataset[i].y[:, 1:], own["v"], rtol=1e-6)
         assert float(dataset[i].boundary_x[:, -1].sum()) * mesh.length == pytest.approx(4, rel=1e-6)
+        assert float(dataset[i].boundary_mass.sum()) * mesh.length == pytest.approx(4, rel=1e-6)
         assert len(dataset[i].levels) > 0
     assert next(iter(DataLoader(dataset, batch_size=3))).y.shape[1] == 3
     dataset.check()
@@ -54,6 +56,15 @@ def test_a_folder_of_vtu_files_becomes_a_data_set(folder, tmp_path):
     dataset.export(2, tmp_path / "one.vtu")
     with pytest.raises(StoreError, match="not empty"):
         import_data(folder, tmp_path / "d")
+
+
+def test_files_are_dealt_to_splits_whatever_their_order(tmp_path):
+    (tmp_path / "s").mkdir()
+    for i in range(30):
+        write(with_fields(Grid(shape=(2, 2)).mesh(), i), tmp_path / "s" / f"{i:02}.vtu")
+    records = import_data(tmp_path / "s", tmp_path / "d").store.manifest.samples
+    in_order = [r.split for r in with_splits(list(records), 0)]
+    assert [r.split for r in records] != in_order
 
 
 def test_samples_that_cannot_be_read_or_differ_are_left_out_with_the_reason(folder, tmp_path):

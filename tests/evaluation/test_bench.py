@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,7 @@ import yaml
 
 from geometries.errors import MeshopsError
 from geometries.families import FAMILIES
+from geometries.files import locked
 from meshops.cli import main
 from meshops.data import MeshDataset, Recipe, generate
 from meshops.data.make import Maker
@@ -30,7 +33,7 @@ from meshops.evaluation.metrics import relative_l2
 from meshops.evaluation.table import brief, markdown, ranking, summary
 from meshops.graph import MeshGraph
 from meshops.operators import OperatorError
-from meshops.training import TrainingError
+from meshops.training import FolderBusy, TrainingError
 
 RECIPE = """
 family: {polygon: {size: 0.02, holes: [0, 1]}}
@@ -170,6 +173,42 @@ def test_validation_chooses_the_learning_rate(plan: Plan) -> None:
     row, tried = bench(both)[0], [json.loads(both.row("point_mlp", rate, 0).read_text()) for rate in both.rates]
     assert row.validation == min(t["validation"] for t in tried)
     assert row.learning_rate == min(tried, key=lambda t: t["validation"])["learning_rate"]
+
+
+def test_a_run_that_another_process_trains_ends_the_bench(plan: Plan, samples: MeshDataset) -> None:
+    other = replace(plan, minutes=0.011, seeds=1)
+    folder = other.run("point_mlp", 2e-3, 0)
+    folder.mkdir(parents=True)
+    with locked(folder, MeshopsError("never raised")), pytest.raises(FolderBusy, match="another run is training"):
+        bench(other)
+    assert not other.row("point_mlp", 2e-3, 0).exists()
+
+
+def test_rows_of_an_operator_with_other_options_are_others(
+    plan: Plan, samples: MeshDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = replace(plan, folder=samples.folder.parent)
+    monkeypatch.setattr(Plan, "data", samples.folder)
+    before = own.row("point_mlp", 2e-3, 0)
+    monkeypatch.setattr("meshops.evaluation.bench.options_of", lambda name: {"width": 7})
+    assert own.row("point_mlp", 2e-3, 0) != before
+
+
+def test_a_training_process_ends_with_the_bench_that_started_it(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text("""
+import os, signal, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from meshops.evaluation.bench import _end_with_parent
+
+if __name__ == "__main__":
+    pool = ProcessPoolExecutor(1, get_context("spawn"), _end_with_parent)
+    print(pool.submit(os.getpid).result(), flush=True)
+    pool.submit(time.sleep, 600)
+    os.kill(os.getpid(), signal.SIGKILL)
+""")
+    # it returns when both have ended: the one that was started has its output too
+    subprocess.run([sys.executable, tmp_path / "script.py"], stdout=subprocess.PIPE, timeout=120, check=False)
 
 
 def test_only_splits_that_nothing_was_chosen_by_are_tested_on(samples: MeshDataset) -> None:

@@ -69,6 +69,14 @@ def test_samples_that_were_trained_on_are_refused(make: Make, tmp_path: Path) ->
         trained(samples, tmp_path / "third", boost=second)
 
 
+def test_a_surrogate_whose_shapes_are_not_known_is_not_tested(make: Make, tmp_path: Path) -> None:
+    samples = make(HEAT, "data", 8)
+    surrogate = trained(samples, tmp_path / "run")
+    old = replace(surrogate, training={k: v for k, v in surrogate.training.items() if k != "shapes"})
+    with pytest.raises(SurrogateError, match="does not tell the shapes"):
+        evaluate(old, samples.split("test"), samples.split("train"))
+
+
 def test_a_grown_set_tests_on_what_was_not_trained_on(make: Make, tmp_path: Path) -> None:
     surrogate = trained(make(HEAT, "data", 10), tmp_path / "run")
     grown = make(HEAT, "data", 30)
