@@ -26,6 +26,19 @@ def smooth_faces(mesh: Mesh, angle: float = 30.0) -> Ints:
     return connected_components(graph, directed=False)[1].astype(np.int64)
 
 
+def resolved(mesh: Mesh, angle: float = 5.0) -> NDArray[np.bool_]:
+    """Return (n,) whether an outer side is of a face that is flat, or told finely: not a chord of a coarse circle.
+
+    Such a face, whose normals turn by less than `angle` degrees from one to the next, has a point all of whose facets
+    are its own; the strips that a coarse circle is made of have none.
+    """
+    faces, corners = smooth_faces(mesh, angle), outer_corners(mesh)
+    low, high = np.full(mesh.num_points, len(faces)), np.full(mesh.num_points, -1)
+    np.minimum.at(low, corners, faces[:, None])
+    np.maximum.at(high, corners, faces[:, None])
+    return np.isin(faces, low[low == high])
+
+
 def side_pairs(mesh: Mesh) -> Ints:
     """Return (n, 2) pairs of outer sides (positions in `mesh.outer`) that share a ridge: a point or an edge."""
     ridges, owner = [], []
