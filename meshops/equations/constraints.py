@@ -13,6 +13,7 @@ from geometries.conditions import Periodic, Roller
 from geometries.errors import SpecError
 from geometries.faces import resolved
 from geometries.mesh import Mesh
+from geometries.sides import ranks
 from meshops.equations.case import Case, Part
 from meshops.equations.layout import Layout
 
@@ -133,7 +134,7 @@ def _directions(
     decomposition of all points at once, is the basis of the free directions.
     """
     _, place, count = np.unique(points, return_inverse=True, return_counts=True)
-    d, rank = held.shape[1], np.arange(len(place)) - np.repeat(np.cumsum(count) - count, count)
+    d, rank = held.shape[1], ranks(place)
     rows, right = np.zeros((len(count), d + count.max(), d)), np.zeros((len(count), d + count.max()))
     rows[:, :d], right[:, :d] = held[:, :, None] * np.eye(d), given
     across = np.where(held[place], 0.0, normals)
