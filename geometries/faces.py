@@ -26,6 +26,19 @@ def smooth_faces(mesh: Mesh, angle: float = 30.0) -> Ints:
     return connected_components(graph, directed=False)[1].astype(np.int64)
 
 
+def resolved(mesh: Mesh, angle: float = 5.0) -> NDArray[np.bool_]:
+    """Return (n,) whether an outer side is of a face that is flat, or told finely: not a chord of a coarse circle.
+
+    Such a face, whose normals turn by less than `angle` degrees from one to the next, has a point all of whose facets
+    are its own; the strips that a coarse circle is made of have none.
+    """
+    faces, corners = smooth_faces(mesh, angle), outer_corners(mesh)
+    low, high = np.full(mesh.num_points, len(faces)), np.full(mesh.num_points, -1)
+    np.minimum.at(low, corners, faces[:, None])
+    np.maximum.at(high, corners, faces[:, None])
+    return np.isin(faces, low[low == high])
+
+
 def side_pairs(mesh: Mesh) -> Ints:
     """Return (n, 2) pairs of outer sides (positions in `mesh.outer`) that share a ridge: a point or an edge."""
     ridges, owner = [], []
@@ -53,11 +66,11 @@ def radial(offsets: Floats, axis: Floats) -> Floats:
     return np.linalg.norm(offsets - (offsets @ axis)[:, None] * axis, axis=1)
 
 
-def axis_lines(mesh: Mesh, axis: Floats, radius: float, slack: float) -> Floats:
+def axis_lines(mesh: Mesh, axis: Floats, radius: float, slack: Floats) -> Floats:
     """Return (n, 3) points, one on each axis line of a cylinder of `radius` among the outer facets.
 
     The corners of two neighbouring facets whose normals differ fix a circle in the plane across `axis`; those whose
-    radius is the one asked for give an axis each.
+    radius is the one asked for, by the `slack` (n,) of both, give an axis each.
     """
     pairs = side_pairs(mesh)
     _, normals, _ = mesh.side_geometry(mesh.outer)
@@ -67,8 +80,10 @@ def axis_lines(mesh: Mesh, axis: Floats, radius: float, slack: float) -> Floats:
     across = np.linalg.svd(axis[None, :])[2][1:]
     flat = mesh.points[outer_corners(mesh)[pairs].reshape(len(pairs), -1)] @ across.T
     centers, radii = fit_circles(flat)
-    fits = np.abs(radii - radius) <= slack
-    return np.unique(np.round(centers[fits] / slack), axis=0) * slack @ across
+    near = slack[pairs].min(1)
+    fits = np.abs(radii - radius) <= near
+    _, first = np.unique(np.round(centers[fits] / near[fits].min(initial=np.inf)), axis=0, return_index=True)
+    return centers[fits][first] @ across
 
 
 def outer_corners(mesh: Mesh) -> Ints:

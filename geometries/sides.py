@@ -61,6 +61,15 @@ def number_rows(rows: NDArray[np.generic]) -> tuple[Ints, Ints]:
     return number, np.diff(np.flatnonzero(new), append=len(key))
 
 
+def ranks(owner: Ints) -> Ints:
+    """Return (n,) the place of each entry among those of its owner, which is a number of 0 or more."""
+    order = np.argsort(owner, kind="stable")
+    count = np.bincount(owner)
+    out = np.empty(len(owner), np.int64)
+    out[order] = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
+    return out
+
+
 def edges(mesh: Mesh) -> Ints:
     """Return the distinct (lower, higher) pairs of points that edges join, sorted: by counting twice, O(n)."""
     from scipy.sparse import coo_array

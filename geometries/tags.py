@@ -75,9 +75,29 @@ def _sides_of(mesh: Mesh, cells: NDArray[np.bool_]) -> tuple[Ints, Ints]:
     return sides, mesh.facet_ids(sides)
 
 
-def _slack(mesh: Mesh, tolerance: float | None) -> float:
-    """Distances on curved facets: a user's tolerance, else 1e-3 of the mesh's characteristic length."""
-    return 1e-3 * mesh.length if tolerance is None else tolerance
+def _slack(mesh: Mesh, tolerance: float | None) -> Floats:
+    """(n,) how far off a surface each outer facet may be: a user's tolerance, else 1e-3 of the mesh's length.
+
+    At most half the depth of the cell behind then, so that of a thin sheet one face is found.
+    """
+    if tolerance is not None:
+        return np.full(len(mesh.outer), tolerance)
+    most, sizes = 1e-3 * mesh.length, mesh.side_geometry(mesh.outer)[2]
+    depth = mesh.measure[mesh.outer[:, 0]] / np.where(sizes > 0, sizes, np.inf)
+    return np.clip(0.5 * depth, 1e-3 * most, most)
+
+
+def _on(mesh: Mesh, distance: Floats, across: Floats, slack: Floats) -> NDArray[np.bool_]:
+    """Return which outer facets are on a surface, by the distance (N,) of points from it, and run along it.
+
+    On it are facets whose corners are within `slack` (n,); along it is within 45 degrees of normal to `across` (n, d),
+    the surface's normals, of cells that fill space.
+    """
+    mask = np.abs(distance)[outer_corners(mesh)].max(1) <= slack
+    if mesh.dim == mesh.space_dim:
+        _, normals, _ = mesh.side_geometry(mesh.outer)
+        mask &= np.abs((normals * across).sum(1)) > np.sqrt(0.5) * np.linalg.norm(across, axis=1)
+    return mask
 
 
 @dataclass(frozen=True)
@@ -101,6 +121,7 @@ class Plane:
 
     On it is what is within `tolerance`: by default 1e-3 of the mesh's characteristic length, at most half the depth of
     the cell behind, so that of a thin sheet one face is found. Along it is within 45 degrees, of cells that fill space.
+    Both hold of `Sphere` and `Cylinder` too.
     """
 
     key: ClassVar[str] = "plane"
@@ -111,16 +132,8 @@ class Plane:
     def __call__(self, mesh: Mesh) -> Ints:
         """Select on `mesh`."""
         normal = _direction(self.normal, mesh, "normal of plane")
-        distance = np.abs((mesh.points - _vector(self.point, mesh, "point of plane")) @ normal)
-        _, normals, sizes = mesh.side_geometry(mesh.outer)
-        slack = _slack(mesh, self.tolerance)
-        if self.tolerance is None:
-            depth = mesh.measure[mesh.outer[:, 0]] / np.where(sizes > 0, sizes, np.inf)
-            slack = np.clip(0.5 * depth, 1e-3 * slack, slack)
-        mask = distance[outer_corners(mesh)].max(1) <= slack
-        if mesh.dim == mesh.space_dim:
-            mask &= np.abs(normals @ normal) > np.sqrt(0.5)
-        return _found(mesh, mask, self)
+        distance = (mesh.points - _vector(self.point, mesh, "point of plane")) @ normal
+        return _found(mesh, _on(mesh, distance, normal[None], _slack(mesh, self.tolerance)), self)
 
 
 @dataclass(frozen=True)
@@ -150,8 +163,9 @@ class Sphere:
 
     def __call__(self, mesh: Mesh) -> Ints:
         """Select on `mesh`."""
-        distance = np.linalg.norm(mesh.points - _vector(self.center, mesh, "center of sphere"), axis=1)
-        return _found(mesh, every_point(mesh, np.abs(distance - self.radius) <= _slack(mesh, self.tolerance)), self)
+        center, facets = _vector(self.center, mesh, "center of sphere"), mesh.side_geometry(mesh.outer)[0]
+        distance = np.linalg.norm(mesh.points - center, axis=1) - self.radius
+        return _found(mesh, _on(mesh, distance, facets - center, _slack(mesh, self.tolerance)), self)
 
 
 @dataclass(frozen=True)
@@ -169,18 +183,18 @@ class Cylinder:
         if mesh.space_dim != 3:
             raise SelectionError("cylinder selects in 3-D only; in 2-D use sphere, which is a circle there.")
         axis = _direction(self.axis, mesh, "axis of cylinder")
-        if self.point is not None:
-            near = radial(mesh.points - _vector(self.point, mesh, "point of cylinder"), axis)
-            return _found(mesh, every_point(mesh, np.abs(near - self.radius) <= _slack(mesh, self.tolerance)), self)
-        return _found(mesh, self._any_axis(mesh, axis), self)
-
-    def _any_axis(self, mesh: Mesh, axis: Floats) -> NDArray[np.bool_]:
         slack = _slack(mesh, self.tolerance)
+        if self.point is not None:
+            return _found(mesh, self._about(mesh, axis, _vector(self.point, mesh, "point of cylinder"), slack), self)
         mask = np.zeros(len(mesh.outer), dtype=bool)
         for line in axis_lines(mesh, axis, self.radius, slack):
-            mask |= every_point(mesh, np.abs(radial(mesh.points - line, axis) - self.radius) <= 2 * slack)
-        _, normals, _ = mesh.side_geometry(mesh.outer)
-        return mask & (np.abs(normals @ axis) < ALONG)
+            mask |= self._about(mesh, axis, line, 1.5 * slack)  # the line is as near as its facets are
+        return _found(mesh, mask & (np.abs(mesh.side_geometry(mesh.outer)[1] @ axis) < ALONG), self)
+
+    def _about(self, mesh: Mesh, axis: Floats, point: Floats, slack: Floats) -> NDArray[np.bool_]:
+        offsets = mesh.side_geometry(mesh.outer)[0] - point
+        distance = radial(mesh.points - point, axis) - self.radius
+        return _on(mesh, distance, offsets - (offsets @ axis)[:, None] * axis, slack)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from geometries.conditions import Absorbing, Dirichlet, Neumann, Periodic, Press
 from geometries.errors import ExpressionError, SpecError, nearest
 from meshops.equations.base import Coefficient
 from meshops.equations.case import REST, Case, every, label, on_nodes, per_cell
+from meshops.equations.constraints import images_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -57,13 +58,7 @@ def pieces(case: Case) -> tuple[int, Ints]:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    n, mesh = case.mesh.num_points, case.mesh
-    ends = [mesh.edges]
-    for part in case.parts:
-        if isinstance(part.condition, Periodic):
-            images = mesh.nodes(mesh.sides(part.condition.partner))
-            ends.append(np.stack(np.broadcast_arrays(mesh.nodes(part.sides)[0], images), axis=1))
-    edges = np.concatenate(ends)
+    n, edges = case.mesh.num_points, np.concatenate([case.mesh.edges, images_of(case)])
     count, piece = connected_components(coo_array((np.ones(len(edges)), edges.T), shape=(n, n)), directed=False)
     return count, piece
 

@@ -11,7 +11,9 @@ from scipy.sparse.csgraph import connected_components
 
 from geometries.conditions import Periodic, Roller
 from geometries.errors import SpecError
+from geometries.faces import resolved
 from geometries.mesh import Mesh
+from geometries.sides import ranks
 from meshops.equations.case import Case, Part
 from meshops.equations.layout import Layout
 
@@ -19,6 +21,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _ALIGNED = 1e-9  # of a unit normal off an axis: an axis all the same
 _SMOOTH = np.cos(np.radians(30)) - 1e-9  # of the unit normals of two facets: of one smooth face
+_COARSE = np.cos(np.radians(55))  # the same of a circle of few chords: gmsh makes at least 7, which turn by 51.4°
 _FREE = 1e-9  # of a singular value of constraints on unit vectors: none
 _APART = 1e-6  # of the mesh's extent, between a point and its periodic image
 
@@ -73,15 +76,17 @@ def _roll(mesh: Mesh, sides: Ints, fixed: NDArray[np.bool_], numbers: Ints) -> t
 def node_normals(mesh: Mesh, sides: Ints) -> tuple[Ints, Floats]:
     """Return (n,) points on `sides` and (n, d) unit normals there, one of each smooth face that a point lies on.
 
-    Facets around a point are of one smooth face where they turn by 30° or less from one to another; its normal is
-    their mean by area. So a point on an edge or at a corner stands there more than once.
+    Facets around a point are of one smooth face where they turn by 30° or less from one to another, or by 55° or less
+    if neither is of a face that is flat or told finely: those are chords of a coarse circle, with no edge between. The
+    normal of a face is their mean by area. So a point on an edge or at a corner stands there more than once.
     """
     _, normals, areas = mesh.side_geometry(sides)
     found = [np.stack([points.ravel(), np.repeat(at, points.shape[1])]) for _, at, points in mesh.facets(sides)]
     point, facet = np.concatenate([np.empty((2, 0), np.int64), *found], axis=1)
     around = csr_array((np.ones(len(point)), (np.arange(len(point)), point)), shape=(len(point), mesh.num_points))
     a, b = (around @ around.T).nonzero()
-    smooth = (normals[facet[a]] * normals[facet[b]]).sum(1) > _SMOOTH
+    turn, chord = (normals[facet[a]] * normals[facet[b]]).sum(1), _chords(mesh, sides)[facet]
+    smooth = turn > np.where(chord[a] & chord[b], _COARSE, _SMOOTH)
     pairs = coo_array((smooth[smooth], (a[smooth], b[smooth])), shape=(len(point), len(point)))
     count, face = connected_components(pairs, directed=False)
     total, points = np.zeros((count, mesh.space_dim)), np.zeros(count, np.int64)
@@ -90,6 +95,13 @@ def node_normals(mesh: Mesh, sides: Ints) -> tuple[Ints, Floats]:
     size = np.linalg.norm(total, axis=1, keepdims=True)
     order = np.argsort(points, kind="stable")
     return points[order], (total / np.where(size > 0, size, 1.0))[order]
+
+
+def _chords(mesh: Mesh, sides: Ints) -> NDArray[np.bool_]:
+    """(n,) whether each of `sides` is of an outer face that is told coarsely."""
+    chord = np.zeros(mesh.num_facets, bool)
+    chord[mesh.facet_ids(mesh.outer)] = ~resolved(mesh)
+    return chord[mesh.facet_ids(sides)]
 
 
 def _slide(
@@ -122,7 +134,7 @@ def _directions(
     decomposition of all points at once, is the basis of the free directions.
     """
     _, place, count = np.unique(points, return_inverse=True, return_counts=True)
-    d, rank = held.shape[1], np.arange(len(place)) - np.repeat(np.cumsum(count) - count, count)
+    d, rank = held.shape[1], ranks(place)
     rows, right = np.zeros((len(count), d + count.max(), d)), np.zeros((len(count), d + count.max()))
     rows[:, :d], right[:, :d] = held[:, :, None] * np.eye(d), given
     across = np.where(held[place], 0.0, normals)

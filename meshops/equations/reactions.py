@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometries.conditions import Dirichlet, Roller
+from geometries.sides import ranks
 from meshops.equations.assembly import Assembler
 from meshops.equations.case import Case, Part, on_nodes
 from meshops.equations.constraints import node_normals
@@ -47,7 +48,7 @@ def _directions(case: Case, part: Part) -> Floats:
         given = ~np.isnan(on_nodes(case, part, "value").reshape(case.mesh.num_points, -1))
         return given[:, :, None] * np.eye(given.shape[1])
     points, normals = node_normals(case.mesh, part.sides)
-    _, first, count = np.unique(points, return_index=True, return_counts=True)
-    out = np.zeros((case.mesh.num_points, count.max(initial=0), case.mesh.space_dim))
-    out[points, np.arange(len(points)) - np.repeat(first, count)] = normals
+    place = ranks(points)
+    out = np.zeros((case.mesh.num_points, place.max(initial=-1) + 1, case.mesh.space_dim))
+    out[points, place] = normals
     return out

@@ -6,8 +6,8 @@ With e = u_h - u, r = b - A u = A e, and a V-cycle B whose BA has eigenvalues in
 
 Left: Cauchy-Schwarz, whatever B is; at least ρ, since ω ≤ ρ. Right: ‖e‖² = Σ c_i²/λ_i, ρ = Σ c_i², ω = Σ c_i² λ_i
 over the eigenvalues of BA, and on [μ, 1] the chord (1 + μ - λ)/μ lies above 1/λ; at most ρ/μ, since ω ≥ μ ρ. Each
-further cycle is a step of preconditioned conjugate gradients, which splits ‖e‖² = Σ γ_j ρ_j + ‖e_k‖² exactly, and
-bounds the rest.
+further cycle is a step s along a direction d of preconditioned conjugate gradients, which takes 2 s dᵀr - s² dᵀA d
+of ‖e‖², and bounds the rest. Where rounding may hide a part of dᵀA d, that is known from both sides only.
 """
 
 from __future__ import annotations
@@ -77,24 +77,31 @@ def corrected(certificate: Certificate, residual: Floats, cycles: int) -> tuple[
     Raises `TrustError` where a direction of negative energy is met.
     """
     hierarchy, least = certificate.hierarchy, 1.0 - certificate.contraction.bound
-    better, gain, direction, last = np.zeros_like(residual), 0.0, np.zeros_like(residual), np.inf
-    image = direction
+    better, direction, last = np.zeros_like(residual), np.zeros_like(residual), np.inf
+    image, gain, most = direction, 0.0, 0.0  # of what ‖e‖² fell by: at least and at most
     for number in range(cycles):
         cycled = hierarchy.cycle(residual)
         rho = energy_of(residual, cycled)
         if rho == 0:
-            return gain, gain, better
+            return gain, most, better
         cycled_image = hierarchy.matrix @ cycled
-        omega = energy_of(cycled, cycled_image)
-        lost = 4 * EPS * float(certificate.hierarchy.diagonal @ cycled**2)  # by rounding, of omega
-        rest = rho * (1 + least - max(omega - lost, 0.0) / rho) / least if least > 0 else np.inf
+        omega = max(energy_of(cycled, cycled_image) - unseen(certificate, cycled), 0.0)
+        rest = rho * (1 + least - omega / rho) / least if least > 0 else np.inf
         direction, image = cycled + (rho / last) * direction, cycled_image + (rho / last) * image
-        step = rho / (float(direction @ image) + lost)
-        top = gain + max(rest, step * rho)
-        gain, better, last = gain + step * rho, better + step * direction, rho
+        size, lost, work = float(direction @ image), unseen(certificate, direction), float(direction @ residual)
+        step = work / (size + lost)
+        top = most + max(rest, step * work)
+        # a step s falls by 2 s dᵀr - s² dᵀA d, with dᵀA d between size - lost and size + lost
+        gain, most = gain + step * work, most + step * (2 * work - step * (size - lost))
+        better, last = better + step * direction, rho
         if number < cycles - 1:
             residual = residual - step * image
     return gain, top, better
+
+
+def unseen(certificate: Certificate, correction: Floats) -> float:
+    """Return how far rounding may move the energy of a correction."""
+    return 4 * EPS * float(certificate.hierarchy.diagonal @ correction**2)
 
 
 def energy_of(one: Floats, other: Floats) -> float:

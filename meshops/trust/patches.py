@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from geometries.sides import ranks
 from meshops.trust.raviart_thomas import RaviartThomas
 
 Floats = NDArray[np.float64]
@@ -52,7 +53,7 @@ class Patches:
     @cached_property
     def slot(self) -> Ints:
         """(C, d + 1) place of the cell in the patch of each of its corners."""
-        return _within(self.corners.ravel()).reshape(self.corners.shape)
+        return ranks(self.corners.ravel()).reshape(self.corners.shape)
 
     @cached_property
     def size(self) -> Ints:
@@ -69,7 +70,7 @@ class Patches:
         keys, which = np.unique(vertex[mine] * np.int64(len(self.free)) + facet[mine], return_inverse=True)
         owner = keys // len(self.free)
         place = np.full(vertex.shape, -1)
-        place[mine] = _within(owner)[which.ravel()]
+        place[mine] = ranks(owner)[which.ravel()]
         return place, np.bincount(owner, minlength=len(self.size))
 
     def places(self, corner: int) -> Ints:
@@ -185,12 +186,3 @@ def _solve(matrix: Floats, load: Floats) -> Floats:
         return np.linalg.solve(matrix, load[..., None])[..., 0]
     except np.linalg.LinAlgError:  # cells that meet in a vertex only
         return np.einsum("pij,pj->pi", np.linalg.pinv(matrix), load)
-
-
-def _within(owner: Ints) -> Ints:
-    """(n,) the place of each entry among those with the same owner."""
-    order = np.argsort(owner, kind="stable")
-    start = np.concatenate([[0], np.cumsum(np.bincount(owner))])
-    out = np.empty(len(owner), np.int64)
-    out[order] = np.arange(len(owner)) - start[owner[order]]
-    return out

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from geometries import Dirichlet, Mesh, MeshopsError, Neumann, Radiation, Robin
 from geometries import tags as select
+from geometries.conditions import Periodic
 from geometries.errors import SpecError
 from geometries.families.grid import Grid
 from meshops.equations import EQUATIONS, Case, Heat, Solution, assemble, equation, solve
@@ -220,6 +221,18 @@ def test_a_loss_levels_only_the_piece_that_it_is_in(name: str, loss: str) -> Non
         Case(mesh, law, conditions={"left": Dirichlet(2)}, **given)
     found = solve(Case(mesh, law, conditions={"left2": Dirichlet(5)}, **given)).values
     np.testing.assert_allclose(found[mesh.points[:, 0] < 2], 2)
+
+
+def test_a_periodic_boundary_joins_a_piece_to_its_own_image_only() -> None:
+    """Two squares, each periodic by itself, whose boundaries have one name."""
+    mesh = pieces()
+    both = {name: np.concatenate([mesh.sides(name), mesh.sides(f"{name}2")]) for name in ("left", "right")}
+    mesh = mesh.named(boundaries={**both, **{n: mesh.sides(n) for n in ("bottom", "bottom2")}})
+    around = {"left": Periodic("right"), "bottom": Dirichlet(2)}
+    with pytest.raises(SpecError, match=r"1 of 2 connected pieces \(one at \[3.0, 0.0\]\)"):
+        Case(mesh, HEAT, conditions=around)
+    found = solve(Case(mesh, HEAT, conditions={**around, "bottom2": Dirichlet(5)})).values
+    np.testing.assert_allclose(found, np.where(mesh.points[:, 0] > 2, 5, 2))
 
 
 def test_a_point_of_no_cell_needs_no_level() -> None:

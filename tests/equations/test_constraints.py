@@ -14,6 +14,7 @@ from geometries.errors import SpecError
 from geometries.families.grid import Grid
 from geometries.mesh import Mesh
 from meshops.equations import EQUATIONS, Case, Elasticity, solve
+from meshops.equations.constraints import node_normals
 from meshops.equations.reactions import reactions
 
 SHAPES = {"triangle": (4, 3), "quad": (4, 3), "tetra": (3, 2, 2), "hexahedron": (3, 2, 2)}
@@ -66,6 +67,48 @@ def test_rollers_on_a_smooth_face_do_not_depend_on_its_names(order: int) -> None
     np.testing.assert_allclose(halves.values, whole.values, atol=1e-9)
     force = sum(reactions(halves.case, halves.fields).values())
     np.testing.assert_allclose(force, reactions(whole.case, whole.fields)["left"], atol=1e-9)
+
+
+def ring(chords: int, order: int = 1, turn: float = 2 * np.pi, cell: str = "quad") -> Mesh:
+    """A ring of radii 1 and 2, closed where it turns all round; mid-nodes are on the circles."""
+    grid = Grid(shape=(2, chords, 2)[: 2 if cell == "quad" else 3], cell=cell, order=order).mesh()
+    r, angle, z = 1 + grid.points[:, 0], turn * grid.points[:, 1], grid.points[:, 2:]
+    points = np.column_stack([r * np.cos(angle), r * np.sin(angle), z])
+    _, first, own = np.unique(points.round(9) + 0.0, axis=0, return_index=True, return_inverse=True)
+    cells = {kind: own.ravel()[c] for kind, c in grid.cells.items()}
+    return Mesh(points=points[first], cells=cells, boundaries=grid.boundaries)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("chords", [7, 9, 13])
+def test_a_coarse_circle_slides_round(chords: int, order: int) -> None:
+    """It is turned by springs as a rigid body is, which shape functions hold exactly."""
+    mesh = ring(chords, order)
+    springs = Robin(1.0, ambient=("-y", "x"))
+    found = solve(Case(mesh, Elasticity(), conditions={"left": Roller(), "right": springs})).values
+    np.testing.assert_allclose(found, mesh.points @ [[0, 1], [-1, 0]], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "mesh", [ring(4, 1, np.pi), ring(4, 2, np.pi), ring(7, cell="tetra"), ring(4, 1, np.pi, "tetra")]
+)
+def test_a_coarse_hole_has_no_edge(mesh: Mesh) -> None:
+    """A half one neither, where it ends; nor its wall in triangles, more than one through the thickness."""
+    points, _ = node_normals(mesh, mesh.sides("left"))
+    np.testing.assert_array_equal(points, mesh.nodes(mesh.sides("left")))
+
+
+@pytest.mark.parametrize("bend", [0.0, 0.02])
+@pytest.mark.parametrize("name", MESHES)
+def test_a_chamfer_of_one_cell_has_edges(name: str, bend: float) -> None:
+    """At 45° beside faces that are flat, or bent and told finely: a point of an edge is held normal to both."""
+    mesh, start = MESHES[name], 1 - 1 / SHAPES[name[:-2]][0]
+    x, y = mesh.points[:, 0], mesh.points[:, 1]
+    height = y * (1 - np.maximum(x - start, 0) - bend * x**2)
+    body = replace(mesh, points=np.column_stack([x, height, mesh.points[:, 2:]]))
+    sides = np.concatenate([body.sides("top"), body.sides("right")])
+    points, count = np.unique(node_normals(body, sides)[0], return_counts=True)
+    np.testing.assert_array_equal(points[count > 1], np.flatnonzero((y == 1) & (np.isclose(x, start) | (x == 1))))
 
 
 def test_blocks_that_share_a_point_are_a_hinge() -> None:

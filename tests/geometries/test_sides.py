@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from geometries.cells import CELLS
 from geometries.families.grid import Grid
 from geometries.mesh import Mesh
-from geometries.sides import number_rows, unique_rows
+from geometries.sides import number_rows, ranks, unique_rows
 from tests.geometries.meshes import meshes
 
 ROWS = arrays(np.int64, st.tuples(st.integers(0, 12), st.integers(1, 4)), elements=st.integers(-2, 3))
@@ -33,6 +33,11 @@ def test_numbers_of_any_size_and_floats_are_numbered_alike(rows: np.ndarray, sca
     wide = rows * scale if abs(rows).max(initial=0) * scale < 2**63 else rows
     for given_rows in (wide, wide / 3.0):
         assert np.array_equal(number_rows(given_rows)[0], number_rows(rows)[0])
+
+
+@given(owner=st.lists(st.integers(0, 4)))
+def test_a_rank_counts_the_earlier_entries_of_an_owner(owner: list[int]) -> None:
+    assert ranks(np.array(owner, np.int64)).tolist() == [owner[:i].count(o) for i, o in enumerate(owner)]
 
 
 @given(mesh=meshes())

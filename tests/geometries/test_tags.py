@@ -106,6 +106,31 @@ def test_a_plane_takes_one_face_of_a_thin_sheet(cell: str) -> None:
     assert sides(select.Plane((0, 0, 0), (0, 0, 1), 0.31)(sheet)) == sides(sheet.sides("front"), sheet.sides("back"))
 
 
+@pytest.mark.parametrize("cell", ["tetra", "hexahedron"])
+@pytest.mark.parametrize("middle", [(0.0, 0.0), (31.7, -12.3)])
+def test_a_cylinder_takes_one_wall_of_a_thin_tube(cell: str, middle: tuple[float, float]) -> None:
+    """Half a tube: neither its other wall nor its ends and cuts, whose facets are as narrow as the wall is thick."""
+    grid = Grid(shape=(1, 48, 10), cell=cell).mesh()
+    r, angle, z = (grid.points * [0.05, np.pi, 200] + [100, 0, 0]).T
+    tube = replace(grid, points=np.column_stack([middle[0] + r * np.cos(angle), middle[1] + r * np.sin(angle), z]))
+    for point in ((*middle, 5), None):
+        for radius, name in ((100, "left"), (100.05, "right")):
+            assert sides(select.Cylinder((0, 0, 1), radius, point)(tube)) == sides(tube.sides(name))
+
+
+@pytest.mark.parametrize("cell", ["triangle", "quad", "tetra", "hexahedron"])
+def test_a_sphere_takes_one_wall_of_a_thin_shell(cell: str) -> None:
+    dim = 2 if cell in ("triangle", "quad") else 3
+    grid = Grid(shape=(1, 24, 24)[:dim], cell=cell).mesh()
+    r, angle = 100 + 0.02 * grid.points[:, 0], grid.points[:, 1]
+    height = grid.points[:, 2:] - 0.5
+    around = np.column_stack([np.cos(angle), np.sin(angle)])
+    ball = np.column_stack([around * np.cos(height) if dim == 3 else around, np.sin(height)])
+    shell = replace(grid, points=r[:, None] * ball)
+    for radius, name in ((100, "left"), (100.02, "right")):
+        assert sides(select.Sphere(np.zeros(dim), radius)(shell)) == sides(shell.sides(name))
+
+
 def test_a_plane_takes_the_edges_of_a_surface_in_it() -> None:
     flat = Grid(shape=(3, 2)).mesh()
     surface = Mesh(points=np.pad(flat.points, [(0, 0), (0, 1)]), cells=flat.cells)

@@ -264,6 +264,18 @@ def test_rounding_is_in_the_bounds_of_a_slender_part(far: float) -> None:
     assert found.lower <= true_error(system, (1 + far) * exact, exact) <= found.upper
 
 
+@pytest.mark.parametrize("cycles", [1, 2, 3])
+@pytest.mark.parametrize("exchange", [1e-6, 1e-8, 1e-9])
+def test_rounding_is_in_the_bounds_of_a_weakly_held_part(exchange: float, cycles: int) -> None:
+    """Its error is near a constant, whose energy is small beside the rounding of a product; of a zero field, uᵀb."""
+    case = Case(Grid(shape=(8, 8)).mesh(), EQUATIONS["heat"], conditions={"*": Robin(exchange)}, source=1.0)
+    system = system_of(case)
+    certificate, true = certify(case, system), np.sqrt(refined(system) @ system.rhs)
+    found = bounds(certificate, system, np.zeros(len(system.rhs)), cycles=cycles)
+    assert certificate.contraction.proved
+    assert true * (1 - 1e-4) < found.lower <= true <= found.upper < true * (1 + 1e-4)
+
+
 def refined(system: LinearSystem) -> np.ndarray:
     """The discrete solution to rounding, by residuals in extended precision."""
     matrix, load = system.reduced()
