@@ -1,4 +1,4 @@
-"""What of a case moves in time; rates, accelerations and jumps of the values that its conditions hold."""
+"""What of a case moves in time; rates and jumps of the values that its conditions hold."""
 
 from __future__ import annotations
 
@@ -55,14 +55,13 @@ class HeldValues:
         """Return them (n,) at `time`."""
         return self.assembler.held(time).value
 
-    def motion(self, time: float, times: tuple[float, float, float]) -> tuple[Floats, Floats]:
-        """Return their rates and accelerations at `time`: those of the parabola through them at three `times`."""
+    def rate(self, time: float, times: tuple[float, ...]) -> Floats:
+        """Return their rates at `time`: those of the line or the parabola through them at two or three `times`."""
         if not self.move:
-            return np.zeros(self.assembler.layout.size), np.zeros(self.assembler.layout.size)
-        (t0, t1, t2), (v0, v1, v2) = times, [self.at(t) for t in times]
-        slope = (v1 - v0) / (t1 - t0)
-        acceleration = 2 * ((v2 - v1) / (t2 - t1) - slope) / (t2 - t0)
-        return slope + acceleration * (time - (t0 + t1) / 2), acceleration
+            return np.zeros(self.assembler.layout.size)
+        slopes = np.diff([self.at(t) for t in times], axis=0) / np.diff(times)[:, None]
+        bend = 2 * (slopes[-1] - slopes[0]) / (times[-1] - times[0])
+        return slopes[0] + bend * (time - (times[0] + times[1]) / 2)
 
     def jump(
         self, begin: float, end: float, size: Callable[[Floats], float], limit: float

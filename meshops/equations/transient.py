@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -27,7 +28,6 @@ TOLERANCE = 1e-4  # local error of a step over the field's scale
 FINEST = 40  # halvings of an interval between output times
 KEPT = 8  # factorisations, of the latest step sizes
 _INSTANT = 1e-6  # of the first interval: a step that only makes the start consistent
-_SOON = 1e-5  # of the first interval: over which the held values' motion at the start is told
 _EASY = 0.1  # of the tolerance: below it the next step is twice as long
 
 
@@ -141,7 +141,7 @@ class Scheme(ABC):
 
     @abstractmethod
     def begin(self, time: float, values: Floats, rate: Floats | None) -> Moment:
-        """Return a moment without a past: held values and their rates are those of `time`, the others as given."""
+        """Return a moment without a past: held values are those of `time`, the others as given."""
 
     @abstractmethod
     def step(self, moment: Moment, time: float) -> tuple[Moment, float]:
@@ -306,8 +306,9 @@ class Newmark(Scheme):
     """M u'' + D u' + A u = f by Newmark's method with β = 1/4, γ = 1/2: second order, conserves energy.
 
     doi:10.1061/JMCEA3.0000098; local error (β - 1/6) Δt² (u''₁ - u''₀) (Zienkiewicz and Xie 1991,
-    doi:10.1002/eqe.4290200907). What is held has the rates and accelerations of the values held, by their differences:
-    Newmark's own would swing for ever about these after the least kink. For linear equations.
+    doi:10.1002/eqe.4290200907). What is held has the rates of the values held, by their differences: Newmark's own
+    would swing for ever about these after the least kink. Their changes act on what is free by M Δu' = 0, half before a
+    step and half after it; accelerations are those without. M does not move. For linear equations.
     """
 
     order = 2
@@ -320,27 +321,19 @@ class Newmark(Scheme):
             raise SolverError(f"Newmark's method is for linear equations; {case.equation.name} is not with this case.")
 
     def begin(self, time: float, values: Floats, rate: Floats | None) -> Moment:
-        """Return the values, with the acceleration that the equation gives them."""
-        soon = _SOON * (self.case.times[1] - self.case.times[0])
-        held_rate, held_acceleration = self.held.motion(time, (time, time + soon, time + 2 * soon))
-        values = np.where(self.fixed, self.held.at(time), values)
-        rate = np.where(self.fixed, held_rate, rate)
-        steady = self._linearised(values, time)
-        force = steady.rhs - steady.matrix @ values - self.inertia("damping", time) @ rate
-        system = replace(steady, matrix=self.inertia("mass", time), rhs=force, fixed_value=held_acceleration)
-        acceleration = Prepared(system).solve(force, held_acceleration).values
-        return Moment(time, values, rate=rate, acceleration=acceleration)
+        """Return the values; the first step sets off what they do next."""
+        return Moment(time, np.where(self.fixed, self.held.at(time), values), rate=rate)
 
     def step(self, moment: Moment, time: float) -> tuple[Moment, float]:
         """Step."""
+        moment = self._set_off(moment, time) if moment.acceleration is None else moment
         assert moment.rate is not None and moment.acceleration is not None
         dt, beta, gamma = time - moment.time, self.beta, self.gamma
-        ahead = moment.values + dt * moment.rate + dt**2 * (0.5 - beta) * moment.acceleration
-        ahead_rate = moment.rate + dt * (1 - gamma) * moment.acceleration
+        impulse = self._impulse(moment.rate, self.held.rate(time, self._around(moment.time, time)))
+        ahead = moment.values + dt * (moment.rate + impulse / 2) + dt**2 * (0.5 - beta) * moment.acceleration
+        ahead = np.where(self.fixed, self.held.at(time), ahead)
+        ahead_rate = moment.rate + impulse + dt * (1 - gamma) * moment.acceleration
         a, d = 1 / (beta * dt**2), gamma / (beta * dt)
-        held_rate, held_acceleration = self.held.motion(time, self._around(moment.time, time))
-        ahead = np.where(self.fixed, self.held.at(time) - held_acceleration / a, ahead)
-        ahead_rate = np.where(self.fixed, held_rate - dt * gamma * held_acceleration, ahead_rate)
         mass, damping = self.inertia("mass", time), self.inertia("damping", time)
 
         def staged(state: Floats) -> LinearSystem:
@@ -354,6 +347,28 @@ class Newmark(Scheme):
         rate = ahead_rate + dt * gamma * acceleration
         error = self._norm((beta - 1 / 6) * dt**2 * (acceleration - moment.acceleration))
         return Moment(time, new, rate=rate, acceleration=acceleration), error
+
+    def _set_off(self, moment: Moment, time: float) -> Moment:
+        """Return a moment without a past as a step to `time` needs it: with held rates those of this way, told at once.
+
+        So nothing depends on how values move within a step. The accelerations are those that the equation gives.
+        """
+        assert moment.rate is not None
+        rate = moment.rate + self._impulse(moment.rate, self.held.rate(time, (moment.time, time)))
+        steady = self._linearised(moment.values, moment.time)
+        force = steady.rhs - steady.matrix @ moment.values - self.inertia("damping", moment.time) @ rate
+        return replace(moment, rate=rate, acceleration=self._by_mass.solve(force, 0 * rate).values)
+
+    def _impulse(self, rate: Floats, held: Floats) -> Floats:
+        """What rates gain as those of what is held become `held`: M v stays, but there."""
+        gain = np.where(self.fixed, held - rate, 0.0)
+        return self._by_mass.solve(0 * rate, gain).values if gain.any() else gain
+
+    @cached_property
+    def _by_mass(self) -> Prepared:
+        """M a = f."""
+        start = self.case.start
+        return Prepared(replace(self._linearised(self._start_vector(), start), matrix=self.inertia("mass", start)))
 
     def _around(self, before: float, time: float) -> tuple[float, float, float]:
         """Three times whose middle is `time`, or which end there where held values may not be looked at any later."""

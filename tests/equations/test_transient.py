@@ -212,6 +212,11 @@ def test_newmarks_order_is_two_with_ends_that_are_moved() -> None:
     assert rate(case, "newmark", exact, (16, 64)) == pytest.approx(2, abs=0.15)
 
 
+def test_newmarks_order_is_two_with_an_end_that_starts_with_a_jerk() -> None:
+    case = Case(LINE, Wave(), conditions={"left": Dirichlet(0), "right": Dirichlet("sin(3*t)")}, times=(0, 1))
+    assert rate(case, "newmark", ends(case, "newmark", 1024), (32, 128)) == pytest.approx(2, abs=0.15)
+
+
 def test_a_damping_that_moves_is_assembled_anew() -> None:
     """U'' + 2t u' = 0 from u' = 1: u is the integral of e^(-t²)."""
     start = {"displacement.rate": 1.0}
