@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +16,7 @@ from meshops.equations.case import Case, Given
 
 Floats = NDArray[np.float64]
 _HALVINGS = 40  # of a step, until what changes is a jump
+_GOLDEN = 5**0.5 / 2 - 0.5
 
 
 def in_time(given: Given) -> bool:
@@ -37,6 +38,19 @@ def matrix_moves(case: Case) -> bool:
 def rhs_moves(case: Case) -> bool:
     """Return whether the source, or a value of a condition, depends on time."""
     return any(in_time(v) for v in (case.source, *(v for part in case.parts for v in part.values.values())))
+
+
+def field_scale(case: Case) -> float:
+    """Return the largest scale of the field at its output times, and at a few amid them: data may be zero at the start.
+
+    Those few follow the golden section, so that they do not fall on the zeros of what swings.
+    """
+    start, end = case.times[0], case.times[-1]
+    amid = [start + (end - start) * (i * _GOLDEN % 1) for i in range(1, 9)]
+    at = (*case.times, *amid) if rhs_moves(case) else (start,)
+    scalings = [case.equation.scaling(replace(case, times=(t, t + end - start))) for t in at]
+    scales = [(not s.arbitrary, s.quantities[case.equation.field][1]) for s in scalings]
+    return max(scales)[1]
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from scipy.sparse import csr_array
 from geometries.errors import MeshopsError, nearest
 from meshops.equations.assembly import Assembler
 from meshops.equations.case import Case
-from meshops.equations.moving import HeldValues, inertia_moves, matrix_moves, rhs_moves
+from meshops.equations.moving import HeldValues, field_scale, inertia_moves, matrix_moves, rhs_moves
 from meshops.equations.solvers import Prepared, SolverError, newton_on
 from meshops.equations.system import LinearSystem
 
@@ -52,7 +52,7 @@ def march(
 
     `scheme` is `bdf2` (the default), `theta` (Crank and Nicolson's) or `euler` for equations of first order in time,
     `newmark` for those of second. With `steps` > 0 each interval between output times takes that many equal steps; else
-    a step's local error is held below `tolerance` times the scale of the field, which the equation's scaling states.
+    a step's local error is held below `tolerance` times the field's scale, by the equation's scaling, at its largest.
     There a jump of held values is met as a start, and moves nothing else; equal steps run across it.
     Steps see loads and held values at their ends only: a pulse within a step goes unseen, with the heat or the momentum
     that it brings; let an output time stand amid it.
@@ -125,7 +125,6 @@ class Scheme(ABC):
     def __init__(self, case: Case) -> None:
         """Assemble what does not change with time."""
         self.case, self.assembler = case, Assembler(case)
-        self.scale = case.equation.scaling(case).quantities[case.equation.field][1]
         self._moving = inertia_moves(case)
         self._inertia: dict[str, tuple[float, csr_array]] = {}
         self.weights = np.asarray(abs(self.inertia("mass", case.start)).sum(1)).ravel()
@@ -149,6 +148,11 @@ class Scheme(ABC):
 
         What is held has no error.
         """
+
+    @cached_property
+    def scale(self) -> float:
+        """The size of the field, which errors and jumps are small or great by."""
+        return field_scale(self.case)
 
     @property
     def until(self) -> float:

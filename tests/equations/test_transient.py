@@ -137,6 +137,35 @@ def test_steps_start_anew_where_a_held_value_jumps(equation: Equation, scheme: s
     assert how["iterations"] < 1.5 * direct["iterations"]
 
 
+@pytest.mark.parametrize("equation", [Heat(), Wave()])
+@pytest.mark.parametrize(
+    ("end", "source"), [("sin(3*t)", 0), ("sin(2*pi*t)", 0), ("step(t-0.93)", 0), ("0", "sin(20*t)")]
+)
+def test_adaptive_steps_do_not_depend_on_the_unit(equation: Equation, end: str, source: Any) -> None:
+    """All is zero at the start, so that only what comes later has a size."""
+
+    def found(unit: float) -> tuple[np.ndarray, object]:
+        held = {"left": Dirichlet(0), "right": Dirichlet(f"{unit}*({end})")}
+        fields, how = march(Case(LINE, equation, conditions=held, source=f"{unit}*({source})", times=(0, 1)))
+        return fields[equation.field][-1] / unit, how["iterations"]
+
+    expected, steps = found(1.0)
+    for unit in (2.0**-20, 2.0**20):
+        values, own = found(unit)
+        np.testing.assert_allclose(values, expected, rtol=1e-9, atol=1e-12)
+        assert own == steps
+
+
+@pytest.mark.parametrize("level", [20.1, 1 / 3, 293.15])
+def test_what_rests_at_a_level_stays(level: float) -> None:
+    """The levels' mean is theirs but for rounding, which is no scale."""
+    conditions = {"left": Dirichlet(level), "right": Robin(3, ambient=level)}
+    case = heat(grid("line", 1, 40), conditions, initial={"temperature": level}, times=(0, 1))
+    fields, how = march(case)
+    np.testing.assert_allclose(fields["temperature"], level, rtol=1e-12)
+    assert how["iterations"] == 3
+
+
 # -- laws --------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("scheme", FIRST)
 def test_insulated_bodies_keep_their_heat(scheme: str) -> None:
