@@ -19,7 +19,16 @@ from scipy.sparse import csr_array
 from geometries.errors import MeshopsError, nearest
 from meshops.equations.assembly import Assembler
 from meshops.equations.case import Case
-from meshops.equations.moving import HeldValues, field_scale, inertia_moves, matrix_moves, rhs_moves
+from meshops.equations.moving import (
+    LEAST,
+    HeldValues,
+    Jumps,
+    field_scale,
+    inertia_moves,
+    matrix_moves,
+    rhs_moves,
+    units,
+)
 from meshops.equations.solvers import Prepared, SolverError, newton_on
 from meshops.equations.system import LinearSystem
 
@@ -56,7 +65,7 @@ def march(
     There a jump of held values is met as a start, and moves nothing else; equal steps run across it.
     Steps see loads and held values at their ends only: a pulse within a step goes unseen, with the heat or the momentum
     that it brings; let an output time stand amid it.
-    Raises `SolverError` where that needs steps below 2^-40 of an interval.
+    Raises `SolverError` where that needs steps below 2^-40 of an interval, or of a few units of rounding.
     """
     name = scheme or DEFAULTS[case.equation.time_order]
     if name not in SCHEMES or SCHEMES[name].order != case.equation.time_order:
@@ -83,10 +92,12 @@ def _adapt(method: Scheme, moment: Moment, end: float, halvings: int, tolerance:
     """Step to `end`; where held values jump on the way, up to there, and on from there as from a start."""
     taken = 0
     while moment.time < end:
-        if method.jump and moment.time >= method.jump[0]:
+        if method.jumps.due(moment.time, end):
             moment = method.over(moment)
             continue
-        moment, halvings, count = _towards(method, moment, min(end, method.until), halvings, tolerance)
+        if units(moment.time, end) <= LEAST:
+            break
+        moment, halvings, count = _towards(method, moment, min(end, method.jumps.until), halvings, tolerance)
         taken += count
     return moment, halvings, taken
 
@@ -97,14 +108,16 @@ def _towards(method: Scheme, moment: Moment, end: float, halvings: int, toleranc
     `done` counts them in the finest.
     """
     begin, done, taken, whole, limit = moment.time, 0, 0, 1 << FINEST, tolerance * method.scale
+    finest = min(FINEST, int(np.log2(units(begin, end))) - 2)
+    halvings = min(halvings, finest)
     while done < whole:
         size = whole >> halvings
         time = begin + (end - begin) * (done + size) / whole if done + size < whole else end
         trial, error = method.step(moment, time)
         if error > limit:
-            if method.sees_jump(moment.time, time, limit):
+            if method.jumps.look(moment.time, time, method.size, limit):
                 return moment, 2, taken
-            if halvings == FINEST:
+            if halvings == finest:
                 raise SolverError(f"the step at time {moment.time:.6g} cannot be made small enough.")
             halvings += 1
             continue
@@ -115,10 +128,7 @@ def _towards(method: Scheme, moment: Moment, end: float, halvings: int, toleranc
 
 
 class Scheme(ABC):
-    """One method of stepping; `order` is that of the time derivative.
-
-    `jump` are the times just before and just after the next jump of held values, once it is seen.
-    """
+    """One method of stepping; `order` is that of the time derivative."""
 
     order: int
 
@@ -129,7 +139,7 @@ class Scheme(ABC):
         self._inertia: dict[str, tuple[float, csr_array]] = {}
         self.weights = np.asarray(abs(self.inertia("mass", case.start)).sum(1)).ravel()
         self.held, self.fixed = HeldValues(self.assembler), self.assembler.held(case.start).fixed
-        self.jump: tuple[float, float] | None = None
+        self.jumps = Jumps(self.held)
         self._constant = case.linear and not matrix_moves(case)
         self._prepared: dict[tuple[float, ...], Prepared] = {}
         self._system: LinearSystem | None = None
@@ -154,22 +164,9 @@ class Scheme(ABC):
         """The size of the field, which errors and jumps are small or great by."""
         return field_scale(self.case)
 
-    @property
-    def until(self) -> float:
-        """The time up to which held values are known not to jump, or are taken not to."""
-        return self.jump[0] if self.jump else self.case.times[-1]
-
-    def sees_jump(self, begin: float, time: float, limit: float) -> bool:
-        """Look for a jump of held values by more than `limit` in a step from `begin` to `time` and as far again."""
-        found = self.held.jump(begin, min(2 * time - begin, self.until), self._size, limit)
-        self.jump = found or self.jump
-        return found is not None
-
     def over(self, moment: Moment) -> Moment:
         """Return the moment after the jump: it moves what is held and nothing else."""
-        assert self.jump is not None
-        time, self.jump = self.jump[1], None
-        return self.begin(time, moment.values, moment.rate)
+        return self.begin(self.jumps.passing(), moment.values, moment.rate)
 
     def inertia(self, form: str, time: float) -> csr_array:
         """Return the matrix `mass` or `damping` at `time`: assembled once where no coefficient moves."""
@@ -206,9 +203,10 @@ class Scheme(ABC):
 
     def _norm(self, error: Floats) -> float:
         """The size of an error, without what is held."""
-        return self._size(np.where(self.fixed, 0.0, error))
+        return self.size(np.where(self.fixed, 0.0, error))
 
-    def _size(self, values: Floats) -> float:
+    def size(self, values: Floats) -> float:
+        """The root mean square by mass."""
         return float(np.sqrt(self.weights @ values**2 / self.weights.sum()))
 
 
@@ -376,7 +374,7 @@ class Newmark(Scheme):
 
     def _around(self, before: float, time: float) -> tuple[float, float, float]:
         """Three times whose middle is `time`, or which end there where held values may not be looked at any later."""
-        later = min(2 * time - before, self.until)
+        later = min(2 * time - before, self.jumps.until)
         soon = later - time < (time - before) / 2
         return (before, (before + time) / 2, time) if soon else (before, time, later)
 

@@ -11,10 +11,12 @@ from scipy.special import erf
 
 from geometries import Dirichlet, Neumann, Robin
 from geometries.errors import MeshopsError
+from geometries.expressions import Expression
 from geometries.mesh import Mesh
 from meshops.equations import Case, Heat, Wave, solve
 from meshops.equations.assembly import Assembler
 from meshops.equations.base import Equation
+from meshops.equations.solvers import SolverError
 from meshops.equations.transient import KEPT, Euler, Newmark, march
 from tests.equations.manufactured import grid
 
@@ -154,6 +156,31 @@ def test_adaptive_steps_do_not_depend_on_the_unit(equation: Equation, end: str, 
         values, own = found(unit)
         np.testing.assert_allclose(values, expected, rtol=1e-9, atol=1e-12)
         assert own == steps
+
+
+@pytest.mark.parametrize("equation", [Heat(), Wave()])
+@pytest.mark.parametrize(
+    "value", ["where(t<=0.4, 0, 1)", "where(t<0.4, 0, 1)", "where(t<=0.4, 0, 1)+where(t<0.4, 0, 2)"]
+)
+def test_an_output_time_at_a_jump_has_what_is_held_then(equation: Equation, value: str) -> None:
+    times = np.linspace(0, 1, 11)
+    held = {"left": Dirichlet(0), "right": Dirichlet(value)}
+    found = march(Case(LINE, equation, conditions=held, times=times.tolist()))[0][equation.field][:, -1, 0]
+    np.testing.assert_array_equal(found, Expression(value)(np.ones((11, 1)), times))
+
+
+def test_an_output_time_in_a_pulse_of_a_few_units_of_rounding_has_what_is_held_then() -> None:
+    held = {"right": Dirichlet("where(t<100000.39161900051, 0, where(t<100000.39161900061, 1, 0))")}
+    case = Case(LINE, Wave(), conditions=held, times=(1e5, 100000.391619000559, 100001))
+    np.testing.assert_array_equal(march(case)[0]["displacement"][:, -1, 0], [0, 1, 0])
+
+
+@pytest.mark.parametrize("equation", [Heat(), Wave()])
+def test_what_changes_too_fast_for_any_step_is_refused(equation: Equation) -> None:
+    """A pulse so great, and unseen at the output times, that the scale is of the source: it would jump ever again."""
+    held = {"left": Dirichlet(0), "right": Dirichlet("1e12*where(t<0.51, 0, where(t<0.52, sin(3*t), 0))")}
+    with pytest.raises(SolverError, match=r"jump 9 times|cannot be made small enough"):
+        march(Case(LINE, equation, conditions=held, source="sin(20*t)", times=(0, 1)))
 
 
 @pytest.mark.parametrize("level", [20.1, 1 / 3, 293.15])
