@@ -84,13 +84,14 @@ class AdvectionDiffusion(Equation):
         """
         length = case.mesh.length
         k0 = mean(case, "diffusivity") + mean(case, "velocity") * length
-        offset, scale = offset_and_scale(case, k0, length**2 / k0, loss="decay")
-        quantities = scalar_quantities(case, k0, offset, scale) | {
+        offset, size = offset_and_scale(case, k0, length**2 / k0, loss="decay")
+        quantities = scalar_quantities(case, k0, offset, size or 1.0) | {
             "diffusivity": (0.0, k0),
             "velocity": (0.0, k0 / length),
             "decay": (0.0, k0 / length**2),
         }
-        return Scaling(length, tuple(case.mesh.centroid.tolist()), MappingProxyType(quantities), length**2 / k0)
+        center, time = tuple(case.mesh.centroid.tolist()), length**2 / k0
+        return Scaling(length, center, MappingProxyType(quantities), time, arbitrary=not size)
 
     def manufactured(self, dim: int) -> Manufactured:
         """U = sin(2x) e^y e^(z/2), k = 1 + x/2, a = (1 + y, x, 1), r = 1/2."""

@@ -96,7 +96,8 @@ class Scaling:
 
     `quantities` maps the fields' names, the coefficients, `source`, and `kind.value` of each condition (as in
     `robin.ambient`) to their (offset, scale). `numbers` are what a nonlinear problem still depends on, once it is
-    dimensionless, and its fields do not show: those that the equation names.
+    dimensionless, and its fields do not show: those that the equation names. `arbitrary` says that nothing given has a
+    size, so that the field's scale is a unit only.
     """
 
     length: float
@@ -104,6 +105,7 @@ class Scaling:
     quantities: Mapping[str, tuple[float, float]]
     time: float = 1.0
     numbers: Mapping[str, float] = field(default_factory=dict)
+    arbitrary: bool = False
 
     def apply(self, name: str, values: Floats) -> Floats:
         """Return dimensionless values."""

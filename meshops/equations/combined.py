@@ -83,7 +83,8 @@ class Combined(Equation):
         mesh, length = case.mesh, case.mesh.length
         put = float(mesh.mass @ np.abs(case.loads) / mesh.mass.sum())
         duration = case.times[-1] - case.times[0]
-        scale = float(np.hypot(held_size(case), put * duration)) or 1.0
+        size = float(np.hypot(held_size(case), put * duration))
+        scale = size or 1.0
         alpha, beta, gamma = (abs(mean(case, c.name)) for c in self.coefficients)
         rate = (alpha * scale * length + beta + gamma / length) / length**2 or 1 / duration
         steep = alpha * scale
@@ -96,7 +97,8 @@ class Combined(Equation):
             "diffusion": (0.0, rate * length**2),
             "dispersion": (0.0, rate * length**3),
         }
-        return Scaling(length, tuple(mesh.centroid.tolist()), MappingProxyType(quantities), 1 / rate)
+        center = tuple(mesh.centroid.tolist())
+        return Scaling(length, center, MappingProxyType(quantities), 1 / rate, arbitrary=not size)
 
     def manufactured(self, dim: int) -> Manufactured | None:
         """None: the conditions of the common form are not periodic."""

@@ -91,7 +91,8 @@ class Heat(Equation):
         mesh, length = case.mesh, case.mesh.length
         k0, c0 = mean(case, "conductivity"), mean(case, "capacity")
         time = c0 * length**2 / k0
-        offset, scale = offset_and_scale(case, k0, time, loss="loss")
+        offset, size = offset_and_scale(case, k0, time, loss="loss")
+        scale = size or 1.0
         quantities = scalar_quantities(case, k0, offset, scale) | {
             "conductivity": (0.0, k0),
             "loss": (0.0, k0 / length**2),
@@ -106,7 +107,7 @@ class Heat(Equation):
             "conductivity.slope": scale * relative_slope(case, "conductivity", offset) if varies else 0.0,
         }
         center = tuple(mesh.centroid.tolist())
-        return Scaling(length, center, MappingProxyType(quantities), time, MappingProxyType(numbers))
+        return Scaling(length, center, MappingProxyType(quantities), time, MappingProxyType(numbers), not size)
 
     def manufactured(self, dim: int) -> Manufactured:
         """U = sin(2x) e^y e^(z/2), k = 1 + x/2."""

@@ -68,9 +68,9 @@ class Magnetostatics(Equation):
         """Scale lengths by the radius of gyration, 1/μ by its mean, A as `offset_and_scale` says."""
         mesh = case.mesh
         k0 = float(mesh.mass @ (1 / case.nodal("permeability")) / mesh.mass.sum())
-        offset, scale = offset_and_scale(case, k0)
-        quantities = scalar_quantities(case, k0, offset, scale) | {"permeability": (0.0, 1 / k0)}
-        return Scaling(mesh.length, tuple(mesh.centroid.tolist()), MappingProxyType(quantities))
+        offset, size = offset_and_scale(case, k0)
+        quantities = scalar_quantities(case, k0, offset, size or 1.0) | {"permeability": (0.0, 1 / k0)}
+        return Scaling(mesh.length, tuple(mesh.centroid.tolist()), MappingProxyType(quantities), arbitrary=not size)
 
     def derived(self, case: Case, fields: Mapping[str, Floats]) -> dict[str, Floats]:
         """Return `flux_density` (N, 2)."""

@@ -50,8 +50,10 @@ class NavierStokes(Stokes):
         length, mu, rho = case.mesh.length, *(float(case.nodal(n).mean()) for n in ("viscosity", "density"))
         viscous = mu / length
         driven = (np.sqrt(viscous**2 + 4 * rho * drive(case)) - viscous) / (2 * rho)
-        u = speed(case) + float(driven) or mu / (rho * length)
-        return scaled(case, u, rho * u**2 + viscous * u, viscosity=rho * u * length, time=length / u)
+        size = speed(case) + float(driven)
+        u = size or mu / (rho * length)
+        scaling = scaled(case, u, rho * u**2 + viscous * u, viscosity=rho * u * length, time=length / u)
+        return replace(scaling, arbitrary=not size)
 
     def manufactured(self, dim: int) -> Manufactured:
         """Return the flow of `Stokes`, with ρ = 3 and μ = 2."""

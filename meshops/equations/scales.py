@@ -13,6 +13,7 @@ from geometries.values import evaluate, slope_by_field
 from meshops.equations.case import Case, Part, on_sides
 
 Floats = NDArray[np.float64]
+_ROUNDING = 1e-12  # of a mean: levels that differ by less are equal
 
 
 def mean(case: Case, name: str) -> float:
@@ -50,15 +51,16 @@ def offset_and_scale(case: Case, k0: float, time: float = 0.0, *, loss: str = ""
     u₀ is the mean of the given levels, weighted by area and by how tightly each holds (1 for Dirichlet, Bi/(1 + Bi) for
     Robin and radiation, Bi = h L/k₀ with h = 4 εσ u_a³), and of the start's, weighted by `time` over the duration; it
     is 0 where there is a loss. U² = their variance + (Q/G)², with Q = ∫|f| + ∫|q| all that is put in and
-    G = k₀/L ∫ weight + ∫ s the conductance out.
+    G = k₀/L ∫ weight + ∫ s the conductance out; 0 where that is nothing but rounding.
     """
     mesh, length = case.mesh, case.mesh.length
     weights, levels = _held(case, k0, time)
     conductance, lost = float(weights.sum()), case.nodal(loss) if loss else np.zeros_like(mesh.mass)
     offset = float(weights @ levels / conductance) if conductance and not (lost > 0).any() else 0.0
-    spread = float(weights @ (levels - offset) ** 2 / conductance) if conductance else 0.0
+    gaps = np.where(np.isclose(levels, offset, rtol=_ROUNDING, atol=0.0), 0.0, levels - offset)
+    spread = float(weights @ gaps**2 / conductance) if conductance else 0.0
     out = k0 / length * conductance + float(mesh.mass @ lost)
-    return offset, float(np.sqrt(spread + (put_in(case) / out) ** 2)) or 1.0
+    return offset, float(np.sqrt(spread + (put_in(case) / out) ** 2))
 
 
 def scalar_quantities(case: Case, k0: float, offset: float, scale: float) -> dict[str, tuple[float, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -96,8 +97,10 @@ class Stokes(Equation):
         D = max(|p|, |t|, |f| L) drives: U = D L/μ. All are invariant under a change of units.
         """
         length, mu, rho = case.mesh.length, *(float(case.nodal(n).mean()) for n in ("viscosity", "density"))
-        u = speed(case) + drive(case) * length / mu or mu / (rho * length)
-        return scaled(case, u, mu * u / length, viscosity=mu, time=rho * length**2 / mu)
+        size = speed(case) + drive(case) * length / mu
+        u = size or mu / (rho * length)
+        scaling = scaled(case, u, mu * u / length, viscosity=mu, time=rho * length**2 / mu)
+        return replace(scaling, arbitrary=not size)
 
     def manufactured(self, dim: int) -> Manufactured:
         """U = sin(2(x - 1)) e^y, and more, with p = sin(2x - 1) e^y; μ = 2."""

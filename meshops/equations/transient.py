@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -18,7 +19,16 @@ from scipy.sparse import csr_array
 from geometries.errors import MeshopsError, nearest
 from meshops.equations.assembly import Assembler
 from meshops.equations.case import Case
-from meshops.equations.moving import HeldValues, inertia_moves, matrix_moves, rhs_moves
+from meshops.equations.moving import (
+    LEAST,
+    HeldValues,
+    Jumps,
+    field_scale,
+    inertia_moves,
+    matrix_moves,
+    rhs_moves,
+    units,
+)
 from meshops.equations.solvers import Prepared, SolverError, newton_on
 from meshops.equations.system import LinearSystem
 
@@ -27,7 +37,6 @@ TOLERANCE = 1e-4  # local error of a step over the field's scale
 FINEST = 40  # halvings of an interval between output times
 KEPT = 8  # factorisations, of the latest step sizes
 _INSTANT = 1e-6  # of the first interval: a step that only makes the start consistent
-_SOON = 1e-5  # of the first interval: over which the held values' motion at the start is told
 _EASY = 0.1  # of the tolerance: below it the next step is twice as long
 
 
@@ -52,11 +61,11 @@ def march(
 
     `scheme` is `bdf2` (the default), `theta` (Crank and Nicolson's) or `euler` for equations of first order in time,
     `newmark` for those of second. With `steps` > 0 each interval between output times takes that many equal steps; else
-    a step's local error is held below `tolerance` times the scale of the field, which the equation's scaling states.
+    a step's local error is held below `tolerance` times the field's scale, by the equation's scaling, at its largest.
     There a jump of held values is met as a start, and moves nothing else; equal steps run across it.
     Steps see loads and held values at their ends only: a pulse within a step goes unseen, with the heat or the momentum
     that it brings; let an output time stand amid it.
-    Raises `SolverError` where that needs steps below 2^-40 of an interval.
+    Raises `SolverError` where that needs steps below 2^-40 of an interval, or of a few units of rounding.
     """
     name = scheme or DEFAULTS[case.equation.time_order]
     if name not in SCHEMES or SCHEMES[name].order != case.equation.time_order:
@@ -83,10 +92,12 @@ def _adapt(method: Scheme, moment: Moment, end: float, halvings: int, tolerance:
     """Step to `end`; where held values jump on the way, up to there, and on from there as from a start."""
     taken = 0
     while moment.time < end:
-        if method.jump and moment.time >= method.jump[0]:
+        if method.jumps.due(moment.time, end):
             moment = method.over(moment)
             continue
-        moment, halvings, count = _towards(method, moment, min(end, method.until), halvings, tolerance)
+        if units(moment.time, end) <= LEAST:
+            break
+        moment, halvings, count = _towards(method, moment, min(end, method.jumps.until), halvings, tolerance)
         taken += count
     return moment, halvings, taken
 
@@ -97,14 +108,16 @@ def _towards(method: Scheme, moment: Moment, end: float, halvings: int, toleranc
     `done` counts them in the finest.
     """
     begin, done, taken, whole, limit = moment.time, 0, 0, 1 << FINEST, tolerance * method.scale
+    finest = min(FINEST, int(np.log2(units(begin, end))) - 2)
+    halvings = min(halvings, finest)
     while done < whole:
         size = whole >> halvings
         time = begin + (end - begin) * (done + size) / whole if done + size < whole else end
         trial, error = method.step(moment, time)
         if error > limit:
-            if method.sees_jump(moment.time, time, limit):
+            if method.jumps.look(moment.time, time, method.size, limit):
                 return moment, 2, taken
-            if halvings == FINEST:
+            if halvings == finest:
                 raise SolverError(f"the step at time {moment.time:.6g} cannot be made small enough.")
             halvings += 1
             continue
@@ -115,22 +128,18 @@ def _towards(method: Scheme, moment: Moment, end: float, halvings: int, toleranc
 
 
 class Scheme(ABC):
-    """One method of stepping; `order` is that of the time derivative.
-
-    `jump` are the times just before and just after the next jump of held values, once it is seen.
-    """
+    """One method of stepping; `order` is that of the time derivative."""
 
     order: int
 
     def __init__(self, case: Case) -> None:
         """Assemble what does not change with time."""
         self.case, self.assembler = case, Assembler(case)
-        self.scale = case.equation.scaling(case).quantities[case.equation.field][1]
         self._moving = inertia_moves(case)
         self._inertia: dict[str, tuple[float, csr_array]] = {}
         self.weights = np.asarray(abs(self.inertia("mass", case.start)).sum(1)).ravel()
         self.held, self.fixed = HeldValues(self.assembler), self.assembler.held(case.start).fixed
-        self.jump: tuple[float, float] | None = None
+        self.jumps = Jumps(self.held)
         self._constant = case.linear and not matrix_moves(case)
         self._prepared: dict[tuple[float, ...], Prepared] = {}
         self._system: LinearSystem | None = None
@@ -141,7 +150,7 @@ class Scheme(ABC):
 
     @abstractmethod
     def begin(self, time: float, values: Floats, rate: Floats | None) -> Moment:
-        """Return a moment without a past: held values and their rates are those of `time`, the others as given."""
+        """Return a moment without a past: held values are those of `time`, the others as given."""
 
     @abstractmethod
     def step(self, moment: Moment, time: float) -> tuple[Moment, float]:
@@ -150,22 +159,14 @@ class Scheme(ABC):
         What is held has no error.
         """
 
-    @property
-    def until(self) -> float:
-        """The time up to which held values are known not to jump, or are taken not to."""
-        return self.jump[0] if self.jump else self.case.times[-1]
-
-    def sees_jump(self, begin: float, time: float, limit: float) -> bool:
-        """Look for a jump of held values by more than `limit` in a step from `begin` to `time` and as far again."""
-        found = self.held.jump(begin, min(2 * time - begin, self.until), self._size, limit)
-        self.jump = found or self.jump
-        return found is not None
+    @cached_property
+    def scale(self) -> float:
+        """The size of the field, which errors and jumps are small or great by."""
+        return field_scale(self.case)
 
     def over(self, moment: Moment) -> Moment:
         """Return the moment after the jump: it moves what is held and nothing else."""
-        assert self.jump is not None
-        time, self.jump = self.jump[1], None
-        return self.begin(time, moment.values, moment.rate)
+        return self.begin(self.jumps.passing(), moment.values, moment.rate)
 
     def inertia(self, form: str, time: float) -> csr_array:
         """Return the matrix `mass` or `damping` at `time`: assembled once where no coefficient moves."""
@@ -202,9 +203,10 @@ class Scheme(ABC):
 
     def _norm(self, error: Floats) -> float:
         """The size of an error, without what is held."""
-        return self._size(np.where(self.fixed, 0.0, error))
+        return self.size(np.where(self.fixed, 0.0, error))
 
-    def _size(self, values: Floats) -> float:
+    def size(self, values: Floats) -> float:
+        """The root mean square by mass."""
         return float(np.sqrt(self.weights @ values**2 / self.weights.sum()))
 
 
@@ -306,8 +308,9 @@ class Newmark(Scheme):
     """M u'' + D u' + A u = f by Newmark's method with β = 1/4, γ = 1/2: second order, conserves energy.
 
     doi:10.1061/JMCEA3.0000098; local error (β - 1/6) Δt² (u''₁ - u''₀) (Zienkiewicz and Xie 1991,
-    doi:10.1002/eqe.4290200907). What is held has the rates and accelerations of the values held, by their differences:
-    Newmark's own would swing for ever about these after the least kink. For linear equations.
+    doi:10.1002/eqe.4290200907). What is held has the rates of the values held, by their differences: Newmark's own
+    would swing for ever about these after the least kink. Their changes act on what is free by M Δu' = 0, half before a
+    step and half after it; accelerations are those without. M does not move. For linear equations.
     """
 
     order = 2
@@ -320,27 +323,19 @@ class Newmark(Scheme):
             raise SolverError(f"Newmark's method is for linear equations; {case.equation.name} is not with this case.")
 
     def begin(self, time: float, values: Floats, rate: Floats | None) -> Moment:
-        """Return the values, with the acceleration that the equation gives them."""
-        soon = _SOON * (self.case.times[1] - self.case.times[0])
-        held_rate, held_acceleration = self.held.motion(time, (time, time + soon, time + 2 * soon))
-        values = np.where(self.fixed, self.held.at(time), values)
-        rate = np.where(self.fixed, held_rate, rate)
-        steady = self._linearised(values, time)
-        force = steady.rhs - steady.matrix @ values - self.inertia("damping", time) @ rate
-        system = replace(steady, matrix=self.inertia("mass", time), rhs=force, fixed_value=held_acceleration)
-        acceleration = Prepared(system).solve(force, held_acceleration).values
-        return Moment(time, values, rate=rate, acceleration=acceleration)
+        """Return the values; the first step sets off what they do next."""
+        return Moment(time, np.where(self.fixed, self.held.at(time), values), rate=rate)
 
     def step(self, moment: Moment, time: float) -> tuple[Moment, float]:
         """Step."""
+        moment = self._set_off(moment, time) if moment.acceleration is None else moment
         assert moment.rate is not None and moment.acceleration is not None
         dt, beta, gamma = time - moment.time, self.beta, self.gamma
-        ahead = moment.values + dt * moment.rate + dt**2 * (0.5 - beta) * moment.acceleration
-        ahead_rate = moment.rate + dt * (1 - gamma) * moment.acceleration
+        impulse = self._impulse(moment.rate, self.held.rate(time, self._around(moment.time, time)))
+        ahead = moment.values + dt * (moment.rate + impulse / 2) + dt**2 * (0.5 - beta) * moment.acceleration
+        ahead = np.where(self.fixed, self.held.at(time), ahead)
+        ahead_rate = moment.rate + impulse + dt * (1 - gamma) * moment.acceleration
         a, d = 1 / (beta * dt**2), gamma / (beta * dt)
-        held_rate, held_acceleration = self.held.motion(time, self._around(moment.time, time))
-        ahead = np.where(self.fixed, self.held.at(time) - held_acceleration / a, ahead)
-        ahead_rate = np.where(self.fixed, held_rate - dt * gamma * held_acceleration, ahead_rate)
         mass, damping = self.inertia("mass", time), self.inertia("damping", time)
 
         def staged(state: Floats) -> LinearSystem:
@@ -355,9 +350,31 @@ class Newmark(Scheme):
         error = self._norm((beta - 1 / 6) * dt**2 * (acceleration - moment.acceleration))
         return Moment(time, new, rate=rate, acceleration=acceleration), error
 
+    def _set_off(self, moment: Moment, time: float) -> Moment:
+        """Return a moment without a past as a step to `time` needs it: with held rates those of this way, told at once.
+
+        So nothing depends on how values move within a step. The accelerations are those that the equation gives.
+        """
+        assert moment.rate is not None
+        rate = moment.rate + self._impulse(moment.rate, self.held.rate(time, (moment.time, time)))
+        steady = self._linearised(moment.values, moment.time)
+        force = steady.rhs - steady.matrix @ moment.values - self.inertia("damping", moment.time) @ rate
+        return replace(moment, rate=rate, acceleration=self._by_mass.solve(force, 0 * rate).values)
+
+    def _impulse(self, rate: Floats, held: Floats) -> Floats:
+        """What rates gain as those of what is held become `held`: M v stays, but there."""
+        gain = np.where(self.fixed, held - rate, 0.0)
+        return self._by_mass.solve(0 * rate, gain).values if gain.any() else gain
+
+    @cached_property
+    def _by_mass(self) -> Prepared:
+        """M a = f."""
+        start = self.case.start
+        return Prepared(replace(self._linearised(self._start_vector(), start), matrix=self.inertia("mass", start)))
+
     def _around(self, before: float, time: float) -> tuple[float, float, float]:
         """Three times whose middle is `time`, or which end there where held values may not be looked at any later."""
-        later = min(2 * time - before, self.until)
+        later = min(2 * time - before, self.jumps.until)
         soon = later - time < (time - before) / 2
         return (before, (before + time) / 2, time) if soon else (before, time, later)
 

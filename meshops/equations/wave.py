@@ -78,9 +78,10 @@ class Wave(Equation):
         rates = case.start_values(".rate")[self.field][:, 0] if case.transient else 0.0 * mesh.mass
         struck = float(mesh.mass @ rates**2 / mesh.mass.sum()) * (length / c0) ** 2
         driven = put_in(case) * length ** (2 - mesh.dim) / c0**2
-        scale = float((held_size(case) ** 2 + struck + driven**2) ** 0.5) or 1.0
-        quantities = scalar_quantities(case, c0**2, 0.0, scale) | {"speed": (0.0, c0), "damping": (0.0, c0 / length)}
-        return Scaling(length, tuple(mesh.centroid.tolist()), MappingProxyType(quantities), length / c0)
+        size = float((held_size(case) ** 2 + struck + driven**2) ** 0.5)
+        speeds = {"speed": (0.0, c0), "damping": (0.0, c0 / length)}
+        quantities = MappingProxyType(scalar_quantities(case, c0**2, 0.0, size or 1.0) | speeds)
+        return Scaling(length, tuple(mesh.centroid.tolist()), quantities, length / c0, arbitrary=not size)
 
     def manufactured(self, dim: int) -> Manufactured:
         """U = (1 + t) sin(2x) e^y e^(z/2), c = 1 + x/2, d = 0.7."""

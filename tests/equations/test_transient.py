@@ -11,10 +11,12 @@ from scipy.special import erf
 
 from geometries import Dirichlet, Neumann, Robin
 from geometries.errors import MeshopsError
+from geometries.expressions import Expression
 from geometries.mesh import Mesh
 from meshops.equations import Case, Heat, Wave, solve
 from meshops.equations.assembly import Assembler
 from meshops.equations.base import Equation
+from meshops.equations.solvers import SolverError
 from meshops.equations.transient import KEPT, Euler, Newmark, march
 from tests.equations.manufactured import grid
 
@@ -137,6 +139,60 @@ def test_steps_start_anew_where_a_held_value_jumps(equation: Equation, scheme: s
     assert how["iterations"] < 1.5 * direct["iterations"]
 
 
+@pytest.mark.parametrize("equation", [Heat(), Wave()])
+@pytest.mark.parametrize(
+    ("end", "source"), [("sin(3*t)", 0), ("sin(2*pi*t)", 0), ("step(t-0.93)", 0), ("0", "sin(20*t)")]
+)
+def test_adaptive_steps_do_not_depend_on_the_unit(equation: Equation, end: str, source: Any) -> None:
+    """All is zero at the start, so that only what comes later has a size."""
+
+    def found(unit: float) -> tuple[np.ndarray, object]:
+        held = {"left": Dirichlet(0), "right": Dirichlet(f"{unit}*({end})")}
+        fields, how = march(Case(LINE, equation, conditions=held, source=f"{unit}*({source})", times=(0, 1)))
+        return fields[equation.field][-1] / unit, how["iterations"]
+
+    expected, steps = found(1.0)
+    for unit in (2.0**-20, 2.0**20):
+        values, own = found(unit)
+        np.testing.assert_allclose(values, expected, rtol=1e-9, atol=1e-12)
+        assert own == steps
+
+
+@pytest.mark.parametrize("equation", [Heat(), Wave()])
+@pytest.mark.parametrize(
+    "value", ["where(t<=0.4, 0, 1)", "where(t<0.4, 0, 1)", "where(t<=0.4, 0, 1)+where(t<0.4, 0, 2)"]
+)
+def test_an_output_time_at_a_jump_has_what_is_held_then(equation: Equation, value: str) -> None:
+    times = np.linspace(0, 1, 11)
+    held = {"left": Dirichlet(0), "right": Dirichlet(value)}
+    found = march(Case(LINE, equation, conditions=held, times=times.tolist()))[0][equation.field][:, -1, 0]
+    np.testing.assert_array_equal(found, Expression(value)(np.ones((11, 1)), times))
+
+
+def test_an_output_time_in_a_pulse_of_a_few_units_of_rounding_has_what_is_held_then() -> None:
+    held = {"right": Dirichlet("where(t<100000.39161900051, 0, where(t<100000.39161900061, 1, 0))")}
+    case = Case(LINE, Wave(), conditions=held, times=(1e5, 100000.391619000559, 100001))
+    np.testing.assert_array_equal(march(case)[0]["displacement"][:, -1, 0], [0, 1, 0])
+
+
+@pytest.mark.parametrize("equation", [Heat(), Wave()])
+def test_what_changes_too_fast_for_any_step_is_refused(equation: Equation) -> None:
+    """A pulse so great, and unseen at the output times, that the scale is of the source: it would jump ever again."""
+    held = {"left": Dirichlet(0), "right": Dirichlet("1e12*where(t<0.51, 0, where(t<0.52, sin(3*t), 0))")}
+    with pytest.raises(SolverError, match=r"jump 9 times|cannot be made small enough"):
+        march(Case(LINE, equation, conditions=held, source="sin(20*t)", times=(0, 1)))
+
+
+@pytest.mark.parametrize("level", [20.1, 1 / 3, 293.15])
+def test_what_rests_at_a_level_stays(level: float) -> None:
+    """The levels' mean is theirs but for rounding, which is no scale."""
+    conditions = {"left": Dirichlet(level), "right": Robin(3, ambient=level)}
+    case = heat(grid("line", 1, 40), conditions, initial={"temperature": level}, times=(0, 1))
+    fields, how = march(case)
+    np.testing.assert_allclose(fields["temperature"], level, rtol=1e-12)
+    assert how["iterations"] == 3
+
+
 # -- laws --------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("scheme", FIRST)
 def test_insulated_bodies_keep_their_heat(scheme: str) -> None:
@@ -210,6 +266,11 @@ def test_newmarks_order_is_two_with_ends_that_are_moved() -> None:
     )
     exact = mesh.points**2 * np.cos(2) + mesh.points
     assert rate(case, "newmark", exact, (16, 64)) == pytest.approx(2, abs=0.15)
+
+
+def test_newmarks_order_is_two_with_an_end_that_starts_with_a_jerk() -> None:
+    case = Case(LINE, Wave(), conditions={"left": Dirichlet(0), "right": Dirichlet("sin(3*t)")}, times=(0, 1))
+    assert rate(case, "newmark", ends(case, "newmark", 1024), (32, 128)) == pytest.approx(2, abs=0.15)
 
 
 def test_a_damping_that_moves_is_assembled_anew() -> None:

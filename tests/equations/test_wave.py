@@ -100,3 +100,17 @@ def test_adaptive_steps_follow_an_end_that_is_moved(motion: str) -> None:
     exact = Expression(motion)(mesh.points, mesh.points[:, 0])
     assert np.sqrt(np.mean((fields["displacement"][-1, :, 0] - exact) ** 2)) < 0.02
     assert how["iterations"] < 400
+
+
+@pytest.mark.parametrize("steps", [0, 200])
+@pytest.mark.parametrize(
+    "motion", ["1", "(t>0)*1", "where(t<=1e-7, 0, 1)", "where(t<1e-3, 0, 1)", "min(t/1e-6, 1)", "min(t/1e-3, 1)"]
+)
+def test_fast_motions_at_the_start_do_as_a_jump_does(motion: str, steps: int) -> None:
+    """The front of a jump is at x = 0.5, half a cell wide or a few; all are one within a step."""
+    mesh = grid("line", 1, 40)
+    case = struck(mesh, {"left": Dirichlet(0), "right": Dirichlet(motion)}, times=(0, 0.5))
+    fields, how = march(case, steps=steps)
+    found = fields["displacement"][-1, :, 0]
+    assert np.sqrt(np.mean((found - (mesh.points[:, 0] > 0.5)) ** 2)) < 0.15
+    assert np.abs(found).max() < 1.05 and how["iterations"] < 300
