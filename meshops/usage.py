@@ -43,7 +43,7 @@ def check_texts(given: Sequence[str]) -> None:
         if found in _NOTHING:
             option = name if joined else before
             where = f"{option}: " if option.startswith("-") else ""
-            what, hint = (f"'{found}'", f" (of a file of that name, ./{found})") if found else ("an empty text", "")
+            what, hint = (f"'{found}'", f" (./{found} for a file of that name)") if found else ("an empty text", "")
             raise UsageError(f"{where}found {what}; expected a value{hint}, or leave it out.")
         if not _is_text(text):
             shown = os.fsencode(text).decode("utf-8", "backslashreplace")
