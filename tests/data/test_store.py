@@ -213,7 +213,7 @@ def test_other_major_versions_are_refused_and_a_newer_minor_one_is_read(copy):
     given = json.loads(path.read_text())
     path.write_text(json.dumps(given | {"version": [2, 9], "more": 1}))
     assert len(MeshDataset.open(copy)) == len(given["samples"])
-    for version, said in (([3, 0], r"3\.0; this meshops reads 2\.x: update"), ([1, 1], r"1\.1; .* generate it again")):
+    for version, said in (([3, 0], r"3\.0; this meshops reads 2\.x: update"), ([1, 1], r"1\.1; .* make it again")):
         path.write_text(json.dumps(given | {"version": version}))
         with pytest.raises(StoreError, match=f"has version {said}"):
             MeshDataset.open(copy)
