@@ -16,8 +16,9 @@ from geometries.mesh import Mesh
 from meshops.equations import Case, Heat, Wave, solve
 from meshops.equations.assembly import Assembler
 from meshops.equations.base import Equation
-from meshops.equations.solvers import SolverError
-from meshops.equations.transient import KEPT, Euler, Newmark, march
+from meshops.equations.schemes import KEPT, Euler, Newmark
+from meshops.equations.solvers import Prepared, SolverError
+from meshops.equations.transient import march
 from tests.equations.manufactured import grid
 
 FIRST = {"bdf2": 2, "theta": 2, "euler": 1}
@@ -118,11 +119,8 @@ def test_steps_grow_as_a_transient_fades() -> None:
 
 
 def test_output_times_that_differ_by_rounding_share_a_factorisation(monkeypatch: pytest.MonkeyPatch) -> None:
-    from meshops.equations import transient
-
     made = []
-    monkeypatch.setattr(transient, "Prepared", lambda *a, **k: made.append(1) or _prepared(*a, **k))
-    _prepared = __import__("meshops.equations.solvers", fromlist=["Prepared"]).Prepared
+    monkeypatch.setattr("meshops.equations.schemes.Prepared", lambda *a, **k: made.append(1) or Prepared(*a, **k))
     case = heat(LINE, {"*": Dirichlet(0)}, initial={"temperature": "x"}, times=np.linspace(0, 4e-3, 101).tolist())
     march(case, scheme="euler", steps=1)
     assert len(made) == 1
