@@ -22,7 +22,7 @@ from meshops.nn.latent_grid import LatentGrid
 from meshops.nn.linear_attention import LinearAttention
 from meshops.nn.message_passing import MessagePassing
 from meshops.nn.mlp import MLP
-from meshops.nn.neighbors import Neighbors, symmetric_weights, weigh_images
+from meshops.nn.neighbors import Neighbors, edge_lengths, symmetric_weights, weigh_images
 from meshops.nn.per_graph import instance_norm, outer_sum, read, share
 from meshops.nn.products import Linear, linear
 from meshops.nn.spectral import SpectralConv
@@ -49,6 +49,7 @@ __all__ = [
     "boundary_distance",
     "degree",
     "edge_features",
+    "edge_lengths",
     "edge_width",
     "gradient",
     "held_width",

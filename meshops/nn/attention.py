@@ -45,9 +45,8 @@ class SliceAttention(nn.Module):
     def forward(self, h: Tensor, mass: Tensor, batch: Tensor, graphs: int) -> Tensor:
         """Return (n, width) from h (n, width), mass (n,), and the graph of each node (n,)."""
         n, x = len(h), self.norm(h)
-        weight = (self.assign(x).view(n, self.heads, self.slices) / self.temperature[:, None].clamp_min(0.1)).softmax(
-            -1
-        )
+        temperature = self.temperature[:, None].clamp_min(0.1)
+        weight = (self.assign(x).view(n, self.heads, self.slices) / temperature).softmax(-1)
         value = self.value(x).view(n, self.heads, -1)
         return h + self.out(through_slices(weight, value, mass, batch, graphs, self._mix).reshape(n, -1))
 

@@ -59,6 +59,12 @@ def symmetric_weights(weight: Tensor, edge_index: Tensor, nodes: int) -> Tensor:
     return weight * scale[edge_index[0]] * scale[edge_index[1]]
 
 
+def edge_lengths(graph: MeshGraph) -> Tensor:
+    """Return (E,) the lengths of a graph's edges."""
+    source, target = graph.edge_index
+    return (graph.pos.index_select(0, source) - graph.pos.index_select(0, target)).norm(dim=1)
+
+
 def weigh_images(weight: Tensor, graph: MeshGraph) -> Tensor:
     """Return weights (E,) of edges by length, but between images of one point the largest that either has elsewhere."""
     between, (source, target) = graph.joins_images, graph.edge_index

@@ -14,6 +14,7 @@ from meshops.nn import (
     Linear,
     Neighbors,
     boundary_distance,
+    edge_lengths,
     gradient,
     linear,
     node_features,
@@ -56,8 +57,8 @@ class ChebNet(Operator):
         away = gradient(distance, graph).flatten(1)
         h = self.encode(torch.cat([node_features(graph, self.schema), distance, away], 1))
         neighbors = Neighbors.of(graph.edge_index, len(h))
-        length = (graph.pos[graph.edge_index[0]] - graph.pos[graph.edge_index[1]]).norm(dim=1)
-        weight = -symmetric_weights(weigh_images(length, graph), graph.edge_index, len(h))[neighbors.order]
+        weight = weigh_images(edge_lengths(graph), graph)
+        weight = -symmetric_weights(weight, graph.edge_index, len(h))[neighbors.order]
         for layer in self.layers:
             h = layer(h, neighbors, weight).relu()
         return self.decode(h)

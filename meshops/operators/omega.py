@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema
-from meshops.nn import MLP, Linear, Neighbors, node_features, node_width, symmetric_weights, weigh_images
+from meshops.nn import MLP, Linear, Neighbors, edge_lengths, node_features, node_width, symmetric_weights, weigh_images
 from meshops.operators.base import Operator
 
 
@@ -59,8 +59,7 @@ class _Layer(nn.Module):
 def _laplacian(graph: MeshGraph) -> tuple[Neighbors, Tensor]:
     """Return the edges with a loop at every node, (2, E + N), and D^-½ W D^-½ - 1 on them."""
     edge_index, n = graph.edge_index, len(graph.pos)
-    length = (graph.pos[edge_index[0]] - graph.pos[edge_index[1]]).norm(dim=1)
-    near = weigh_images(1 / length.clamp_min(1e-6), graph)
+    near = weigh_images(1 / edge_lengths(graph).clamp_min(1e-6), graph)
     own = near.new_zeros(n).scatter_reduce(0, edge_index[1], near, "amax")
     own = torch.where(own > 0, own, torch.ones_like(own))
     loops = torch.arange(n, device=edge_index.device).expand(2, -1)

@@ -10,7 +10,7 @@ from geometries.conditions import Periodic
 from geometries.families.grid import Grid
 from meshops.equations import EQUATIONS, Case
 from meshops.graph import MeshGraph, build_graph
-from meshops.nn import boundary_distance, fields, gradient, plain_forms, smooth, weigh_images
+from meshops.nn import boundary_distance, edge_lengths, fields, gradient, plain_forms, smooth, weigh_images
 from meshops.nn.features import centered
 from tests.operators.graphs import mixed_graph
 
@@ -46,8 +46,7 @@ def test_the_length_of_an_edge_between_images_says_nothing(shape: tuple[int, ...
     graph = build_graph(case, dtype=torch.float64)
     ends, across = graph.image_index.flatten(), graph.pos[:, :1]
     assert torch.allclose(gradient(across.abs(), graph)[ends, :1, 0], across[ends].sign(), rtol=1e-6)
-    source, target = graph.edge_index
-    between, length = graph.joins_images, (graph.pos[source] - graph.pos[target]).norm(dim=1)
+    between, length = graph.joins_images, edge_lengths(graph)
     assert between.sum() == 2 * graph.image_index.shape[1]
     assert torch.allclose(length[between], length.max())
     weight = weigh_images(1 / length, graph)
