@@ -5,6 +5,8 @@ For files this runs in a child process (see `geometries.child`); families call i
 
 from __future__ import annotations
 
+import ctypes
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -53,6 +55,7 @@ def session() -> Iterator[ModuleType]:
 
     with _LOCK:
         gmsh.initialize(readConfigFiles=False, interruptible=False)
+        _keep_broken_pipes_errors()
         try:
             gmsh.option.setNumber("General.Terminal", 0)
             gmsh.option.setNumber("General.NumThreads", 1)
@@ -61,6 +64,17 @@ def session() -> Iterator[ModuleType]:
         finally:
             gmsh.logger.stop()  # else the next session's log begins with this one's
             gmsh.finalize()
+
+
+def _keep_broken_pipes_errors() -> None:
+    """Undo that gmsh, once a process, has a write to a pipe that nobody reads end the process, without a word.
+
+    By the C library: Python sets signals on its main thread only, and has not noticed. Python raises `BrokenPipeError`.
+    """
+    if signal.getsignal(signal.SIGPIPE) is signal.SIG_IGN:
+        set_signal = ctypes.CDLL(None).signal
+        set_signal.argtypes, set_signal.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
+        set_signal(signal.SIGPIPE, int(signal.SIG_IGN))
 
 
 def physical_names(dim: int, tag: int) -> list[str]:

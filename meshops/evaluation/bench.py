@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from math import inf
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import Thread
+from typing import cast
 
 import numpy as np
 
@@ -159,7 +163,8 @@ def _row(plan: Plan, operator: str, rate: float, seed: int, note: Note) -> Row:
 
 def _make(plan: Plan, operator: str, rate: float, seed: int) -> None:
     path = plan.row(operator, rate, seed)
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:  # its memory, and no other's
+    own = ProcessPoolExecutor(1, get_context("spawn"), _end_with_parent)  # its memory, and no other's
+    with own as pool:
         try:
             row = pool.submit(measure, plan, operator, rate, seed).result()
         except BrokenProcessPool as error:
@@ -170,6 +175,16 @@ def _make(plan: Plan, operator: str, rate: float, seed: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as beside:
         beside.write_text(json.dumps(row.to_json(), indent=2) + "\n", encoding="utf-8")
+
+
+def _end_with_parent() -> None:
+    """See that this process ends when the one that started it does, by whatever signal."""
+
+    def wait() -> None:
+        cast(BaseProcess, parent_process()).join()
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
 
 
 def measure(plan: Plan, operator: str, rate: float, seed: int) -> Row:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -192,6 +194,23 @@ def test_rows_of_an_operator_with_other_options_are_others(
     assert own.row("point_mlp", 2e-3, 0) != before
 
 
+def test_a_training_process_ends_with_the_bench_that_started_it(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text("""
+import os, signal, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from meshops.evaluation.bench import _end_with_parent
+
+if __name__ == "__main__":
+    pool = ProcessPoolExecutor(1, get_context("spawn"), _end_with_parent)
+    print(pool.submit(os.getpid).result(), flush=True)
+    pool.submit(time.sleep, 600)
+    os.kill(os.getpid(), signal.SIGKILL)
+""")
+    # it returns when both have ended: the one that was started has its output too
+    subprocess.run([sys.executable, tmp_path / "script.py"], stdout=subprocess.PIPE, timeout=120, check=False)
+
+
 def test_only_splits_that_nothing_was_chosen_by_are_tested_on(samples: MeshDataset) -> None:
     assert shifted(samples) == ["test", "strong"]
 
@@ -290,7 +309,6 @@ def test_whatever_keeps_an_operator_from_training_is_one_kind_of_error(
             measure(plan, "point_mlp", 2e-3, 7)
 
 
-@pytest.mark.slow  # late in a long run it ended the test's own process, for a reason that is not found
 def test_an_operator_whose_process_is_killed_is_told(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meshops.evaluation.bench.measure", _killed)
     row = bench(replace(plan, seeds=1, rates=(5e-3,)))[0]

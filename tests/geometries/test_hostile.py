@@ -115,6 +115,24 @@ def test_configuration_at_home_is_not_run(tmp_path):
     assert not (tmp_path / "canary").exists()
 
 
+def test_a_pipe_that_nobody_reads_stays_an_error(tmp_path):
+    code = """
+import os, threading
+from geometries.gmsh_model import session
+
+def meshed():
+    with session(): pass
+
+thread = threading.Thread(target=meshed)
+thread.start(); thread.join()
+read, write = os.pipe()
+os.close(read)
+try: os.write(write, b"text")
+except BrokenPipeError: os._exit(7)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 7
+
+
 def test_iges_and_obj_in_another_encoding_pass(box, tmp_path):
     content = (box / "part.iges").read_bytes()
     head = content[:60].replace(b" ", b"\xfc", 1)
