@@ -7,8 +7,8 @@ import resource
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from geometries.families.grid import Grid
 from meshops.equations import EQUATIONS, Case
 from meshops.graph import MeshGraph, build_graph, schema_of
 from meshops.nn import plain_forms
-from meshops.operators import build
+from meshops.operators import Operator, build
 from meshops.training.memory import keep_memory, peak_memory
 
 SIZES = (1_000, 10_000, 100_000)
@@ -64,7 +64,7 @@ def costs(name: str, sizes: Sequence[int] = SIZES, repeats: int = REPEATS) -> li
     for size in sizes:
         last = found[-1] if found else None
         expected = (last.step_bytes or math.inf) * size / last.nodes if last else 0.0
-        with ProcessPoolExecutor(1, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
+        with _process() as pool:
             found.append(pool.submit(measure, name, size, repeats=repeats, step=expected < MEMORY).result())
     return found
 
@@ -81,30 +81,60 @@ def measure(name: str, nodes: int, *, repeats: int = REPEATS, step: bool = True,
     With `recompute` a step is one with activation checkpointing, see `Operator.recompute`.
     """
     keep_memory()
-    graph = plane_graph(nodes)
-    operator = build(name, schema_of(EQUATIONS["heat"], 2), {})
+    trial = _Trial.of(name, nodes)
     if recompute:
-        operator.recompute()
+        trial.operator.recompute()
     repeats = repeats if nodes <= PLAIN_UP_TO else 0
-
-    def infer() -> None:
-        with torch.no_grad():
-            operator(graph)
-
-    def train(plain: bool = False) -> None:
-        with plain_forms() if plain else nullcontext():
-            operator.zero_grad()
-            operator(graph).square().mean().backward()
-
     start = _memory()
-    seconds = _best([infer], repeats)
-    cost = Cost(name, graph.num_nodes, seconds[0], _grown(start))
+    seconds = _best([trial.infer], repeats)
+    cost = Cost(name, trial.graph.num_nodes, seconds[0], _grown(start))
     if not step:
         return cost
-    first = _seconds(train)
-    taken = _grown(start)
-    times = _best([train, lambda: train(plain=True)], repeats) if repeats else [first, None]
-    return Cost(name, cost.nodes, cost.infer_seconds, cost.infer_bytes, times[0], taken, times[1])
+    first = trial.step()
+    cost = replace(cost, step_seconds=first, step_bytes=_grown(start))
+    if not repeats:
+        return cost
+    with _process() as pool:
+        times = _best([trial.step, lambda: pool.submit(_plain_step, name, nodes).result()], repeats)
+    return replace(cost, step_seconds=times[0], plain_seconds=times[1])
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """An operator at its default size and a graph to try it on; each method returns the seconds that it took."""
+
+    operator: Operator
+    graph: MeshGraph
+
+    @classmethod
+    def of(cls, name: str, nodes: int) -> _Trial:
+        return cls(build(name, schema_of(EQUATIONS["heat"], 2), {}), plane_graph(nodes))
+
+    def infer(self) -> float:
+        begun = time.process_time()
+        with torch.no_grad():
+            self.operator(self.graph)
+        return time.process_time() - begun
+
+    def step(self) -> float:
+        begun = time.process_time()
+        self.operator.zero_grad()
+        self.operator(self.graph).square().mean().backward()
+        return time.process_time() - begun
+
+
+def _plain_step(name: str, nodes: int) -> float:
+    """Return the seconds of a step in the plain form; the process keeps what it is tried on."""
+    with plain_forms():
+        return _tried(name, nodes).step()
+
+
+_tried = cache(_Trial.of)
+
+
+def _process() -> ProcessPoolExecutor:
+    """Return a process of one thread that has nothing of this one."""
+    return ProcessPoolExecutor(1, get_context("spawn"), torch.set_num_threads, (1,))
 
 
 def plane_graph(nodes: int) -> MeshGraph:
@@ -115,16 +145,10 @@ def plane_graph(nodes: int) -> MeshGraph:
     return build_graph(Case(mesh, EQUATIONS["heat"], conditions=conditions, source="sin(5*x)"))
 
 
-def _best(turns: Sequence[Callable[[], None]], repeats: int) -> list[float]:
-    """Return the least seconds of each, called in turns, after one call that does not count unless it is the only."""
-    times = [[_seconds(run) for run in turns] for _ in range(repeats + 1)]
+def _best(turns: Sequence[Callable[[], float]], repeats: int) -> list[float]:
+    """Return the least of each, called in turns, after one call that does not count unless it is the only."""
+    times = [[run() for run in turns] for _ in range(repeats + 1)]
     return [min(taken) for taken in zip(*(times[1:] or times), strict=True)]
-
-
-def _seconds(run: Callable[[], None]) -> float:
-    begun = time.process_time()
-    run()
-    return time.process_time() - begun
 
 
 def _memory() -> int:

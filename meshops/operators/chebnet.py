@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -20,6 +19,7 @@ from meshops.nn import (
     node_features,
     node_width,
     symmetric_weights,
+    tuned,
     weigh_images,
 )
 from meshops.operators.base import Operator
@@ -72,17 +72,23 @@ class ChebConv(nn.Module):
         super().__init__()
         self.order, self.mix = order, Linear(order * width, width)
 
+    def reference(self, h: Tensor, neighbors: Neighbors, weight: Tensor) -> Tensor:
+        """Return the same by the recurrence as it is written."""
+        terms = [h, neighbors.sum(h, weight)][: self.order]
+        while len(terms) < self.order:
+            terms.append(2 * neighbors.sum(terms[-1], weight) - terms[-2])
+        return self._mixed(terms)
+
+    @tuned(reference)
     def forward(self, h: Tensor, neighbors: Neighbors, weight: Tensor) -> Tensor:
-        """Return (N, width) from h (N, width) and the weights (E,) of L̂."""
-        terms = _chebyshev(h, self.order, lambda x: neighbors.sum(x, weight))
-        total, parts = self.mix.bias, self.mix.weight.split(h.shape[1], dim=1)
+        """Return (N, width) from h (N, width) and the weights (E,) of L̂; the 2 is in the weights, not in the rows."""
+        terms, twice = [h, neighbors.sum(h, weight)][: self.order], 2 * weight
+        while len(terms) < self.order:
+            terms.append(neighbors.sum(terms[-1], twice) - terms[-2])
+        return self._mixed(terms)
+
+    def _mixed(self, terms: list[Tensor]) -> Tensor:
+        total, parts = self.mix.bias, self.mix.weight.split(terms[0].shape[1], dim=1)
         for term, part in zip(terms, parts, strict=True):
             total = linear(term, part, total)
         return total
-
-
-def _chebyshev(h: Tensor, order: int, laplacian: Callable[[Tensor], Tensor]) -> list[Tensor]:
-    terms = [h, laplacian(h)][:order]
-    while len(terms) < order:
-        terms.append(2 * laplacian(terms[-1]) - terms[-2])
-    return terms

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from unittest.mock import Mock
 
 from meshops.evaluation import speed
 from meshops.evaluation.speed import Cost, exponent, measure, plane_graph
+from meshops.nn import tuned
 
 
 def test_a_cost_has_times_and_memory() -> None:
@@ -32,3 +34,9 @@ def test_a_step_that_would_take_too_much_is_left_out(monkeypatch) -> None:
 
 def test_the_mesh_has_about_the_nodes_asked_for() -> None:
     assert [plane_graph(n).num_nodes for n in (100, 1000)] == [100, 1024]
+
+
+def test_the_step_to_compare_with_is_of_plain_forms(monkeypatch) -> None:
+    step = tuned(lambda: 1.0)(lambda: 2.0)
+    monkeypatch.setattr(speed, "_tried", lambda *_: Mock(step=step))
+    assert (speed._plain_step("any", 100), step()) == (1.0, 2.0)
