@@ -30,7 +30,8 @@ def coarsen(pos: Floats, mass: Floats, edge_index: Ints, images: Ints | None = N
     A cluster is a pair of neighbours merged with another pair (two passes of pairwise matching, Notay 2010), so sizes
     fall about fourfold in any dimension. A cluster's position is its centre of mass; two clusters are joined where an
     edge joins their members. `images` (n, 2) are nodes that are one point: their clusters are joined too, but never
-    merged for it, since they lie apart.
+    merged for it, since they lie apart. Clusters follow from where the nodes are, not from how they are numbered, but
+    for nodes at one place.
     """
     levels: list[CoarseGraph] = []
     for _ in range(LEVELS):
@@ -72,12 +73,25 @@ def _aggregate(pos: Floats, edge_index: Ints) -> Ints:
     length = np.linalg.norm(pos[edge_index[0]] - pos[edge_index[1]], axis=1)
     # Rounded, so that edges of one length in millimetres are of one length in metres too: ties decide alike.
     weight = np.round(length.max() / np.maximum(length, 1e-9 * length.max()), 6)
-    diagonal = np.bincount(edge_index[1], weight, n)
+    rank = _ranks(pos)
+    source, target = rank[edge_index]
+    diagonal = np.bincount(target, weight, n)
     loops = np.arange(n)
-    rows, cols = np.concatenate([edge_index[1], loops]), np.concatenate([edge_index[0], loops])
+    rows, cols = np.concatenate([target, loops]), np.concatenate([source, loops])
     laplacian = csr_matrix((np.concatenate([-weight, diagonal]), (rows, cols)), shape=(n, n))
     members = pairwise_aggregation(laplacian, matchings=2)[0].tocoo()
-    return members.col[np.argsort(members.row)].astype(np.int64)
+    return members.col[np.argsort(members.row)].astype(np.int64)[rank]
+
+
+def _ranks(pos: Floats) -> Ints:
+    """Return (n,) the place of each node in the order of their last coordinates, then those before.
+
+    Rounded, so that rows of a grid stay rows wherever it lies.
+    """
+    extent = np.ptp(pos, axis=0).max() or 1.0
+    rank = np.empty(len(pos), np.int64)
+    rank[np.lexsort(np.round((pos - pos.min(axis=0)) / extent, 9).T)] = np.arange(len(pos))
+    return rank
 
 
 def _level(cluster: Ints, pos: Floats, mass: Floats, edge_index: Ints) -> CoarseGraph:
@@ -90,5 +104,5 @@ def _level(cluster: Ints, pos: Floats, mass: Floats, edge_index: Ints) -> Coarse
     adjacency = csr_matrix((np.ones(between.shape[1], bool), (between[1], between[0])), shape=(n, n))
     adjacency.sum_duplicates()
     adjacency.sort_indices()
-    joined = adjacency.tocoo()
-    return CoarseGraph(cluster, center, total, np.stack([joined.col, joined.row]).astype(np.int64))
+    edges = adjacency.tocoo()
+    return CoarseGraph(cluster, center, total, np.stack([edges.col, edges.row]).astype(np.int64))

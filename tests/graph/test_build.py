@@ -14,6 +14,7 @@ from geometries.families.grid import Grid
 from meshops.equations import EQUATIONS, Case, Heat, solve
 from meshops.graph import MeshGraph, Schema, SchemaError, build_graph, coarse_batch, schema_of
 from meshops.graph.levels import LEVELS
+from tests.operators.graphs import renumbered
 
 
 def case_on(mesh: Mesh) -> Case:
@@ -276,15 +277,6 @@ def test_boundary_edges_are_edges_between_boundary_points(case: Case) -> None:
         assert (np.bincount(source)[index] == 2).all()  # a closed curve
 
 
-def renumbered(case: Case, order: np.ndarray) -> Case:
-    """The case on a mesh whose point i is the old point order[i]."""
-    place = np.argsort(order)
-    mesh = case.mesh
-    return replace(
-        case, mesh=replace(mesh, points=mesh.points[order], cells={k: place[c] for k, c in mesh.cells.items()})
-    )
-
-
 @every
 def test_another_numbering_is_the_same_graph(case: Case) -> None:
     order = np.random.default_rng(0).permutation(case.mesh.num_points)
@@ -295,6 +287,8 @@ def test_another_numbering_is_the_same_graph(case: Case) -> None:
     np.testing.assert_allclose(theirs.boundary_x[there], ours.boundary_x, atol=1e-9)
     edges = order[theirs.edge_index.numpy()]
     assert {tuple(e) for e in edges.T} == {tuple(e) for e in ours.edge_index.numpy().T}
+    assert np.array_equal(theirs.cluster_1, ours.cluster_1[order])
+    assert all(torch.equal(theirs[f"cluster_{i}"], ours[f"cluster_{i}"]) for i in range(2, LEVELS + 1))
 
 
 def test_a_batch_is_its_graphs() -> None:

@@ -90,21 +90,25 @@ def test_levels_keep_what_any_graph_has(graph: Graph) -> None:
 
 
 @pytest.mark.parametrize("graph", MESHES.values(), ids=MESHES)
-def test_another_numbering_gives_levels_as_good(graph: Graph) -> None:
+def test_levels_depend_on_where_nodes_are_and_not_on_their_numbers(graph: Graph) -> None:
     pos, mass, edge_index = graph
     order = np.random.default_rng(0).permutation(len(pos))
-    place = np.argsort(order)
-    pairs = place[edge_index.T[edge_index[0] < edge_index[1]]]
-    shuffled = check((pos[order], mass[order], directed(np.sort(pairs, axis=1))))
-    for ours, theirs in zip(coarsen(*graph), shuffled, strict=True):
-        assert 0.6 < (len(ours.pos) + 2) / (len(theirs.pos) + 2) < 1.7
+    pairs = np.argsort(order)[edge_index.T[edge_index[0] < edge_index[1]]]
+    ours, theirs = coarsen(*graph), check((pos[order], mass[order], directed(pairs)))
+    assert np.array_equal(theirs[0].cluster, ours[0].cluster[order])
+    assert all(np.array_equal(theirs[i].cluster, ours[i].cluster) for i in range(1, LEVELS))
+    assert all(np.array_equal(theirs[i].edge_index, ours[i].edge_index) for i in range(LEVELS))
 
 
-def test_scaling_and_moving_change_no_cluster() -> None:
-    pos, mass, edge_index = MESHES["tetra"]
-    for ours, theirs in zip(coarsen(pos, mass, edge_index), coarsen(pos * 1024, mass, edge_index), strict=True):
+@pytest.mark.parametrize("factor", [1e-3, 1024])
+@pytest.mark.parametrize("offset", [0, 31.7])
+@pytest.mark.parametrize("graph", MESHES.values(), ids=MESHES)
+def test_scaling_and_moving_change_no_cluster(graph: Graph, factor: float, offset: float) -> None:
+    pos, mass, edge_index = graph
+    moved = coarsen((pos + offset) * factor, mass, edge_index)
+    for ours, theirs in zip(coarsen(*graph), moved, strict=True):
         assert np.array_equal(ours.cluster, theirs.cluster)
-        np.testing.assert_allclose(theirs.pos, ours.pos * 1024)
+        np.testing.assert_allclose(theirs.pos, (ours.pos + offset) * factor)
 
 
 def test_directed_edges_go_both_ways_sorted_by_target() -> None:

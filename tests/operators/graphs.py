@@ -75,6 +75,15 @@ def numbered(graph: MeshGraph) -> MeshGraph:
     return graph
 
 
+def renumbered(case: Case, order: np.ndarray) -> Case:
+    """The case on a mesh whose point i is the old point order[i]."""
+    place = np.argsort(order)
+    mesh = case.mesh
+    return replace(
+        case, mesh=replace(mesh, points=mesh.points[order], cells={k: place[c] for k, c in mesh.cells.items()})
+    )
+
+
 def permuted(graph: MeshGraph, order: torch.Tensor) -> MeshGraph:
     """The same graph with its old node `order[i]` as node i, and the nodes of each level reversed."""
     new = torch.argsort(order)

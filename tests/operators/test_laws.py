@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -17,10 +18,12 @@ from meshops.graph import MeshGraph, build_graph
 from meshops.nn import plain_forms
 from meshops.operators import OPERATORS, Operator
 from tests.operators.graphs import (
+    mixed_case,
     mixed_graph,
     moved,
     numbered,
     permuted,
+    renumbered,
     small,
     surface_graph,
     wide,
@@ -78,6 +81,14 @@ def test_permuting_the_nodes_permutes_the_output(operator: Operator, graph: Mesh
     operator, graph = operator.double(), graph.double()
     order = torch.randperm(len(graph.pos), generator=torch.Generator().manual_seed(1))
     assert close(operator.predict(permuted(graph, order)), operator.predict(graph)[order])
+
+
+@pytest.mark.parametrize("shape", [(40,), (7, 6), (4, 3, 3)], ids=["1-D", "2-D", "3-D"])
+def test_an_answer_does_not_depend_on_how_the_mesh_is_numbered(name: str, shape: tuple[int, ...]) -> None:
+    case, operator = mixed_case(*shape), small(name, len(shape)).double()
+    order = np.random.default_rng(2).permutation(case.mesh.num_points)
+    ours, theirs = (operator(numbered(build_graph(c, dtype=torch.float64))) for c in (case, renumbered(case, order)))
+    assert close(theirs, ours[torch.from_numpy(order)])
 
 
 def test_the_order_of_edges_changes_nothing(operator: Operator, graph: MeshGraph) -> None:
