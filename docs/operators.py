@@ -14,7 +14,8 @@ HEAD = """\
 Each maps a `MeshGraph` to fields at its nodes, on meshes of any cells in 1-D to 3-D and on surfaces, alone or in a
 batch. All obey the laws of `tests/operators/test_laws.py`; essential values hold exactly. Written from the docstrings
 by `make gallery`. N nodes, M boundary nodes, E directed edges, B graphs, d dimensions; x_i is the place of node i, m_i
-its mass, and its features are the columns of `x`, `boundary_x` and `theta`.
+its mass, and its features, unless told, are the columns of `x`, `boundary_x` with a flag, `theta`, the logarithm of its
+mass and, in time, the held values (`meshops.nn.node_features`).
 
 | operator | what | cost | parameters | invariant under |
 | --- | --- | --- | ---: | --- |

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from types import ModuleType
 
+import pytest
 import torch
 
 from geometries.conditions import Dirichlet
@@ -15,7 +16,7 @@ from meshops.commands import COMMANDS
 from meshops.data import recipes
 from meshops.equations import Case, Heat
 from meshops.graph import build_graph, schema_of
-from meshops.operators import Operator
+from meshops.operators import OPERATORS, Operator, describe
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,13 +28,15 @@ def loaded(file: Path) -> ModuleType:
     return module
 
 
-def test_the_operator_in_extending_works(tmp_path: Path) -> None:
+def test_the_operator_in_extending_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (ROOT / "docs/extending.md").read_text()
     block = next(b for b in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "(Operator)" in b)
     file = tmp_path / "smoothing.py"
     file.write_text(block)
     kind = loaded(file).Smoothing
     assert issubclass(kind, Operator)
+    monkeypatch.setitem(OPERATORS, kind.name, kind)
+    assert "O(N)" in describe(kind.name).values()
     case = Case(Grid(shape=(4, 3)).mesh(), Heat(), conditions={"left": Dirichlet(1.0)}, source=1.0)
     graph = build_graph(case)
     values = kind(schema_of(case.equation, 2), width=8, steps=2)(graph)

@@ -7,7 +7,7 @@ from meshops.graph.lifting import harmonic_extension, lift
 from meshops.graph.mesh_graph import Level, MeshGraph, coarse_batch
 from meshops.graph.pyg import from_pyg, to_pyg
 from meshops.graph.schema import Schema, SchemaError, schema_of
-from meshops.graph.segments import gather, segment_max, segment_mean, segment_softmax, segment_sum
+from meshops.graph.segments import gather, segment_max, segment_mean, segment_sum
 
 __all__ = [
     "Case",
@@ -27,7 +27,6 @@ __all__ = [
     "schema_of",
     "segment_max",
     "segment_mean",
-    "segment_softmax",
     "segment_sum",
     "targets",
     "to_graph",

@@ -55,15 +55,6 @@ def segment_mean(rows: Tensor, index: Tensor, size: int, weight: Tensor | None =
     return segment_sum(weighted, index, size) / torch.where(total > 0, total, 1.0).view(shape)
 
 
-def segment_softmax(scores: Tensor, index: Tensor, size: int) -> Tensor:
-    """Return the softmax of scores (n, ...) within each segment."""
-    top = scores.new_full((size, *scores.shape[1:]), -torch.inf)
-    at = index.view(-1, *[1] * (scores.dim() - 1)).expand_as(scores)
-    top = top.scatter_reduce(0, at, scores.detach(), "amax")
-    weights = (scores - top.index_select(0, index)).exp()
-    return weights / gather(segment_sum(weights, index, size), index)
-
-
 def segment_max(rows: Tensor, index: Tensor, size: int) -> Tensor:
     """Return the (size, ...) maxima of rows over equal `index`; 0 for empty segments."""
     at = index.view(-1, *[1] * (rows.dim() - 1)).expand_as(rows)

@@ -12,8 +12,8 @@ from meshops.nn.features import (
     log_mass,
     node_features,
     node_width,
-    parameters,
     relative,
+    theta_of_nodes,
 )
 from meshops.nn.fields import boundary_distance, gradient, smooth
 from meshops.nn.graph_network import EdgeMLP, GraphNetwork
@@ -61,7 +61,6 @@ __all__ = [
     "node_features",
     "node_width",
     "outer_sum",
-    "parameters",
     "plain_forms",
     "quadrature",
     "read",
@@ -69,6 +68,7 @@ __all__ = [
     "share",
     "smooth",
     "symmetric_weights",
+    "theta_of_nodes",
     "through_slices",
     "tuned",
     "weigh_images",

@@ -27,8 +27,13 @@ class Chain:
 
     def __init__(self, layers: nn.Module) -> None:
         """Take the layers within `layers`, in their order; raises `KeyError` for one of another kind."""
-        self.layers = [layer for layer in layers.modules() if not list(layer.children())]
+        self.layers = _leaves(layers)
         self.rules = [_RULES[type(layer)](layer) for layer in self.layers]
+
+    @staticmethod
+    def takes(layers: nn.Module) -> bool:
+        """Return whether all layers within `layers` are of such kinds."""
+        return all(type(layer) in _RULES for layer in _leaves(layers))
 
     @property
     def weights(self) -> list[Tensor]:
@@ -115,6 +120,10 @@ class _LayerNorm(_Rule):
         for total, part in zip(found, own, strict=True):
             total += part
         return grad
+
+
+def _leaves(layers: nn.Module) -> list[nn.Module]:
+    return [layer for layer in layers.modules() if not list(layer.children())]
 
 
 _RULES: dict[type[nn.Module], type[_Rule]] = {

@@ -28,12 +28,12 @@ def messages(
 ) -> tuple[Tensor, Tensor | None]:
     """Return (N, W) sums over each node's incoming edges of m_ij = rest(s_j + t_i + weight e_ij); see `keep`.
 
-    `ends` are s and t, (N, C) each, `edge` is (E, K), `weight` (C, K), `edge_index` (2, E) with the sources j in row 0;
-    `rest` is made of layers that `Chain` knows. With `keep`, K is W and the second result the advanced edges (E, W).
-    On a CPU edges are gone through in blocks, forward and again backward. What the layers hold for the backward pass is
+    `ends` are s and t, (N, C) each, `edge` is (E, K), `weight` (C, K), `edge_index` (2, E) with the sources j in row 0.
+    With `keep`, K is W and the second result the advanced edges (E, W). On a CPU, where `Chain` takes the layers of
+    `rest`, edges are gone through in blocks, forward and again backward. What the layers hold for the backward pass is
     kept for at most `HELD` edges, so that on larger graphs memory is that of the arguments and results alone.
     """
-    if by_blocks(edge):
+    if by_blocks(edge) and Chain.takes(rest):
         return _by_blocks("both" if keep else "sums", ends, edge, edge_index, weight=weight, rest=rest)
     rows = rest(_ends(ends, edge_index) + linear(edge, weight))
     return segment_sum(rows, edge_index[1], len(ends[1])), edge + rows if keep else None
@@ -43,7 +43,7 @@ def edge_rows(
     ends: tuple[Tensor, Tensor], edge: Tensor, edge_index: Tensor, *, weight: Tensor, rest: nn.Module
 ) -> Tensor:
     """Return (E, W) m_ij = rest(s_j + t_i + weight e_ij) themselves; arguments as of `messages`."""
-    if by_blocks(edge):
+    if by_blocks(edge) and Chain.takes(rest):
         return _by_blocks("rows", ends, edge, edge_index, weight=weight, rest=rest)[1]
     return rest(_ends(ends, edge_index) + linear(edge, weight))
 

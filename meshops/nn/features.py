@@ -28,7 +28,7 @@ def node_features(graph: MeshGraph, schema: Schema) -> Tensor:
     ones = graph.boundary_x.new_ones(graph.boundary_x.shape[0], 1)
     boundary = _on_boundary(graph, torch.cat([graph.boundary_x, ones], dim=1))
     held = graph.fixed_value[:, : held_width(schema)]
-    return torch.cat([graph.x, boundary, log_mass(graph.mass), parameters(graph), held], dim=1)
+    return torch.cat([graph.x, boundary, log_mass(graph.mass), theta_of_nodes(graph), held], dim=1)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def problem_features(graph: MeshGraph, columns: Columns) -> Tensor:
             _on_boundary(graph, boundary),
             log_mass(graph.mass),
             graph.fixed.to(graph.x.dtype),
-            parameters(graph),
+            theta_of_nodes(graph),
         ],
         dim=1,
     )
@@ -96,7 +96,7 @@ def _on_boundary(graph: MeshGraph, rows: Tensor) -> Tensor:
     return graph.x.new_zeros(graph.x.shape[0], rows.shape[1]).index_copy(0, graph.boundary_index, rows)
 
 
-def parameters(graph: MeshGraph) -> Tensor:
+def theta_of_nodes(graph: MeshGraph) -> Tensor:
     """Return (N, P) `theta` of each node's graph."""
     return gather(graph.theta, graph.graph_of_node)
 

@@ -13,7 +13,7 @@ from meshops.nn.tuned import tuned
 
 
 class EdgeMLP(nn.Module):
-    """m_ij = MLP([h_j, h_i, e_ij]) with `hidden` hidden layers and, where `norm`, a LayerNorm at the end.
+    """m_ij = MLP([h_j, h_i, e_ij]) with `hidden` hidden layers and a LayerNorm at the end.
 
     The first layer is linear in what it concatenates, so its node parts act on the (N, width) nodes before gathering
     and the (E, 3 width) concatenation is never formed. Equal to `reference`, which forms it.
@@ -25,7 +25,6 @@ class EdgeMLP(nn.Module):
         *,
         hidden: int,
         edge: int | None = None,
-        norm: bool = True,
         activation: type[nn.Module] = nn.SiLU,
     ) -> None:
         """`width` is that of h and of the result, `edge` that of e, by default the same."""
@@ -34,7 +33,7 @@ class EdgeMLP(nn.Module):
         self.source = Linear(width, width, bias=False)
         self.target = Linear(width, width, bias=False)
         self.edge = Linear(edge, width)
-        self.rest = nn.Sequential(activation(), MLP(*[width] * (hidden + 1), norm=norm, activation=activation))
+        self.rest = nn.Sequential(activation(), MLP(*[width] * (hidden + 1), norm=True, activation=activation))
         bound = (2 * width + edge) ** -0.5  # as one layer of all inputs would start
         for part in (self.source, self.target, self.edge):
             nn.init.uniform_(part.weight, -bound, bound)

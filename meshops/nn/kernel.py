@@ -59,7 +59,7 @@ def quadrature(mass: Tensor, edge_index: Tensor, targets: int) -> Tensor:
 
 
 class KernelLayer(nn.Module):
-    """v_i ← W v_i + b + Σ over sets of edges of Σ_j w_ij κ_ij v_j, `times` over with one kernel; act in between.
+    """v_i ← act(W v_i + b + Σ_j w_ij κ_ij v_j), `times` over with one kernel; act is GELU.
 
     The kernel does not depend on v, so it is computed once, where the plain form computes it each time.
     """

@@ -19,8 +19,8 @@ from meshops.nn import (
     edge_width,
     gradient,
     held_width,
-    parameters,
     smooth,
+    theta_of_nodes,
 )
 from meshops.operators.base import Operator, require_heads
 
@@ -120,7 +120,7 @@ class BENO(Operator):
         pos, edge_index = graph.pos, graph.edge_index
         distance = boundary_distance(graph)
         away = gradient(distance, graph).flatten(1)
-        node = torch.cat([pos, graph.x[:, self.coefficients], parameters(graph), distance, away], 1)
+        node = torch.cat([pos, graph.x[:, self.coefficients], theta_of_nodes(graph), distance, away], 1)
         edge = torch.cat([pos[edge_index[0]], pos[edge_index[1]], edge_features(pos, edge_index)], 1)
         at = pos[graph.boundary_index]
         token = torch.cat([at, graph.boundary_x[:, self.kinds], _turning(at, graph.boundary_edge_index)], 1)

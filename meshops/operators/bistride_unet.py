@@ -27,7 +27,8 @@ class BiStrideUNet(Operator):
     batch; pooling needs no remeshing and keeps parts apart that are near in space alone.
 
     Differs from the paper: shares are by mass, where it starts from ones; the coarser graphs are found in each pass, on
-    the CPU (a few milliseconds for ten thousand nodes); edges of a coarser graph join nodes one or two edges apart.
+    the CPU (for ten thousand nodes 26 ms of a core in 2-D, 80 in 3-D); edges of a coarser graph join nodes one or two
+    edges apart, so that those of all coarser graphs are three times the mesh's own in 2-D, and up to six in 3-D.
     """
 
     name: ClassVar[str] = "bistride_unet"

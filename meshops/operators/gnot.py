@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema, gather, segment_sum
-from meshops.nn import MLP, Linear, node_features, node_width, outer_sum, parameters, read
+from meshops.nn import MLP, Linear, node_features, node_width, outer_sum, read
 from meshops.operators.base import Operator, require_heads
 
 HIDDEN = 4  # width of an expert's hidden layer over that of h
@@ -51,7 +51,7 @@ class GNOT(Operator):
         super().__init__(schema)
         require_heads(width, heads)
         d, theta = schema.dim, len(schema.theta)
-        self.query = MLP(d + node_width(schema) + theta, width, width, width, activation=nn.GELU)
+        self.query = MLP(d + node_width(schema), width, width, width, activation=nn.GELU)
         inputs = [d + node_width(schema), d + len(schema.boundary_x), *([theta] if theta else [])]
         self.inputs = nn.ModuleList(MLP(n, width, width, width, activation=nn.GELU) for n in inputs)
         self.blocks = nn.ModuleList(
@@ -62,7 +62,7 @@ class GNOT(Operator):
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
         batch, nodes = graph.graph_of_node, torch.cat([graph.pos, node_features(graph, self.schema)], 1)
-        h = self.query(torch.cat([nodes, parameters(graph)], 1))
+        h = self.query(nodes)
         tokens = self._tokens(graph, nodes)
         for block in self.blocks:
             h = block(h, graph, tokens, Tokens(h, graph.mass, batch))

@@ -18,7 +18,7 @@ from meshops.nn import (
     messages,
     node_features,
     node_width,
-    parameters,
+    theta_of_nodes,
     tuned,
 )
 from meshops.operators.base import Normal, Operator, OperatorError, start_to_targets
@@ -74,7 +74,7 @@ class MPPDE(Operator):
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
-        given, theta = torch.cat([node_features(graph, self.schema), graph.pos], 1), parameters(graph)
+        given, theta = torch.cat([node_features(graph, self.schema), graph.pos], 1), theta_of_nodes(graph)
         f = self.encode(given)
         for step in self.steps:
             f = f + step(f, given, theta, graph.edge_index)

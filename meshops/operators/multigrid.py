@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema, coarse_batch, gather, segment_mean
+from meshops.graph.levels import LEVELS
 from meshops.nn import MLP, Linear, MessagePassing, SliceAttention, edge_features, edge_width, relative
 from meshops.nn.features import Columns, centered, data_features, problem_features
 from meshops.nn.gated import Gate, Gates, SliceMap, Slices, Smoother, halved
@@ -123,15 +124,15 @@ def _grids(graph: MeshGraph) -> list[_Grid]:
 class _Context(nn.Module):
     """Contexts of every level: message passing on the way down, attention at the bottom, and back up."""
 
-    def __init__(self, given: int, width: int, edges: int, *, levels: int = 3, layers: int = 2) -> None:
+    def __init__(self, given: int, width: int, edges: int, *, layers: int = 2) -> None:
         super().__init__()
         self.encode = MLP(given, width, width)
         self.layers = layers
-        self.around = nn.ModuleList(MessagePassing(width, edges) for _ in range(layers * (levels + 1)))
-        self.down = nn.ModuleList(MLP(width + edges, width, width) for _ in range(levels))
-        self.up = nn.ModuleList(MLP(width + edges, width, width) for _ in range(levels))
+        self.around = nn.ModuleList(MessagePassing(width, edges) for _ in range(layers * (LEVELS + 1)))
+        self.down = nn.ModuleList(MLP(width + edges, width, width) for _ in range(LEVELS))
+        self.up = nn.ModuleList(MLP(width + edges, width, width) for _ in range(LEVELS))
         self.attention = SliceAttention(width, HEADS)
-        self.norm = nn.ModuleList(nn.LayerNorm(width) for _ in range(levels + 1))
+        self.norm = nn.ModuleList(nn.LayerNorm(width) for _ in range(LEVELS + 1))
 
     def forward(self, features: Tensor, grids: Sequence[_Grid], graphs: int) -> list[Tensor]:
         contexts = [self.encode(features)]
@@ -160,17 +161,17 @@ class _Weights:
 
 
 class _Cycle(nn.Module):
-    def __init__(self, context: int, edges: int, width: int, *, levels: int = 3) -> None:
+    def __init__(self, context: int, edges: int, width: int) -> None:
         super().__init__()
-        every = range(levels + 1)
+        every = range(LEVELS + 1)
         self.gates_before, self.gates_after = (
             nn.ModuleList(Gates(context, edges, width) for _ in every) for _ in range(2)
         )
         self.before, self.after = (nn.ModuleList(Smoother(width) for _ in every) for _ in range(2))
         self.gate_down, self.gate_up = (
-            nn.ModuleList(_transfer(context + edges, width) for _ in range(levels)) for _ in range(2)
+            nn.ModuleList(_transfer(context + edges, width) for _ in range(LEVELS)) for _ in range(2)
         )
-        self.restrict, self.prolong = (nn.ModuleList(halved(width) for _ in range(levels)) for _ in range(2))
+        self.restrict, self.prolong = (nn.ModuleList(halved(width) for _ in range(LEVELS)) for _ in range(2))
         self.bottom = SliceMap(context, width, heads=HEADS)
 
     def weights(self, contexts: Sequence[Tensor], grids: Sequence[_Grid], graphs: int) -> _Weights:

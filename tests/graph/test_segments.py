@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from meshops.graph import gather, segment_max, segment_mean, segment_softmax, segment_sum
+from meshops.graph import gather, segment_max, segment_mean, segment_sum
 
 
 @st.composite
@@ -33,15 +33,6 @@ def test_sums_means_and_maxima_are_those_of_a_loop(drawn) -> None:
     assert torch.allclose(segment_sum(rows, index, size), loop(rows, index, size, lambda p: p.sum(0)))
     assert torch.allclose(segment_mean(rows, index, size), loop(rows, index, size, lambda p: p.mean(0)))
     assert torch.equal(segment_max(rows, index, size), loop(rows, index, size, lambda p: p.amax(0)))
-
-
-@given(segments())
-def test_the_softmax_is_that_of_a_loop(drawn) -> None:
-    rows, index, size = drawn
-    expected = torch.empty_like(rows)
-    for k in range(size):
-        expected[index == k] = rows[index == k].softmax(0)
-    assert torch.allclose(segment_softmax(rows, index, size), expected)
 
 
 @given(segments(), st.randoms(use_true_random=False))
@@ -70,7 +61,7 @@ def test_gather_picks_rows_and_is_the_transpose_of_the_sum(drawn) -> None:
     assert torch.allclose((gather(ends, index) * rows).sum(), (ends * segment_sum(rows, index, size)).sum())
 
 
-@pytest.mark.parametrize("reduce", [segment_sum, segment_mean, segment_max, segment_softmax])
+@pytest.mark.parametrize("reduce", [segment_sum, segment_mean, segment_max])
 def test_gradients_are_exact(reduce) -> None:
     index = torch.tensor([2, 0, 2, 4, 0, 2])
     rows = torch.randn(6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
@@ -92,9 +83,3 @@ def test_rows_may_have_any_number_of_dimensions(shape: tuple[int, ...]) -> None:
         assert torch.equal(
             reduce(rows, index, 5), torch.tensor([1.0, 1, 0, 1, 0]).view(5, *[1] * len(shape)).expand(5, *shape)
         )
-    assert torch.equal(segment_softmax(rows, index, 5)[:, ...].reshape(4, -1)[:, 0], torch.tensor([0.5, 0.5, 1, 1]))
-
-
-def test_large_scores_do_not_overflow() -> None:
-    weights = segment_softmax(torch.tensor([1e30, 1e30, -1e30]), torch.tensor([0, 0, 1]), 2)
-    assert torch.equal(weights, torch.tensor([0.5, 0.5, 1.0]))

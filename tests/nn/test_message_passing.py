@@ -45,7 +45,7 @@ def test_message_passing_equals_its_reference(inputs) -> None:
 
 
 @pytest.mark.usefixtures("in_blocks")
-@pytest.mark.parametrize("activation", [nn.SiLU, nn.ReLU])
+@pytest.mark.parametrize("activation", [nn.SiLU, nn.ReLU, nn.GELU])
 @pytest.mark.parametrize("hidden", [1, 3])
 def test_the_edge_mlp_equals_its_reference(inputs, hidden: int, activation: type[nn.Module]) -> None:
     h, edge_index, edge = inputs
