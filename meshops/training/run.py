@@ -11,7 +11,7 @@ import torch
 
 from meshops.data import MeshDataset, Normalization, turns
 from meshops.graph import MeshGraph, Schema
-from meshops.operators import Boosted, Operator, build
+from meshops.operators import Boosted, Operator, build, completed
 from meshops.training.errors import TrainingError
 from meshops.training.seeds import seeded
 from meshops.training.settings import Settings
@@ -23,7 +23,7 @@ CLOSE = 1e-4  # of its own scale, that a normalization may differ by and be of t
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """Data, the operator by `name` and `options`, and settings; with `first`, the operator that it is to boost.
+    """Data, the operator by `name` and all its `options`, and settings; with `first`, the operator that it is to boost.
 
     Raises `TrainingError` for empty sets.
     """
@@ -69,6 +69,7 @@ class Run:
         Raises `TrainingError` where they differ.
         """
         before, now = json.loads(origin["identity"]), self.identity()
+        before["options"] = completed(before["operator"], before["options"])  # of an earlier version: those given
         for name in sorted({*before, *now}):
             if before.get(name) != now.get(name):
                 raise TrainingError(_differs(name, before.get(name), now.get(name)))
@@ -111,6 +112,7 @@ def make_run(train_set: Graphs, validation_set: Graphs, *, schema: Schema | None
     else:
         first = None
         normalization = Normalization.fit(train_set, schema, labels=given["settings"].loss.labels)
+    options = completed(given["name"], options)
     return Run(
         train_set, validation_set, schema=schema, normalization=normalization, options=options, first=first, **given
     )

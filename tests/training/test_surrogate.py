@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from geometries.conditions import Dirichlet
 from geometries.families.grid import Grid
 from meshops.equations import Case, Heat
 from meshops.graph import build_graph
-from meshops.training import Surrogate, SurrogateError
-from tests.training.small import case
+from meshops.operators import Multigrid, options_of
+from meshops.training import Surrogate, SurrogateError, shipped
+from tests.training.small import OPTIONS, case
 
 
 def test_saved_and_loaded_gives_the_same(trained, samples, tmp_path):
@@ -29,6 +31,25 @@ def test_saved_and_loaded_gives_the_same(trained, samples, tmp_path):
         surrogate.schema,
     )
     assert again.training["val_relative_l2"] < 1
+
+
+def test_a_run_and_its_surrogate_hold_all_options(trained, samples, monkeypatch):
+    folder, surrogate = trained
+    assert surrogate.options == options_of("multigrid") | OPTIONS
+    monkeypatch.setitem(Multigrid.__init__.__kwdefaults__, "context", 8)
+    assert torch.equal(Surrogate.load(folder).predict(samples[0]), surrogate.predict(samples[0]))
+
+
+@pytest.mark.parametrize("name", ["bracket", "corners"])
+def test_shipped_surrogates_hold_all_options(name):
+    with shipped(name) as folder:
+        surrogate = Surrogate.load(folder)
+    assert surrogate.options.keys() == options_of(surrogate.name).keys()
+
+
+def test_a_surrogate_saved_with_fewer_options_loads(trained, samples, tmp_path):
+    replace(trained[1], options=OPTIONS).save(tmp_path)
+    assert torch.equal(Surrogate.load(tmp_path).predict(samples[0]), trained[1].predict(samples[0]))
 
 
 @pytest.mark.parametrize("number", range(8))
