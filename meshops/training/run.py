@@ -101,21 +101,30 @@ def make_run(train_set: Graphs, validation_set: Graphs, *, schema: Schema | None
             f"found symmetries with {schema.equation!r}, whose problems are not known to turn with the axes; train "
             "without symmetries."
         )
-    options = dict(given.pop("options"))
+    options = _checked(given.pop("options"))
     first = options.get("boost")
-    if isinstance(first, Surrogate):
+    if first is not None:
         first.require_data(schema)
         if isinstance(train_set, MeshDataset) and isinstance(validation_set, MeshDataset):
             first.require_unseen(validation_set, train_set)
         options["boost"] = {"operator": first.name, "options": dict(first.options), "scale": _left(first)}
         normalization = first.normalization
     else:
-        first = None
         normalization = Normalization.fit(train_set, schema, labels=given["settings"].loss.labels)
     options = completed(given["name"], options)
     return Run(
         train_set, validation_set, schema=schema, normalization=normalization, options=options, first=first, **given
     )
+
+
+def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of the options; raises `TrainingError` for those that are of finished surrogates alone."""
+    if "refined" in options:
+        raise TrainingError("found the option refined; expected a run without it: train it, then refine it.")
+    if "boost" in options and not isinstance(options["boost"], Surrogate):
+        found = type(options["boost"]).__name__
+        raise TrainingError(f"boost is of type {found}; expected a Surrogate: load it, or give its folder by --boost.")
+    return dict(options)
 
 
 def _left(first: Surrogate) -> float:
