@@ -15,7 +15,7 @@ from meshops.operators import Boosted, Operator, build, completed
 from meshops.training.errors import TrainingError
 from meshops.training.seeds import seeded
 from meshops.training.settings import Settings
-from meshops.training.surrogate import Surrogate
+from meshops.training.surrogate import Surrogate, misfit
 
 Graphs = Sequence[MeshGraph]
 CLOSE = 1e-4  # of its own scale, that a normalization may differ by and be of the same data
@@ -101,6 +101,9 @@ def make_run(train_set: Graphs, validation_set: Graphs, *, schema: Schema | None
             f"found symmetries with {schema.equation!r}, whose problems are not known to turn with the axes; train "
             "without symmetries."
         )
+    labels = given["settings"].loss.labels
+    _require_first("training", train_set[0], schema, labels=labels)
+    _require_first("validation", validation_set[0], schema, labels=True)
     options = _checked(given.pop("options"))
     first = options.get("boost")
     if first is not None:
@@ -110,11 +113,22 @@ def make_run(train_set: Graphs, validation_set: Graphs, *, schema: Schema | None
         options["boost"] = {"operator": first.name, "options": dict(first.options), "scale": _left(first)}
         normalization = first.normalization
     else:
-        normalization = Normalization.fit(train_set, schema, labels=given["settings"].loss.labels)
+        normalization = Normalization.fit(train_set, schema, labels=labels)
     options = completed(given["name"], options)
     return Run(
         train_set, validation_set, schema=schema, normalization=normalization, options=options, first=first, **given
     )
+
+
+def _require_first(name: str, graph: MeshGraph, schema: Schema, *, labels: bool) -> None:
+    """Raise `TrainingError` unless the first graph of a set has the columns of `schema`, and labels where needed."""
+    unlike = misfit(graph, schema)
+    if unlike:
+        raise TrainingError(f"the {name} set does not fit the schema: {unlike}. Give the schema that it was made with.")
+    found = None if graph.get("y") is None else graph.y.shape[1]
+    if labels and found != len(schema.y):
+        told = f"the {name} set has {found or 'no'} columns of labels; expected {len(schema.y)}"
+        raise TrainingError(f"{told}: build its graphs with their solutions.")
 
 
 def _checked(options: Mapping[str, Any]) -> dict[str, Any]:

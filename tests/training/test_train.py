@@ -16,6 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch_geometric.data import Batch
 
+from meshops.equations import Heat
+from meshops.graph import schema_of
 from meshops.operators import Multigrid, Operator
 from meshops.training import NonFiniteLoss, Settings, Surrogate, TrainingError, train
 from meshops.training.batches import Order
@@ -197,6 +199,28 @@ def test_empty_sets_and_lists_without_schema_are_refused(tmp_path, samples):
     for sets in ([[], samples], [samples, []], [samples, samples]):
         with pytest.raises(TrainingError, match=r"empty|schema"):
             train(*sets, folder=tmp_path, settings=Settings(epochs=1))
+
+
+def bare(graphs):
+    """The graphs without labels."""
+    found = [copy(graph) for graph in graphs]
+    for graph in found:
+        del graph.y
+    return found
+
+
+def test_training_graphs_without_labels_are_refused(tmp_path, samples):
+    with pytest.raises(TrainingError, match="the training set has no columns of labels; expected 1"):
+        train_small(tmp_path / "run", train_set=bare(samples))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("schema", [schema_of(Heat(), 3), schema_of(Heat(), 2, times=3), schema_of(Heat(), 2).lifted()])
+def test_a_schema_of_other_graphs_is_refused(tmp_path, samples, schema):
+    with pytest.raises(TrainingError, match="the training set does not fit the schema: .*; expected") as caught:
+        train(samples, samples, folder=tmp_path / "run", schema=schema, settings=Settings(epochs=1))
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
