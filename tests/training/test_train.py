@@ -225,7 +225,18 @@ def test_a_schema_of_other_graphs_is_refused(tmp_path, samples, schema):
 
 @pytest.mark.parametrize(
     "given",
-    [{}, {"epochs": 1, "minutes": 1.0}, {"epochs": 0}, {"minutes": -1.0}, {"epochs": 1, "learning_rate": float("nan")}],
+    [
+        {},
+        {"epochs": 1, "minutes": 1.0},
+        {"epochs": 0},
+        {"epochs": True},
+        {"minutes": -1.0},
+        {"minutes": "3"},
+        *({"epochs": 1, "learning_rate": rate} for rate in (float("nan"), "2e-3", None)),
+        *({"epochs": 1, name: number} for name in ("seed", "workers") for number in (1.5, -1, "1", None, True)),
+        *({"epochs": 1, name: number} for name in ("weight_decay", "save_every") for number in (-1.0, "1", None, True)),
+    ],
+    ids=str,
 )
 def test_settings_are_checked(given):
     with pytest.raises(TrainingError, match=r"found|expected"):
