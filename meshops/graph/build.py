@@ -38,8 +38,9 @@ def build_graph(
     The columns are those of `schema`, by default all that the equation has. Positive coefficients enter `x` as
     logarithms. A Robin condition enters as log(1 + Bi) and as Bi/(1 + Bi) u_a, so that a strong exchange looks like the
     Dirichlet condition that it tends to. `mass` is that of `case.mesh` in units of length^d. Periodic images are joined
-    by an edge, on every level. Raises `SchemaError` for what the schema has no columns for: conditions and
-    coefficients, tensors that differ by direction, times in unequal steps.
+    by an edge, on every level. Raises `SchemaError` for a schema of another equation, dimension or number of times, and
+    for what it has no columns for: conditions and coefficients, tensors that differ by direction, times in unequal
+    steps.
     """
     mesh, scaling = case.mesh, case.equation.scaling(case)
     chosen = schema or schema_of(case.equation, mesh.space_dim, times=len(case.times))
@@ -101,6 +102,11 @@ def with_essential(solution: Solution) -> Solution:
 
 
 def _require(case: Case, schema: Schema) -> None:
+    found = case.equation.name, case.mesh.space_dim, len(case.times)
+    expected = schema.equation, schema.dim, schema.times
+    if found != expected:
+        told = "the case's equation, dimension and number of times are"
+        raise SchemaError(f"{told} {found}; the schema is of {expected}: give the schema of such cases.")
     for part in case.parts:
         if part.condition.key not in schema.kinds:
             raise SchemaError(

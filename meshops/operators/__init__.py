@@ -66,6 +66,19 @@ def options_of(name: str) -> dict[str, object]:
     return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
+def completed(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `options` of the operator `name` with the defaults of all others: what does not change with defaults.
+
+    With `bundle` those of `STEPPING` too, with `boost` those of the first operator. Raises `OperatorError` for an
+    unknown name.
+    """
+    full = {**_known(name, options), **options}
+    if "boost" in options:
+        before = options["boost"]
+        full["boost"] = {**before, "options": completed(before["operator"], before["options"])}
+    return full
+
+
 def build(name: str, schema: Schema, options: Mapping[str, object]) -> Operator:
     """Return the operator `name` for `schema`; raises `OperatorError` for an unknown name, option or type of value.
 
@@ -77,9 +90,7 @@ def build(name: str, schema: Schema, options: Mapping[str, object]) -> Operator:
         return Refined(build(name, schema, {k: v for k, v in options.items() if k != "refined"}))
     if "boost" in options:
         return _boosted(name, schema, options)
-    known = options_of(name)
-    if "bundle" in options:
-        known |= STEPPING
+    known = _known(name, options)
     for key, value in options.items():
         if key not in known:
             raise OperatorError(f"{name} has no option {key!r}; {nearest(key, known)}")
@@ -90,6 +101,10 @@ def build(name: str, schema: Schema, options: Mapping[str, object]) -> Operator:
     if "bundle" in options:
         return Rollout(schema, OPERATORS[name], **{**STEPPING, **options})  # type: ignore[arg-type]
     return OPERATORS[name](schema, **options)
+
+
+def _known(name: str, options: Mapping[str, object]) -> dict[str, object]:
+    return options_of(name) | (STEPPING if "bundle" in options else {})
 
 
 def _boosted(name: str, schema: Schema, options: Mapping[str, Any]) -> Operator:
@@ -122,6 +137,7 @@ __all__ = [
     "Refined",
     "Rollout",
     "build",
+    "completed",
     "describe",
     "options_of",
 ]

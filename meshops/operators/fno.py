@@ -11,6 +11,7 @@ from meshops.graph import MeshGraph, Schema
 from meshops.nn import MLP, LatentGrid, Linear, SpectralConv, node_features, node_width
 from meshops.operators.base import Operator, OperatorError
 
+LEAST = 4  # points a side: two of them are margin
 IN_3D = 8  # modes at most in three dimensions, as published: a layer has width² (2 modes)^d/2 complex weights
 
 
@@ -41,8 +42,10 @@ class FNO(Operator):
     def __init__(
         self, schema: Schema, *, width: int = 32, layers: int = 4, modes: int = 12, resolution: int = 32
     ) -> None:
-        """`resolution` is that of the grid. Raises `OperatorError` for more modes than half of it."""
+        """`resolution` is that of the grid. Raises `OperatorError` below 4, and for more modes than half of it."""
         super().__init__(schema)
+        if resolution < LEAST:
+            raise OperatorError(f"resolution is {resolution}; expected at least {LEAST}, for a cell within the margin.")
         modes = min(modes, IN_3D) if schema.dim == 3 else modes
         if 2 * modes > resolution:
             raise OperatorError(f"{modes} modes at resolution {resolution}; expected at most half the resolution.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import ClassVar
 
 import torch
@@ -118,10 +119,15 @@ class _Step(nn.Module):
 
 def _decoder(width: int, fields: int, times: int) -> nn.Module:
     """Two convolutions from (N, 1, width) to (N, fields, times): for 128 and 25 those of the paper, 16 and 14 wide."""
-    first = max(1, width // 8)
-    between = (width - first) // STRIDE + 1
+    first, between = _sizes(width)
     if between < times:
-        least = -(-8 * STRIDE * (times - 1) // 7)
+        least = next(more for more in count(width) if _sizes(more)[1] >= times)
         raise OperatorError(f"width is {width} for {times} times; expected at least {least}.")
     second = nn.Conv1d(CHANNELS, fields, between - times + 1)
     return nn.Sequential(nn.Conv1d(1, CHANNELS, first, STRIDE), nn.SiLU(), second)
+
+
+def _sizes(width: int) -> tuple[int, int]:
+    """Return how wide the first convolution is, and how many places it leaves."""
+    first = max(1, width // 8)
+    return first, (width - first) // STRIDE + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, replace
-from math import log
+from math import inf, log
 from typing import ClassVar
 
 import torch
@@ -25,7 +25,7 @@ class Rollout(Operator):
 
     States are in the normalization of the start, which `prepare` relates to that of the targets. Of a source that
     changes in time a step is given the values from its start to its end. For problems of first order in time, with
-    output times in equal steps. Raises `OperatorError` for others.
+    output times in equal steps. Raises `OperatorError` for others, and for a noise below 0.
     """
 
     name: ClassVar[str] = "rollout"
@@ -48,6 +48,8 @@ class Rollout(Operator):
             raise OperatorError(f"{schema.equation!r} is here no problem of first order in time; leave out bundle.")
         if moments % bundle:
             raise OperatorError(f"bundle is {bundle} with {moments} times after the start; expected a divisor.")
+        if not 0 <= noise < inf:
+            raise OperatorError(f"noise is {noise}; expected a standard deviation: a number of at least 0.")
         self.bundle, self.pushforward, self.noise = bundle, pushforward, noise
         self.count, self.width = moments // bundle, len(schema.y) // moments
         seen = [i for i, name in enumerate(schema.x) if _moment(name) <= bundle]

@@ -11,11 +11,11 @@ import torch
 
 from meshops.data import MeshDataset, Normalization, turns
 from meshops.graph import MeshGraph, Schema
-from meshops.operators import Boosted, Operator, build
+from meshops.operators import Boosted, Operator, build, completed
 from meshops.training.errors import TrainingError
 from meshops.training.seeds import seeded
 from meshops.training.settings import Settings
-from meshops.training.surrogate import Surrogate
+from meshops.training.surrogate import Surrogate, misfit
 
 Graphs = Sequence[MeshGraph]
 CLOSE = 1e-4  # of its own scale, that a normalization may differ by and be of the same data
@@ -23,7 +23,7 @@ CLOSE = 1e-4  # of its own scale, that a normalization may differ by and be of t
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """Data, the operator by `name` and `options`, and settings; with `first`, the operator that it is to boost.
+    """Data, the operator by `name` and all its `options`, and settings; with `first`, the operator that it is to boost.
 
     Raises `TrainingError` for empty sets.
     """
@@ -69,6 +69,7 @@ class Run:
         Raises `TrainingError` where they differ.
         """
         before, now = json.loads(origin["identity"]), self.identity()
+        before["options"] = completed(before["operator"], before["options"])  # of an earlier version: those given
         for name in sorted({*before, *now}):
             if before.get(name) != now.get(name):
                 raise TrainingError(_differs(name, before.get(name), now.get(name)))
@@ -100,20 +101,44 @@ def make_run(train_set: Graphs, validation_set: Graphs, *, schema: Schema | None
             f"found symmetries with {schema.equation!r}, whose problems are not known to turn with the axes; train "
             "without symmetries."
         )
-    options = dict(given.pop("options"))
+    labels = given["settings"].loss.labels
+    _require_first("training", train_set[0], schema, labels=labels)
+    _require_first("validation", validation_set[0], schema, labels=True)
+    options = _checked(given.pop("options"))
     first = options.get("boost")
-    if isinstance(first, Surrogate):
+    if first is not None:
         first.require_data(schema)
         if isinstance(train_set, MeshDataset) and isinstance(validation_set, MeshDataset):
             first.require_unseen(validation_set, train_set)
         options["boost"] = {"operator": first.name, "options": dict(first.options), "scale": _left(first)}
         normalization = first.normalization
     else:
-        first = None
-        normalization = Normalization.fit(train_set, schema, labels=given["settings"].loss.labels)
+        normalization = Normalization.fit(train_set, schema, labels=labels)
+    options = completed(given["name"], options)
     return Run(
         train_set, validation_set, schema=schema, normalization=normalization, options=options, first=first, **given
     )
+
+
+def _require_first(name: str, graph: MeshGraph, schema: Schema, *, labels: bool) -> None:
+    """Raise `TrainingError` unless the first graph of a set has the columns of `schema`, and labels where needed."""
+    unlike = misfit(graph, schema)
+    if unlike:
+        raise TrainingError(f"the {name} set does not fit the schema: {unlike}. Give the schema that it was made with.")
+    found = None if graph.get("y") is None else graph.y.shape[1]
+    if labels and found != len(schema.y):
+        told = f"the {name} set has {found or 'no'} columns of labels; expected {len(schema.y)}"
+        raise TrainingError(f"{told}: build its graphs with their solutions.")
+
+
+def _checked(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of the options; raises `TrainingError` for those that are of finished surrogates alone."""
+    if "refined" in options:
+        raise TrainingError("found the option refined; expected a run without it: train it, then refine it.")
+    if "boost" in options and not isinstance(options["boost"], Surrogate):
+        found = type(options["boost"]).__name__
+        raise TrainingError(f"boost is of type {found}; expected a Surrogate: load it, or give its folder by --boost.")
+    return dict(options)
 
 
 def _left(first: Surrogate) -> float:

@@ -68,20 +68,20 @@ class Settings:
             raise TrainingError(f"found epochs={self.epochs} and minutes={self.minutes}; give exactly one of the two.")
         if self.precision not in PRECISIONS:
             raise TrainingError(f"precision is {self.precision!r}; expected one of {', '.join(PRECISIONS)}.")
-        for name in ("epochs", "batch_size"):
-            self._require(name, lambda v: v is None or (isinstance(v, int) and v >= 1), "a whole number of at least 1")
+        for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0), ("workers", 0)):
+            self._require(name, lambda v, least=least: _whole(v) and v >= least, f"a whole number of at least {least}")
         for name in ("minutes", "learning_rate"):
-            self._require(name, lambda v: v is None or (isfinite(v) and v > 0), "a number above 0")
-        for name in ("weight_decay", "seed", "workers", "save_every"):
-            self._require(name, lambda v: isfinite(v) and v >= 0, "a number of at least 0")
-
+            self._require(name, lambda v: _number(v) and v > 0, "a number above 0")
+        for name in ("weight_decay", "save_every"):
+            self._require(name, lambda v: _number(v) and v >= 0, "a number of at least 0")
         if self.augmentation and not set(self.loss.name.split(",")) <= set(DATA_LOSSES):
             found = f"found the loss {self.loss.name} with {self.augmentation.name} samples, which have no cases"
             raise TrainingError(f"{found}; expected losses from labels: {', '.join(DATA_LOSSES)}.")
 
     def _require(self, name: str, holds: Callable[[Any], bool], expected: str) -> None:
         value = getattr(self, name)
-        if not holds(value):
+        absent = value is None and name in ("epochs", "minutes")
+        if not (absent or holds(value)):
             raise TrainingError(f"{name} is {value!r}; expected {expected}.")
 
     def identity(self) -> dict[str, object]:
@@ -98,3 +98,11 @@ class Settings:
         if self.epochs is not None:
             return min(1.0, step / (self.epochs * epoch_steps))
         return min(1.0, seconds / (60 * (self.minutes or 0.0)))
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)

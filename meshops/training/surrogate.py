@@ -38,6 +38,7 @@ from meshops.training.seeds import seeded
 
 DESCRIPTION, TENSORS = "surrogate.json", "operator.safetensors"
 FORMAT, VERSION = "meshops surrogate", (1, 0)
+_COLUMNS = ("pos", "x", "boundary_x", "fixed", "theta")
 _OPERATOR, _NORMALIZATION = "operator/", "normalization/"
 
 
@@ -72,7 +73,7 @@ class Surrogate:
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return the (N, C) fields of a graph or a batch, as `build_graph` scales them, on the CPU.
 
-        Essential values are exact. Raises `SurrogateError` for a graph of other features.
+        Essential values are exact. Raises `SurrogateError` for a graph of other columns or another type of number.
         """
         self._require_features(graph)
         self.operator.eval()
@@ -87,6 +88,7 @@ class Surrogate:
         than it was trained for.
         """
         start = time.perf_counter()
+        self._require_case(case)
         graph = self.graph_of(case) if graph is None else graph
         built = time.perf_counter()
         values = self.predict(graph).double().numpy()
@@ -191,14 +193,26 @@ class Surrogate:
             )
 
     def _require_features(self, graph: MeshGraph) -> None:
-        schema = self.schema
-        found = (graph.pos.shape[1], graph.x.shape[1], graph.boundary_x.shape[1])
-        expected = (schema.dim, len(schema.x), len(schema.boundary_x))
-        if found != expected:
-            raise SurrogateError(
-                f"the graph has {found} columns of pos, x and boundary_x; this surrogate takes {expected}, for "
-                f"{schema.equation!r} in {schema.dim}-D."
-            )
+        unlike = misfit(graph, self.schema)
+        if unlike:
+            raise SurrogateError(f"{unlike}: give graphs of this surrogate, as its graph_of makes them.")
+        own = next(self.operator.parameters()).dtype
+        if graph.x.dtype != own:
+            raise SurrogateError(f"the graph is of {graph.x.dtype}; expected {own}: build it with that dtype.")
+
+
+def misfit(graph: MeshGraph, schema: Schema) -> str:
+    """Return how the columns of a graph, or a batch, are not those of `schema`; empty where they are."""
+    found = tuple(graph[name].shape[1] for name in _COLUMNS)
+    expected = (schema.dim, len(schema.x), len(schema.boundary_x), len(schema.y), len(schema.theta))
+    if found == expected:
+        return ""
+    return f"the graph has {found} columns of {', '.join(_COLUMNS)}; expected {expected}, for {_problems(schema)}"
+
+
+def _problems(schema: Schema) -> str:
+    times = f" at {schema.times} times" if schema.times else ""
+    return f"{schema.equation!r} in {schema.dim}-D{times}"
 
 
 @contextmanager

@@ -373,3 +373,21 @@ def test_graphs_without_a_column_for_it_refuse_a_coefficient_that_depends_on_the
     assert not schema_of(case.equation, 2).restricted(("dirichlet",), ("conductivity",), ("conductivity",)).linear
     with pytest.raises(SchemaError, match="conductivity depends on the field"):
         build_graph(case, schema=schema)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        schema_of(Heat(), 2, times=3),
+        schema_of(Heat(), 2),
+        schema_of(Heat(), 3, times=5),
+        schema_of(EQUATIONS["elasticity"], 2, times=5),
+    ],
+)
+def test_a_schema_of_another_problem_is_refused(schema: Schema) -> None:
+    times = (0.0, 0.25, 0.5, 0.75, 1.0)
+    case = Case(Grid(shape=(4, 3)).mesh(), Heat(), conditions={"left": Dirichlet(0)}, times=times)
+    assert build_graph(case, schema=schema_of(Heat(), 2, times=5)).fixed.shape[1] == 4
+    with pytest.raises(SchemaError, match=r"are \('heat', 2, 5\); the schema is of") as caught:
+        build_graph(case, schema=schema)
+    assert "\n" not in str(caught.value)

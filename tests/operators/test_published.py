@@ -41,8 +41,26 @@ def test_mp_pde_decodes_a_bundle_as_the_paper_does() -> None:
     given = schema_of(EQUATIONS["heat"], 2, times=26)
     decoder = build("mp_pde", given, {"steps": 1}).decode
     assert [(c.kernel_size, c.stride) for c in (decoder[0], decoder[2])] == [((16,), (3,)), ((14,), (1,))]
-    with pytest.raises(OperatorError, match="width is 16 for 25 times; expected at least 83"):
+    with pytest.raises(OperatorError, match="width is 16 for 25 times; expected at least 82"):
         build("mp_pde", given, {"width": 16})
+
+
+@pytest.mark.parametrize("times", [2, 3, 9, 10, 26, 101])
+def test_mp_pde_tells_the_least_width_that_bundles_the_times(times: int) -> None:
+    given = schema_of(EQUATIONS["heat"], 2, times=times + 1)
+    with pytest.raises(OperatorError, match=f"for {times} times; expected at least") as caught:
+        build("mp_pde", given, {"width": 1})
+    least = int(str(caught.value).rstrip(".").split()[-1])
+    assert build("mp_pde", given, {"width": least, "steps": 1})
+    with pytest.raises(OperatorError, match=f"expected at least {least}"):
+        build("mp_pde", given, {"width": least - 1})
+
+
+@pytest.mark.parametrize("resolution", [2, 3])
+def test_a_grid_without_a_cell_inside_is_refused(resolution: int) -> None:
+    assert build("fno", schema(2), {"resolution": 4, "modes": 1})
+    with pytest.raises(OperatorError, match=f"resolution is {resolution}; expected at least 4"):
+        build("fno", schema(2), {"resolution": resolution, "modes": 1})
 
 
 def test_mp_pde_starts_from_the_initial_field() -> None:

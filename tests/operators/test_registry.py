@@ -7,7 +7,7 @@ import json
 import pytest
 
 from meshops.graph import MeshopsError
-from meshops.operators import OPERATORS, OperatorError, build, describe, options_of
+from meshops.operators import OPERATORS, STEPPING, OperatorError, build, completed, describe, options_of
 from tests.operators.graphs import schema
 
 
@@ -66,3 +66,12 @@ def test_what_cannot_be_built_is_said(name: str, options: dict[str, object], mes
         build(name, schema(2), options)
     assert isinstance(caught.value, MeshopsError)
     assert "\n" not in str(caught.value)
+
+
+def test_completed_options_have_all_defaults_also_within() -> None:
+    fno = options_of("fno")
+    assert completed("fno", {"width": 8}) == fno | {"width": 8}
+    assert completed("fno", {"bundle": 2}) == fno | STEPPING | {"bundle": 2}
+    boost = {"operator": "beno", "options": {"steps": 1}, "scale": 0.5}
+    found = completed("fno", {"boost": boost})["boost"]
+    assert found == boost | {"options": options_of("beno") | {"steps": 1}}

@@ -238,6 +238,8 @@ def test_noise_is_for_training_only() -> None:
         (SCHEMA, {"bundle": 3}),
         (SCHEMA, {"noise": 0.1}),
         (SCHEMA, {"bundle": 2.0}),
+        (SCHEMA, {"bundle": 1, "noise": -1.0}),
+        (SCHEMA, {"bundle": 1, "noise": float("nan")}),
     ],
 )
 def test_what_cannot_be_stepped_is_refused(schema, options: dict) -> None:

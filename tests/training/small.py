@@ -78,10 +78,11 @@ def _equal(a: object, b: object) -> bool:
 
 
 class Watched:
-    """Graphs that send this process a signal when they are read for the n-th time, beyond the normalization's."""
+    """Graphs that send this process a signal when they are read for the n-th time after training has begun."""
 
     def __init__(self, graphs: list[MeshGraph], at: int, number: signal.Signals = signal.SIGTERM) -> None:
-        self.graphs, self.at, self.number, self.reads = graphs, at, number, -len(graphs)
+        self.graphs, self.at, self.number = graphs, at, number
+        self.reads = -1 - len(graphs)  # a look at the first, and the normalization's
 
     def __len__(self) -> int:
         return len(self.graphs)

@@ -123,6 +123,22 @@ def test_a_stopped_boost_resumes_to_the_same_bits(trained, tmp_path):
     assert same_bits(tmp_path / "whole", tmp_path / "broken")
 
 
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ({"refined": True}, "option refined; expected a run without it"),
+        ({"refined": False}, "option refined"),
+        ({"boost": "runs/first"}, "boost is of type str; expected a Surrogate.*--boost"),
+        ({"boost": {"operator": "multigrid", "options": {}, "scale": 0.5}}, "boost is of type dict"),
+        ({"boost": None}, "boost is of type NoneType"),
+    ],
+)
+def test_what_only_a_finished_surrogate_has_is_no_option_to_train_with(tmp_path, option, told):
+    with pytest.raises(TrainingError, match=told):
+        train_small(tmp_path / "run", options={**OPTIONS, **option})
+    assert not (tmp_path / "run").exists()
+
+
 # -- refinement --------------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> MeshDataset:

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import torch
 
+from meshops.operators import options_of
 from meshops.training import TrainingError, TrainingStopped
 from meshops.training.files import LAST, METRICS
-from tests.training.small import TRAIN, Watched, graphs, same_bits, train_small
+from tests.training.small import OPTIONS, TRAIN, Watched, graphs, same_bits, train_small
 
 CHILDREN = multiprocessing.get_context("forkserver")
 CHILDREN.set_forkserver_preload(["tests.training.small", "meshops.training.module"])
@@ -115,6 +116,20 @@ def test_the_signal_handlers_are_put_back(tmp_path):
 def test_another_run_is_not_resumed(trained, change, named):
     with pytest.raises(TrainingError, match=f"{named}.*another folder"):
         train_small(trained[0], resume=True, **change)
+
+
+def test_a_default_spelled_out_is_the_same_run(trained):
+    again = train_small(trained[0], resume=True, options={**OPTIONS, "context": options_of("multigrid")["context"]})
+    assert again.training == trained[1].training
+
+
+def test_a_run_from_before_that_tells_fewer_options_is_resumed(trained, tmp_path):
+    found = torch.load(trained[0] / LAST, weights_only=True)
+    identity = json.loads(found["run"]["identity"])
+    found["run"]["identity"] = json.dumps(identity | {"options": OPTIONS})
+    trained[1].save(tmp_path)
+    torch.save(found, tmp_path / LAST)
+    assert train_small(tmp_path, resume=True).training == trained[1].training
 
 
 def test_a_folder_with_a_run_is_not_overwritten(trained):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from copy import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,10 +13,12 @@ from torch_geometric.data import Batch
 
 from geometries.conditions import Dirichlet
 from geometries.families.grid import Grid
-from meshops.equations import Case, Heat
-from meshops.graph import build_graph
-from meshops.training import Surrogate, SurrogateError
-from tests.training.small import case
+from meshops.data import Normalization
+from meshops.equations import EQUATIONS, Case, Heat
+from meshops.graph import build_graph, schema_of
+from meshops.operators import Multigrid, build, options_of
+from meshops.training import Surrogate, SurrogateError, shipped
+from tests.training.small import OPTIONS, case
 
 
 def test_saved_and_loaded_gives_the_same(trained, samples, tmp_path):
@@ -29,6 +33,25 @@ def test_saved_and_loaded_gives_the_same(trained, samples, tmp_path):
         surrogate.schema,
     )
     assert again.training["val_relative_l2"] < 1
+
+
+def test_a_run_and_its_surrogate_hold_all_options(trained, samples, monkeypatch):
+    folder, surrogate = trained
+    assert surrogate.options == options_of("multigrid") | OPTIONS
+    monkeypatch.setitem(Multigrid.__init__.__kwdefaults__, "context", 8)
+    assert torch.equal(Surrogate.load(folder).predict(samples[0]), surrogate.predict(samples[0]))
+
+
+@pytest.mark.parametrize("name", ["bracket", "corners"])
+def test_shipped_surrogates_hold_all_options(name):
+    with shipped(name) as folder:
+        surrogate = Surrogate.load(folder)
+    assert surrogate.options.keys() == options_of(surrogate.name).keys()
+
+
+def test_a_surrogate_saved_with_fewer_options_loads(trained, samples, tmp_path):
+    replace(trained[1], options=OPTIONS).save(tmp_path)
+    assert torch.equal(Surrogate.load(tmp_path).predict(samples[0]), trained[1].predict(samples[0]))
 
 
 @pytest.mark.parametrize("number", range(8))
@@ -67,6 +90,34 @@ def test_other_cases_are_refused(trained):
         trained[1].solve(solid)
     with pytest.raises(SurrogateError, match="columns"):
         trained[1].predict(build_graph(solid))
+
+
+def over(times):
+    """A case in time, with so many times."""
+    moments = tuple(np.linspace(0.0, 1.0, times))
+    return Case(Grid(shape=(4, 3)).mesh(), Heat(), conditions={"left": Dirichlet(1.0)}, times=moments)
+
+
+def test_graphs_of_other_times_or_numbers_are_refused(trained, samples):
+    two = schema_of(Heat(), 2, times=2)
+    graphs = [build_graph(over(times)) for times in (2, 5)]
+    surrogate = Surrogate(build("point_mlp", two, {}), Normalization.fit(graphs[:1], two, labels=False), "point_mlp")
+    assert surrogate.predict(graphs[0]).shape[1] == 1
+    for other in (graphs[1], samples[0]):
+        with pytest.raises(SurrogateError, match=r"fixed, theta; expected .*'heat' in 2-D at 2 times"):
+            surrogate.predict(other)
+    wide = copy(graphs[0])
+    wide.fixed, wide.fixed_value = (value.repeat(1, 4) for value in (wide.fixed, wide.fixed_value))
+    with pytest.raises(SurrogateError, match="fixed"):
+        surrogate.predict(wide)
+    with pytest.raises(SurrogateError, match=r"torch.float64; expected torch.float32"):
+        trained[1].predict(samples[0].double())
+
+
+def test_a_case_is_checked_also_with_a_graph_at_hand(trained, samples):
+    solid = Case(Grid(shape=(5, 5)).mesh(), EQUATIONS["elasticity"], conditions={"left": Dirichlet([0, 0])})
+    with pytest.raises(SurrogateError, match="the case is 'elasticity'"):
+        trained[1].solve(solid, graph=samples[0])
 
 
 def edit(path, **changes):

@@ -16,6 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch_geometric.data import Batch
 
+from meshops.equations import Heat
+from meshops.graph import schema_of
 from meshops.operators import Multigrid, Operator
 from meshops.training import NonFiniteLoss, Settings, Surrogate, TrainingError, train
 from meshops.training.batches import Order
@@ -199,9 +201,42 @@ def test_empty_sets_and_lists_without_schema_are_refused(tmp_path, samples):
             train(*sets, folder=tmp_path, settings=Settings(epochs=1))
 
 
+def bare(graphs):
+    """The graphs without labels."""
+    found = [copy(graph) for graph in graphs]
+    for graph in found:
+        del graph.y
+    return found
+
+
+def test_training_graphs_without_labels_are_refused(tmp_path, samples):
+    with pytest.raises(TrainingError, match="the training set has no columns of labels; expected 1"):
+        train_small(tmp_path / "run", train_set=bare(samples))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("schema", [schema_of(Heat(), 3), schema_of(Heat(), 2, times=3), schema_of(Heat(), 2).lifted()])
+def test_a_schema_of_other_graphs_is_refused(tmp_path, samples, schema):
+    with pytest.raises(TrainingError, match="the training set does not fit the schema: .*; expected") as caught:
+        train(samples, samples, folder=tmp_path / "run", schema=schema, settings=Settings(epochs=1))
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     "given",
-    [{}, {"epochs": 1, "minutes": 1.0}, {"epochs": 0}, {"minutes": -1.0}, {"epochs": 1, "learning_rate": float("nan")}],
+    [
+        {},
+        {"epochs": 1, "minutes": 1.0},
+        {"epochs": 0},
+        {"epochs": True},
+        {"minutes": -1.0},
+        {"minutes": "3"},
+        *({"epochs": 1, "learning_rate": rate} for rate in (float("nan"), "2e-3", None)),
+        *({"epochs": 1, name: number} for name in ("seed", "workers") for number in (1.5, -1, "1", None, True)),
+        *({"epochs": 1, name: number} for name in ("weight_decay", "save_every") for number in (-1.0, "1", None, True)),
+    ],
+    ids=str,
 )
 def test_settings_are_checked(given):
     with pytest.raises(TrainingError, match=r"found|expected"):
