@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from geometries.conditions import Condition, Dirichlet, Radiation, Robin
+from geometries.conditions import Condition, Dirichlet, Periodic, Radiation, Robin
 from geometries.errors import SpecError, nearest
 from geometries.mesh import Mesh
 from geometries.values import Value, as_value, evaluate, names_in
@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Given: TypeAlias = Value | Mapping[str, Value]
 Conditions: TypeAlias = Condition | tuple[Condition, ...]
-REST = "*"  # the name of all outer sides that no other condition claims
+REST = "*"  # the name of all outer sides that no other condition claims, see `claimed`
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +46,8 @@ class Part:
 class Case:
     """Mesh + equation + conditions + coefficients + source, and of a transient problem times and a start.
 
-    - `conditions` {boundary name: condition, or several}; the name `*` stands for every outer side not named otherwise.
-      Sides without a condition have the natural one (no flux).
+    - `conditions` {boundary name: condition, or several}; the name `*` stands for every outer side neither named
+      otherwise nor of a periodic partner. Sides without a condition have the natural one (no flux).
     - `coefficients` {name: number, expression, array over points, or {region: value}}; of a vector one a component.
     - `source` the same; zero in regions that are not named.
     - `times` (T,) increasing, the first the start; empty for a steady problem. `initial` {field: value} at the start,
@@ -120,7 +120,7 @@ class Case:
         """The conditions with their sides, `*` resolved; of several on one boundary one part each."""
         sides = {name: self.mesh.sides(name) for name in self.conditions if name != REST}
         if REST in self.conditions:
-            taken = [self.mesh.facet_ids(own) for own in sides.values()]
+            taken = [self.mesh.facet_ids(self.mesh.sides(name)) for name in claimed(self.conditions)]
             ids = np.concatenate(taken) if taken else np.empty(0, np.int64)
             sides[REST] = self.mesh.outer[~np.isin(self.mesh.facet_ids(self.mesh.outer), ids)]
         return tuple(Part(n, c, own) for n, own in sides.items() for c in every(self.conditions[n]))
@@ -239,6 +239,12 @@ def _isotropic(given: Given, dim: int) -> bool:
 def every(given: Conditions) -> tuple[Condition, ...]:
     """Return the conditions of one boundary as a tuple."""
     return given if isinstance(given, tuple) else (given,)
+
+
+def claimed(conditions: Mapping[str, Conditions]) -> list[str]:
+    """Return the boundaries whose sides `*` leaves out: those with conditions, and the partners of periodic ones."""
+    found = [c for given in conditions.values() for c in every(given)]
+    return [*(name for name in conditions if name != REST), *(c.partner for c in found if isinstance(c, Periodic))]
 
 
 def on_nodes(case: Case, part: Part, name: str, time: float | None = None) -> Floats:

@@ -93,11 +93,11 @@ def _check_conditions(case: Case) -> None:
         kinds = [type(c) for c in every(given)]
         if not kinds or len(set(kinds)) < len(kinds):
             raise SpecError("a boundary has a condition of one kind twice, or none; expected one of each kind.", key)
+        _check_partner(case, name, given)
         if name == REST:
             continue
         if name not in case.mesh.boundaries:
             raise SpecError(f"no boundary is named {name!r}; {nearest(name, case.mesh.boundaries)}", key)
-        _check_partner(case, name, given)
         _check_shared(case, name, owner)
 
 

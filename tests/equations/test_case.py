@@ -43,6 +43,15 @@ def test_the_star_takes_what_no_other_condition_claims(named: set[str]) -> None:
     assert set(ids) == set(SQUARE.facet_ids(SQUARE.outer))
 
 
+def test_the_star_leaves_the_partners_of_periodic_boundaries() -> None:
+    around, wall = {"left": Periodic("right")}, Dirichlet("x+y")
+    star, named = ({**around, "*": wall}, {**around, "bottom": wall, "top": wall})
+    one, other = (solve(Case(SQUARE, HEAT, conditions=conditions, source="1+x")).values for conditions in (star, named))
+    np.testing.assert_array_equal(one, other)
+    with pytest.raises(SpecError, match="did you mean 'right'"):
+        Case(SQUARE, HEAT, conditions={"*": Periodic("rihgt")})
+
+
 def test_where_two_dirichlet_sides_meet_the_mean_holds() -> None:
     case = Case(SQUARE, HEAT, conditions={"left": Dirichlet(1), "bottom": Dirichlet(4)})
     corner = np.flatnonzero((SQUARE.points == 0).all(1))[0]
