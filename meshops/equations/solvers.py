@@ -49,6 +49,11 @@ def solve(case: Case) -> Solution:
     A nonlinear case is solved by Newton's method from `case.initial`, one with times by time steps. Raises
     `SolverError` if a solver does not converge.
     """
+    return solve_by(case, solve_system)
+
+
+def solve_by(case: Case, linear: Callable[..., Solved]) -> Solution:
+    """Return the solution of `case` as `solve` does, where `linear` is called for `solve_system`."""
     from meshops.equations.transient import march
 
     start, used = time.perf_counter(), elevated(case)
@@ -62,7 +67,7 @@ def solve(case: Case) -> Solution:
     else:
         system = assembler.system(None, case.start)
         assembled = time.perf_counter()
-        solved = solve_system(system, definite=case.equation.definite)
+        solved = linear(system, definite=case.equation.definite)
         seconds = {"assemble": assembled - start, "solve": time.perf_counter() - assembled}
     fields = assembler.split(solved.values)
     return _at_points(case, fields, solver=solved.solver, iterations=solved.iterations, seconds=seconds)
