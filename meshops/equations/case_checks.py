@@ -154,7 +154,7 @@ def _check_values(case: Case) -> None:
     for info in case.equation.coefficients:
         with _at("coefficients", info.name):
             for values in evaluated(case, info.name):
-                _check_sign(info, values)
+                _refuse(wrong_sign(info, values))
     with _at("source"):
         case.nodal("source")
     with _at("initial"):
@@ -202,17 +202,27 @@ def _check_open(case: Case, condition: object, name: str, values: Floats) -> Non
         raise SpecError(f"{name} leaves every component open; leave the condition out.")
 
 
-def _check_sign(info: Coefficient, values: Floats) -> None:
+def _refuse(wrong: str) -> None:
+    if wrong:
+        raise SpecError(wrong)
+
+
+def wrong_sign(info: Coefficient, values: Floats) -> str:
+    """Return what is wrong with the sign of values (*n, *shape) of a coefficient, empty where nothing is.
+
+    Raises `SpecError` for tensors that are not symmetric.
+    """
     if not (info.positive or info.nonnegative) or not values.size:
-        return
+        return ""
     tensor = info.rank == 2 and values.ndim > 2
     if tensor:
         _check_symmetric(info.name, values)
     least = np.linalg.eigvalsh(values).min() if tensor else values.min()
-    if least < 0 or (info.positive and least == 0):
-        what = "has an eigenvalue of" if tensor else "is"
-        expected = "above 0" if info.positive else "at least 0"
-        raise SpecError(f"{info.name} {what} {least:.6g} somewhere; expected {expected}.")
+    if least > 0 or (least == 0 and not info.positive):
+        return ""
+    what = "has an eigenvalue of" if tensor else "is"
+    expected = "above 0" if info.positive else "at least 0"
+    return f"{info.name} {what} {least:.6g} somewhere; expected {expected}."
 
 
 def _check_symmetric(name: str, values: Floats) -> None:

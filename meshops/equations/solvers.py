@@ -152,12 +152,12 @@ def newton_on(
         raise SolverError("the equation cannot take the start; start nearer by `initial`.")
     for step in range(NEWTON_STEPS):
         if residual <= max(TOLERANCE * first, _rounding(system, state)):
-            return Solved(state, "newton", step)
+            return _settled(system, state, step)
         before, prepared = state, Prepared(system, definite=definite)
         halvings = 0 if far < np.inf and not step else HALVINGS
         state, system, fell = _search(linearised, prepared, state, residual, halvings=halvings)
         if not fell:
-            return Solved(state, "newton", step + 1)
+            return _settled(system, state, step + 1)
         size, whole = _energy(system, state - before), _energy(system, state)
         if not step and size > far * whole:
             raise SolverError(f"the start is {size / whole:.2g} of the field away; start nearer.")
@@ -165,7 +165,7 @@ def newton_on(
             correction = _correction(prepared, system, state)
             left = _energy(system, correction)
             if left < size / 2 and left * left / (size - left) <= near * whole:
-                return Solved(state + correction, "newton", step + 1)
+                return _settled(system, state + correction, step + 1)
         residual = _residual(system, state)
         first = max(first, residual) if step == 0 else first
     raise SolverError(
@@ -174,17 +174,26 @@ def newton_on(
     )
 
 
+def _settled(system: LinearSystem, state: Floats, steps: int) -> Solved:
+    if system.wrong:
+        raise SolverError(f"Newton's method has ended at a wrong sign; start nearer by `initial`: {system.wrong}")
+    return Solved(state, "newton", steps)
+
+
 def _search(
     linearised: Callable[[Floats], LinearSystem], prepared: Prepared, state: Floats, residual: float, *, halvings: int
 ) -> tuple[Floats, LinearSystem, bool]:
-    """Return the whole step, half of it, ... where the residual or the correction falls; False if it is converged."""
+    """Return the whole step, half of it, ... where the residual or the correction falls; False if it is converged.
+
+    A step to where a coefficient gets the wrong sign is refused.
+    """
     step = prepared.solve(prepared.system.rhs, prepared.system.fixed_value).values - state
-    size, share = np.linalg.norm(step), 1.0
+    size, share, wrong = np.linalg.norm(step), 1.0, prepared.system.wrong
     for _ in range(halvings + 1):
         trial = state + share * step
         system = linearised(trial)
         found = _residual(system, trial)
-        if np.isfinite(found):
+        if np.isfinite(found) and (wrong or not system.wrong):
             if found < residual * (1 - 1e-4 * share):
                 return trial, system, True
             if size <= 1e-9 * np.linalg.norm(state + step):
@@ -192,7 +201,8 @@ def _search(
             if np.linalg.norm(_correction(prepared, system, trial)) < size * (1 - share / 4):
                 return trial, system, True
         share /= 2
-    raise SolverError("Newton's method cannot lower the residual any further; load the case in smaller steps.")
+    why = f": {system.wrong}" if system.wrong else "; load the case in smaller steps."
+    raise SolverError(f"Newton's method cannot lower the residual any further{why}")
 
 
 def _correction(prepared: Prepared, system: LinearSystem, state: Floats) -> Floats:

@@ -10,7 +10,7 @@ from scipy.linalg import expm
 from scipy.special import erf
 
 from geometries import Dirichlet, Neumann, Robin
-from geometries.errors import MeshopsError
+from geometries.errors import MeshopsError, SpecError
 from geometries.expressions import Expression
 from geometries.mesh import Mesh
 from meshops.equations import Case, Heat, Wave, solve
@@ -75,6 +75,20 @@ def _with_k_of_u() -> str:
     """∂u/∂t - ((1 + u) u')' of u = x + x² e^t."""
     u, slope, bend = "(x+x**2*exp(t))", "(1+2*x*exp(t))", "(2*exp(t))"
     return f"x**2*exp(t) - (1+{u})*{bend} - {slope}**2"
+
+
+@pytest.mark.parametrize(
+    ("law", "name", "said"),
+    [
+        (Heat(), "conductivity", "0 somewhere at time 0.5; expected above 0"),
+        (Heat(), "capacity", "0 somewhere at time 0.5; expected above 0"),
+        (Wave(), "damping", "-0.25 somewhere at time 0.625; expected at least 0"),
+    ],
+)
+def test_a_coefficient_whose_sign_turns_wrong_in_time_is_refused(law: Equation, name: str, said: str) -> None:
+    case = Case(LINE, law, conditions={"left": Dirichlet(1)}, coefficients={name: "1-2*t"}, times=(0, 1))
+    with pytest.raises(SpecError, match=f"{name} is {said}"):
+        march(case, steps=8)
 
 
 def test_an_exchange_that_moves_is_assembled_anew() -> None:
