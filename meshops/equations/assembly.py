@@ -19,7 +19,7 @@ from skfem.assembly.form.form import FormExtraParams
 
 from geometries.cells import CELLS
 from geometries.errors import SpecError
-from geometries.values import evaluate, names_in, slope_by_field
+from geometries.values import Value, evaluate, names_in, slope_by_field
 from meshops.equations.base import Form, Terms
 from meshops.equations.case import Case, Part, label
 from meshops.equations.case_checks import wrong_sign
@@ -278,18 +278,25 @@ def _side_data(case: Case, term: Term, state: Data, time: float) -> Data:
     at = _Quadrature(term.block, term.basis, part.sides[term.inside, 0])
     nodes = mesh.nodes(part.sides)
     data = {}
-    for name, given in part.values.items():
-        shape = case.condition_shape(part.condition, name)
-        per_side = isinstance(given, np.ndarray) and given.shape == (len(part.sides), *shape)
-        if per_side and len(nodes) != len(part.sides):
-            spread = np.repeat(np.asarray(given)[term.inside][:, None], at.points.shape[1], axis=1)
-        elif isinstance(given, np.ndarray) and given.shape == (len(nodes), *shape):
+
+    def spread(given: Value, shape: tuple[int, ...]) -> Value:
+        """Arrays over the part's points or sides become arrays over the quadrature points."""
+        if isinstance(given, tuple):
+            return tuple(None if item is None else spread(item, shape[1:]) for item in given)
+        if not isinstance(given, np.ndarray):
+            return given
+        if given.shape == (len(part.sides), *shape) and len(nodes) != len(part.sides):
+            return np.repeat(given[term.inside][:, None], at.points.shape[1], axis=1)
+        if given.shape == (len(nodes), *shape):
             over_points = np.zeros((mesh.num_points, *shape))
             over_points[nodes] = given
-            spread = at.of_nodal(over_points)
-        else:
-            spread = evaluate(given, at.points, label(part, name), shape=shape, time=time)
-        data[name] = at.first(spread)
+            return at.of_nodal(over_points)
+        return given
+
+    for name, given in part.values.items():
+        shape = case.condition_shape(part.condition, name)
+        values = evaluate(spread(given, shape), at.points, label(part, name), shape=shape, time=time)
+        data[name] = at.first(values)
     u = _primary(case, state)
     for name in case.coefficients:
         data.setdefault(name, at.of_coefficient(case, name, u, time))

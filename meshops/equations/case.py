@@ -48,7 +48,8 @@ class Case:
 
     - `conditions` {boundary name: condition, or several}; the name `*` stands for every outer side neither named
       otherwise nor of a periodic partner. Sides without a condition have the natural one (no flux).
-    - `coefficients` {name: number, expression, array over points, or {region: value}}; of a vector one a component.
+    - `coefficients` {name: number, expression, array over points, or {region: value}}; of a vector one a component,
+      where arrays stand beside numbers only.
     - `source` the same; zero in regions that are not named.
     - `times` (T,) increasing, the first the start; empty for a steady problem. `initial` {field: value} at the start,
       zero where it is not given; of a second-order equation `field.rate` too. A steady nonlinear solve starts there; a
@@ -313,8 +314,28 @@ def _coefficients(case: Case) -> dict[str, Given]:
         if given is None:
             raise SpecError(f"{case.equation.name} needs the coefficient {name!r} ({info.unit}).", ("coefficients",))
         key = ("coefficients", name)
-        out[name] = _regions(case.mesh, given, key) if isinstance(given, Mapping) else as_value(given, key)
+        if isinstance(given, Mapping):
+            out[name] = _regions(case.mesh, given, key)
+        else:
+            out[name] = _joined(case.mesh, as_value(given, key), info.shape(case.mesh.space_dim), key)
     return out
+
+
+def _joined(mesh: Mesh, given: Value, shape: tuple[int, ...], key: tuple[str, ...]) -> Value:
+    """Return one array over points for arrays over points as components, beside numbers; other values as they are."""
+    if not isinstance(given, tuple) or not _over_points(given, shape, mesh.num_points):
+        return given
+    if names_in(given):
+        raise SpecError("found arrays over points beside expressions; expected arrays and numbers only.", key)
+    values = evaluate(given, mesh.points, key[-1], shape=shape)
+    values.setflags(write=False)
+    return values
+
+
+def _over_points(given: Value | None, shape: tuple[int, ...], count: int) -> bool:
+    if isinstance(given, tuple):
+        return bool(shape) and any(_over_points(item, shape[1:], count) for item in given)
+    return isinstance(given, np.ndarray) and given.shape == (count, *shape)
 
 
 def _regions(mesh: Mesh, given: Mapping[str, object], key: tuple[str | int, ...]) -> Mapping[str, Value]:
@@ -330,7 +351,8 @@ def _regions(mesh: Mesh, given: Mapping[str, object], key: tuple[str | int, ...]
 
 def _source(case: Case) -> Given:
     if not isinstance(case.source, Mapping):
-        return as_value(case.source, ("source",))
+        shape = case.equation.source_shape(case.mesh.space_dim)
+        return _joined(case.mesh, as_value(case.source, ("source",)), shape, ("source",))
     return MappingProxyType(_by_region(case.mesh, case.source, ("source",)))
 
 

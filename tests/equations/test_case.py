@@ -249,6 +249,29 @@ def test_a_point_of_no_cell_needs_no_level() -> None:
     assert Case(loose, HEAT, conditions={"left": Dirichlet(0)}).mesh.num_points == 26
 
 
+def test_arrays_may_be_components() -> None:
+    """Each is what one array over points or sides is; beside an expression a source may not stand."""
+    law, held, n = equation("elasticity"), {"left": Dirichlet(0)}, SQUARE.num_points
+    x, edge = SQUARE.points[:, 0], np.arange(5.0)
+    for apart, joined in (
+        ({"source": (x, 2.0)}, {"source": np.stack([x, np.full(n, 2.0)], 1)}),
+        ({"right": Neumann((edge, 1.0))}, {"right": Neumann(np.stack([edge, np.ones(5)], 1))}),
+        ({"right": Neumann((edge, "y"))}, {"right": Neumann(np.stack([edge, np.arange(5) / 4], 1))}),
+    ):
+        one, other = (
+            solve(Case(SQUARE, law, conditions={**held, **given}, source=source)).values
+            for given in (apart, joined)
+            for source in [given.pop("source", 0.0)]
+        )
+        np.testing.assert_allclose(one, other, atol=1e-9 * np.abs(other).max())
+    winds = ((np.ones(n), 0.5), np.broadcast_to([1.0, 0.5], (n, 2)))
+    blown = [Case(SQUARE, equation("advection_diffusion"), conditions={"left": Dirichlet(0)}, source=1.0,
+                  coefficients={"velocity": wind}) for wind in winds]  # fmt: skip
+    np.testing.assert_array_equal(*(solve(case).values for case in blown))
+    with pytest.raises(SpecError, match="beside expressions"):
+        Case(SQUARE, law, conditions=held, source=(x, "y"))
+
+
 def test_inner_sides_take_conditions() -> None:
     west, east = (np.array([[c, f] for c in SQUARE.regions[n] for f in range(3)]) for n in ("west", "east"))
     shared = np.isin(SQUARE.facet_ids(west), SQUARE.facet_ids(east))
