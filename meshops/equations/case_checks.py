@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from geometries.conditions import Absorbing, Dirichlet, Neumann, Periodic, Pressure, Radiation, Robin
 from geometries.errors import ExpressionError, SpecError, nearest
-from meshops.equations.base import Coefficient
+from meshops.equations.base import Coefficient, Terms
 from meshops.equations.case import REST, Case, every, label, on_nodes, per_cell
 from meshops.equations.constraints import images_of
 
@@ -99,6 +99,8 @@ def _check_conditions(case: Case) -> None:
         if name not in case.mesh.boundaries:
             raise SpecError(f"no boundary is named {name!r}; {nearest(name, case.mesh.boundaries)}", key)
         _check_shared(case, name, owner)
+        if any(case.equation.terms[type(c)] != Terms() for c in every(given)):
+            _check_once(case, name)
 
 
 def _check_partner(case: Case, name: str, given: object) -> None:
@@ -121,6 +123,18 @@ def _check_shared(case: Case, name: str, owner: dict[str, Ints]) -> None:
                 ("conditions", name),
             )
     owner[name] = ids
+
+
+def _check_once(case: Case, name: str) -> None:
+    """What flows through a facet would flow as often as the facet is there."""
+    ids = case.mesh.facet_ids(case.mesh.boundaries[name])
+    twice = len(ids) - len(np.unique(ids))
+    if twice:
+        raise SpecError(
+            f"{twice} facets of {name!r} are there twice, or from both of their sides; expected once: name an "
+            "interface from one of its sides.",
+            ("conditions", name),
+        )
 
 
 def _check_names(case: Case) -> None:

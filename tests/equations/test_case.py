@@ -281,6 +281,20 @@ def test_inner_sides_take_conditions() -> None:
     np.testing.assert_allclose(values, np.where(x < 0.5, 1 + 12 * x, 7), atol=1e-12)
 
 
+def test_a_flux_acts_once_on_each_facet() -> None:
+    there, back = (select.Interface(pair) for pair in (("west", "east"), ("east", "west")))
+    once, both = (SQUARE.with_boundary("middle", selector) for selector in (there, select.Any((there, back))))
+    assert len(both.sides("middle")) == 2 * len(once.sides("middle"))
+    source = assemble(Case(once, HEAT, conditions={**HELD, "middle": Neumann(3)})).rhs
+    assert source.sum() == pytest.approx(3)
+    for twice in (Neumann(3), Robin(1)):
+        with pytest.raises(SpecError, match="4 facets of 'middle' are there twice") as caught:
+            Case(both, HEAT, conditions={**HELD, "middle": twice})
+        assert caught.value.key == ("conditions", "middle")
+    held = [solve(Case(mesh, HEAT, conditions={"middle": Dirichlet("y")})).values for mesh in (once, both)]
+    np.testing.assert_array_equal(*held)
+
+
 def test_a_solution_is_checked_and_frozen() -> None:
     case = Case(SQUARE, HEAT, conditions=HELD, source=1.0)
     answer = solve(case)
