@@ -91,6 +91,12 @@ def test_a_coefficient_whose_sign_turns_wrong_in_time_is_refused(law: Equation, 
         march(case, steps=8)
 
 
+@pytest.mark.parametrize("given", [{"steps": -1}, {"tolerance": 0.0}, {"tolerance": -1e-4}, {"tolerance": np.nan}])
+def test_steps_and_tolerances_that_are_none_are_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(MeshopsError, match=r"found .*; expected 0 or more, and a number above 0"):
+        march(heat(LINE, {"left": Dirichlet(1)}, times=(0, 1)), **given)
+
+
 def test_an_exchange_that_moves_is_assembled_anew() -> None:
     """A body of great conductivity: c u' V = -h(t) A u."""
     case = heat(
