@@ -15,6 +15,7 @@ from geometries.errors import SpecError, nearest
 from geometries.mesh import Mesh
 from meshops.data.distributions import Distribution, Place, read_distribution
 from meshops.data.distributions.base import REST, by_name, check_keys, counts_of, only_entry, under
+from meshops.equations.case import claimed
 
 
 class RandomCondition(ABC):
@@ -133,7 +134,7 @@ def draw_conditions(
             for chosen in entry.choose(rng, place.mesh, [n for n in (*named, *drawn) if n in there], least=least):
                 drawn[chosen] = entry.condition.draw(rng, place.on(chosen))
         elif own == name or own in there:
-            where = place.on(own, drawn)
+            where = place.on(own, claimed(drawn))
             if isinstance(entry, tuple):
                 drawn[own] = tuple(condition.draw(rng, where) for condition in entry)
             else:

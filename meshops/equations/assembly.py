@@ -18,9 +18,11 @@ from scipy.sparse import csr_array
 from skfem.assembly.form.form import FormExtraParams
 
 from geometries.cells import CELLS
-from geometries.values import evaluate, names_in, slope_by_field
+from geometries.errors import SpecError
+from geometries.values import Value, evaluate, names_in, slope_by_field
 from meshops.equations.base import Form, Terms
 from meshops.equations.case import Case, Part, label
+from meshops.equations.case_checks import wrong_sign
 from meshops.equations.constraints import Constraints, constraints
 from meshops.equations.elements import Block, UnsupportedCells, blocks
 from meshops.equations.layout import Layout
@@ -92,12 +94,16 @@ class Assembler:
         return out
 
     def system(self, state: Floats | None, time: float) -> LinearSystem:
-        """Return the system at `time`, of a nonlinear case linearised at `state`."""
+        """Return the system at `time`, of a nonlinear case linearised at `state`.
+
+        Raises `SpecError` where a coefficient has the wrong sign; one that varies with the field is told in `wrong`.
+        """
         equation, n = self.case.equation, self.layout.size
         if not self.case.linear and state is None:
             state = np.zeros(n)
-        matrix, rhs = csr_array((n, n)), np.zeros(n)
+        matrix, rhs, wrong = csr_array((n, n)), np.zeros(n), ""
         for basis, numbers, data, terms in self._integrals(state, time):
+            wrong = wrong or _wrong(self.case, data, time)
             added = _matrix(basis, numbers, terms.bilinear, data, n)
             rhs += _vector(basis, numbers, terms.linear, data, n)
             if state is not None and terms.residual is not None:
@@ -110,7 +116,7 @@ class Assembler:
         held = self.held(time)
         near = equation.near_null(self.case.mesh)
         like = partial(self.matrix, "like", None, time) if equation.like else None
-        return self.balanced(LinearSystem(csr_array(matrix), rhs, held.fixed, held.value, held.ties, near, like))
+        return self.balanced(LinearSystem(csr_array(matrix), rhs, held.fixed, held.value, held.ties, near, like, wrong))
 
     @cached_property
     def level(self) -> Level | None:
@@ -153,10 +159,14 @@ class Assembler:
         return {}
 
     def matrix(self, form: str, state: Floats | None, time: float) -> csr_array:
-        """Return the matrix of the equation's form `mass`, `damping` or `like` at `state`, and of the conditions'."""
+        """Return the matrix of the equation's form `mass`, `damping` or `like` at `state`, and of the conditions'.
+
+        Raises `SpecError` where a coefficient has the wrong sign at `time`.
+        """
         n = self.layout.size
         total = csr_array((n, n))
         for basis, numbers, data, terms in self._integrals(state, time):
+            _wrong(self.case, data, time)
             total = total + _matrix(basis, numbers, getattr(terms, form, None), data, n)
         return csr_array(total)
 
@@ -268,22 +278,45 @@ def _side_data(case: Case, term: Term, state: Data, time: float) -> Data:
     at = _Quadrature(term.block, term.basis, part.sides[term.inside, 0])
     nodes = mesh.nodes(part.sides)
     data = {}
-    for name, given in part.values.items():
-        shape = case.condition_shape(part.condition, name)
-        per_side = isinstance(given, np.ndarray) and given.shape == (len(part.sides), *shape)
-        if per_side and len(nodes) != len(part.sides):
-            spread = np.repeat(np.asarray(given)[term.inside][:, None], at.points.shape[1], axis=1)
-        elif isinstance(given, np.ndarray) and given.shape == (len(nodes), *shape):
+
+    def spread(given: Value, shape: tuple[int, ...]) -> Value:
+        """Arrays over the part's points or sides become arrays over the quadrature points."""
+        if isinstance(given, tuple):
+            return tuple(None if item is None else spread(item, shape[1:]) for item in given)
+        if not isinstance(given, np.ndarray):
+            return given
+        if given.shape == (len(part.sides), *shape) and len(nodes) != len(part.sides):
+            return np.repeat(given[term.inside][:, None], at.points.shape[1], axis=1)
+        if given.shape == (len(nodes), *shape):
             over_points = np.zeros((mesh.num_points, *shape))
             over_points[nodes] = given
-            spread = at.of_nodal(over_points)
-        else:
-            spread = evaluate(given, at.points, label(part, name), shape=shape, time=time)
-        data[name] = at.first(spread)
+            return at.of_nodal(over_points)
+        return given
+
+    for name, given in part.values.items():
+        shape = case.condition_shape(part.condition, name)
+        values = evaluate(spread(given, shape), at.points, label(part, name), shape=shape, time=time)
+        data[name] = at.first(values)
     u = _primary(case, state)
     for name in case.coefficients:
         data.setdefault(name, at.of_coefficient(case, name, u, time))
     return data
+
+
+def _wrong(case: Case, data: Data, time: float) -> str:
+    """What has the wrong sign of the coefficients that vary with the field; raises `SpecError` for any other."""
+    told = ""
+    for info in case.equation.coefficients:
+        given, shape = case.given(info.name), case.shape_of(info.name)
+        if isinstance(given, float | Mapping) or (isinstance(given, np.ndarray) and given.shape == shape):
+            continue  # nothing that the checks of the case have not seen
+        values = data[info.name]
+        found = wrong_sign(info, np.moveaxis(values, range(len(shape)), range(-len(shape), 0)))
+        if found and info.name not in case.varying:
+            when = f" at time {time:.6g}" if case.transient else ""
+            raise SpecError(found.replace(" somewhere", f" somewhere{when}"), ("coefficients", info.name))
+        told = told or found
+    return told
 
 
 # -- forms -------------------------------------------------------------------------------------------------------------

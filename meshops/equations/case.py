@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from geometries.conditions import Condition, Dirichlet, Radiation, Robin
+from geometries.conditions import Condition, Dirichlet, Periodic, Radiation, Robin
 from geometries.errors import SpecError, nearest
 from geometries.mesh import Mesh
 from geometries.values import Value, as_value, evaluate, names_in
@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Given: TypeAlias = Value | Mapping[str, Value]
 Conditions: TypeAlias = Condition | tuple[Condition, ...]
-REST = "*"  # the name of all outer sides that no other condition claims
+REST = "*"  # the name of all outer sides that no other condition claims, see `claimed`
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +46,10 @@ class Part:
 class Case:
     """Mesh + equation + conditions + coefficients + source, and of a transient problem times and a start.
 
-    - `conditions` {boundary name: condition, or several}; the name `*` stands for every outer side not named otherwise.
-      Sides without a condition have the natural one (no flux).
-    - `coefficients` {name: number, expression, array over points, or {region: value}}; of a vector one a component.
+    - `conditions` {boundary name: condition, or several}; the name `*` stands for every outer side neither named
+      otherwise nor of a periodic partner. Sides without a condition have the natural one (no flux).
+    - `coefficients` {name: number, expression, array over points, or {region: value}}; of a vector one a component,
+      where arrays stand beside numbers only.
     - `source` the same; zero in regions that are not named.
     - `times` (T,) increasing, the first the start; empty for a steady problem. `initial` {field: value} at the start,
       zero where it is not given; of a second-order equation `field.rate` too. A steady nonlinear solve starts there; a
@@ -120,7 +121,7 @@ class Case:
         """The conditions with their sides, `*` resolved; of several on one boundary one part each."""
         sides = {name: self.mesh.sides(name) for name in self.conditions if name != REST}
         if REST in self.conditions:
-            taken = [self.mesh.facet_ids(own) for own in sides.values()]
+            taken = [self.mesh.facet_ids(self.mesh.sides(name)) for name in claimed(self.conditions)]
             ids = np.concatenate(taken) if taken else np.empty(0, np.int64)
             sides[REST] = self.mesh.outer[~np.isin(self.mesh.facet_ids(self.mesh.outer), ids)]
         return tuple(Part(n, c, own) for n, own in sides.items() for c in every(self.conditions[n]))
@@ -241,6 +242,12 @@ def every(given: Conditions) -> tuple[Condition, ...]:
     return given if isinstance(given, tuple) else (given,)
 
 
+def claimed(conditions: Mapping[str, Conditions]) -> list[str]:
+    """Return the boundaries whose sides `*` leaves out: those with conditions, and the partners of periodic ones."""
+    found = [c for given in conditions.values() for c in every(given)]
+    return [*(name for name in conditions if name != REST), *(c.partner for c in found if isinstance(c, Periodic))]
+
+
 def on_nodes(case: Case, part: Part, name: str, time: float | None = None) -> Floats:
     """Return (N, *shape) one value of a condition at the points of its sides, NaN elsewhere.
 
@@ -307,8 +314,28 @@ def _coefficients(case: Case) -> dict[str, Given]:
         if given is None:
             raise SpecError(f"{case.equation.name} needs the coefficient {name!r} ({info.unit}).", ("coefficients",))
         key = ("coefficients", name)
-        out[name] = _regions(case.mesh, given, key) if isinstance(given, Mapping) else as_value(given, key)
+        if isinstance(given, Mapping):
+            out[name] = _regions(case.mesh, given, key)
+        else:
+            out[name] = _joined(case.mesh, as_value(given, key), info.shape(case.mesh.space_dim), key)
     return out
+
+
+def _joined(mesh: Mesh, given: Value, shape: tuple[int, ...], key: tuple[str, ...]) -> Value:
+    """Return one array over points for arrays over points as components, beside numbers; other values as they are."""
+    if not isinstance(given, tuple) or not _over_points(given, shape, mesh.num_points):
+        return given
+    if names_in(given):
+        raise SpecError("found arrays over points beside expressions; expected arrays and numbers only.", key)
+    values = evaluate(given, mesh.points, key[-1], shape=shape)
+    values.setflags(write=False)
+    return values
+
+
+def _over_points(given: Value | None, shape: tuple[int, ...], count: int) -> bool:
+    if isinstance(given, tuple):
+        return bool(shape) and any(_over_points(item, shape[1:], count) for item in given)
+    return isinstance(given, np.ndarray) and given.shape == (count, *shape)
 
 
 def _regions(mesh: Mesh, given: Mapping[str, object], key: tuple[str | int, ...]) -> Mapping[str, Value]:
@@ -324,7 +351,8 @@ def _regions(mesh: Mesh, given: Mapping[str, object], key: tuple[str | int, ...]
 
 def _source(case: Case) -> Given:
     if not isinstance(case.source, Mapping):
-        return as_value(case.source, ("source",))
+        shape = case.equation.source_shape(case.mesh.space_dim)
+        return _joined(case.mesh, as_value(case.source, ("source",)), shape, ("source",))
     return MappingProxyType(_by_region(case.mesh, case.source, ("source",)))
 
 

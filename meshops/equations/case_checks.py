@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from geometries.conditions import Absorbing, Dirichlet, Neumann, Periodic, Pressure, Radiation, Robin
 from geometries.errors import ExpressionError, SpecError, nearest
-from meshops.equations.base import Coefficient
+from meshops.equations.base import Coefficient, Terms
 from meshops.equations.case import REST, Case, every, label, on_nodes, per_cell
 from meshops.equations.constraints import images_of
 
@@ -93,12 +93,14 @@ def _check_conditions(case: Case) -> None:
         kinds = [type(c) for c in every(given)]
         if not kinds or len(set(kinds)) < len(kinds):
             raise SpecError("a boundary has a condition of one kind twice, or none; expected one of each kind.", key)
+        _check_partner(case, name, given)
         if name == REST:
             continue
         if name not in case.mesh.boundaries:
             raise SpecError(f"no boundary is named {name!r}; {nearest(name, case.mesh.boundaries)}", key)
-        _check_partner(case, name, given)
         _check_shared(case, name, owner)
+        if any(case.equation.terms[type(c)] != Terms() for c in every(given)):
+            _check_once(case, name)
 
 
 def _check_partner(case: Case, name: str, given: object) -> None:
@@ -121,6 +123,18 @@ def _check_shared(case: Case, name: str, owner: dict[str, Ints]) -> None:
                 ("conditions", name),
             )
     owner[name] = ids
+
+
+def _check_once(case: Case, name: str) -> None:
+    """What flows through a facet would flow as often as the facet is there."""
+    ids = case.mesh.facet_ids(case.mesh.boundaries[name])
+    twice = len(ids) - len(np.unique(ids))
+    if twice:
+        raise SpecError(
+            f"{twice} facets of {name!r} are there twice, or from both of their sides; expected once: name an "
+            "interface from one of its sides.",
+            ("conditions", name),
+        )
 
 
 def _check_names(case: Case) -> None:
@@ -154,7 +168,7 @@ def _check_values(case: Case) -> None:
     for info in case.equation.coefficients:
         with _at("coefficients", info.name):
             for values in evaluated(case, info.name):
-                _check_sign(info, values)
+                _refuse(wrong_sign(info, values))
     with _at("source"):
         case.nodal("source")
     with _at("initial"):
@@ -202,17 +216,27 @@ def _check_open(case: Case, condition: object, name: str, values: Floats) -> Non
         raise SpecError(f"{name} leaves every component open; leave the condition out.")
 
 
-def _check_sign(info: Coefficient, values: Floats) -> None:
+def _refuse(wrong: str) -> None:
+    if wrong:
+        raise SpecError(wrong)
+
+
+def wrong_sign(info: Coefficient, values: Floats) -> str:
+    """Return what is wrong with the sign of values (*n, *shape) of a coefficient, empty where nothing is.
+
+    Raises `SpecError` for tensors that are not symmetric.
+    """
     if not (info.positive or info.nonnegative) or not values.size:
-        return
+        return ""
     tensor = info.rank == 2 and values.ndim > 2
     if tensor:
         _check_symmetric(info.name, values)
     least = np.linalg.eigvalsh(values).min() if tensor else values.min()
-    if least < 0 or (info.positive and least == 0):
-        what = "has an eigenvalue of" if tensor else "is"
-        expected = "above 0" if info.positive else "at least 0"
-        raise SpecError(f"{info.name} {what} {least:.6g} somewhere; expected {expected}.")
+    if least > 0 or (least == 0 and not info.positive):
+        return ""
+    what = "has an eigenvalue of" if tensor else "is"
+    expected = "above 0" if info.positive else "at least 0"
+    return f"{info.name} {what} {least:.6g} somewhere; expected {expected}."
 
 
 def _check_symmetric(name: str, values: Floats) -> None:

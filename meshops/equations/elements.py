@@ -21,6 +21,7 @@ from meshops.equations.layout import Layout
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 PIECE = 1 << 26  # numbers in the basis of cells that are assembled at once: what bounds the memory of a large mesh
+_OFF = 1e-6  # of a line's length, between its mid-node and its middle: rounding
 KEPT = 1 << 28  # numbers in bases that are kept
 
 
@@ -195,17 +196,15 @@ def _field_element(field: Field, kind: str, dim: int) -> Any:  # noqa: ANN401
 def blocks(mesh: Mesh, fields: tuple[Field, ...] = (Field("u", ""),)) -> Iterator[Block]:
     """Yield the blocks of `mesh`, those of many cells in pieces, whose bases are not kept.
 
-    Raises `UnsupportedCells` for types that the solver lacks and for manifolds, `MeshError` for cells that fold over.
+    Raises `UnsupportedCells` for types that the solver lacks, of several orders and for manifolds, `MeshError` for
+    cells that fold over and for `line3` cells whose mid-node is not in the middle.
     """
-    if mesh.dim != mesh.space_dim:
-        raise UnsupportedCells(
-            f"cells of dimension {mesh.dim} in {mesh.space_dim}-D space; the reference solver needs as many of both."
-        )
+    reason = unsupported(mesh)
+    if reason:
+        raise UnsupportedCells(reason)
     for line in folds(mesh):
         raise MeshError(f"{line}.")
     for kind, cells, first in mesh.blocks():
-        if kind.name not in REFERENCES:
-            raise UnsupportedCells(f"the reference solver has no {kind.name} element; it has {sorted(REFERENCES)}.")
         parts = [_field_element(field, kind.name, mesh.space_dim) for field in fields]
         element = parts[0] if len(parts) == 1 else skfem.ElementComposite(*parts)
         each = _numbers_in_basis(kind.name, fields, mesh.space_dim)
@@ -214,6 +213,18 @@ def blocks(mesh: Mesh, fields: tuple[Field, ...] = (Field("u", ""),)) -> Iterato
             piece = cells[start : start + size]
             sk, points = _meshed(mesh.points, kind.name, piece)
             yield Block(sk, element, kind.name, first + start, len(piece), points, fields, kept)
+
+
+def unsupported(mesh: Mesh) -> str:
+    """Return why the reference solver has no elements for the cells of a mesh, empty where it has."""
+    if mesh.dim != mesh.space_dim:
+        return f"cells of dimension {mesh.dim} in {mesh.space_dim}-D space; the reference solver needs as many of both."
+    for kind, _, _ in mesh.blocks():
+        if kind.name not in REFERENCES:
+            return f"the reference solver has no {kind.name} element; it has {sorted(REFERENCES)}."
+    if len({kind.order for kind, _, _ in mesh.blocks()}) > 1:
+        return f"{' and '.join(mesh.cells)} cells, of first and of second order; mesh with cells of one order."
+    return ""
 
 
 def _numbers_in_basis(kind: str, fields: tuple[Field, ...], dim: int) -> int:
@@ -228,11 +239,24 @@ def _meshed(points: Floats, kind: str, cells: Ints) -> tuple[Any, Ints]:
     known = REFERENCES[kind]
     order = list(known.order)
     corners = 2 if kind == "line3" else len(order)
+    if kind == "line3":
+        _check_middles(points[cells, 0])
     sk = known.mesh(*_compact(points, cells[:, order[:corners]]), sort_t=False)
     dofs = skfem.Dofs(sk, known.element()).element_dofs
     numbers = np.empty(int(dofs.max()) + 1, np.int64)
     numbers[dofs] = cells[:, order].T
     return sk, numbers
+
+
+def _check_middles(ends: Floats) -> None:
+    """Raise `MeshError` unless the last of (C, 3) positions is amid the others: scikit-fem's lines have no mid-node."""
+    off = np.abs(ends[:, 2] - ends[:, :2].mean(1)) / np.abs(ends[:, 1] - ends[:, 0])
+    if off.max(initial=0.0) > _OFF:
+        a, b, middle = ends[off.argmax()]
+        raise MeshError(
+            f"a line3 cell from {a:.6g} to {b:.6g} has its mid-node at {middle:.6g}; expected in the middle: move it "
+            "there, or mesh with line cells."
+        )
 
 
 def _compact(points: Floats, cells: Ints) -> tuple[Floats, Ints]:

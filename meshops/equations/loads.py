@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometries.values import names_in
-from meshops.equations.elements import REFERENCES, blocks
+from meshops.equations.elements import blocks, unsupported
 
 if TYPE_CHECKING:
     from meshops.equations.case import Case
@@ -26,8 +26,7 @@ def loads(case: Case, time: float) -> Floats:
     solver has no element for, is that of `Case.nodal`.
     """
     mesh, shape = case.mesh, case.shape_of("source")
-    unknown = mesh.dim != mesh.space_dim or any(kind.name not in REFERENCES for kind, *_ in mesh.blocks())
-    if unknown or isinstance(case.source, Mapping) or not names_in(case.source) - {"t", "u"}:
+    if unsupported(mesh) or isinstance(case.source, Mapping) or not names_in(case.source) - {"t", "u"}:
         return case.nodal("source", time)
     total, weight = np.zeros((mesh.num_points, int(np.prod(shape)))), np.zeros(mesh.num_points)
     for block in blocks(mesh):

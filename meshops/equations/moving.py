@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from geometries.values import names_in
 from meshops.equations.case import Case, Given
 
+_LOOKS = 24  # at the field's scale at output times, at most
 _GOLDEN = 5**0.5 / 2 - 0.5
 
 
@@ -33,13 +36,15 @@ def rhs_moves(case: Case) -> bool:
 
 
 def field_scale(case: Case) -> float:
-    """Return the largest scale of the field at its output times, and at a few amid them: data may be zero at the start.
+    """Return the largest scale of the field at output times, and at a few amid them: data may be zero at the start.
 
-    Those few follow the golden section, so that they do not fall on the zeros of what swings.
+    Of more than 24 output times it looks at as many, evenly spread from the first to the last: each costs a case. Those
+    amid them are eight by the golden section, so that they do not fall on the zeros of what swings.
     """
     start, end = case.times[0], case.times[-1]
     amid = [start + (end - start) * (i * _GOLDEN % 1) for i in range(1, 9)]
-    at = (*case.times, *amid) if rhs_moves(case) else (start,)
+    spread = np.linspace(0, len(case.times) - 1, min(len(case.times), _LOOKS)).round().astype(int)
+    at = (*(case.times[i] for i in spread), *amid) if rhs_moves(case) else (start,)
     scalings = [case.equation.scaling(replace(case, times=(t, t + end - start))) for t in at]
     scales = [(not s.arbitrary, s.quantities[case.equation.field][1]) for s in scalings]
     return max(scales)[1]

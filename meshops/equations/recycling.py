@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eig, qr, solve_triangular
 from scipy.sparse import csr_array
 
-from meshops.equations.assembly import Assembler
 from meshops.equations.case import Case
 from meshops.equations.solution import Solution
-from meshops.equations.solvers import TOLERANCE, Prepared, SolverError, solve
+from meshops.equations.solvers import TOLERANCE, Prepared, Solved, SolverError, solve_by
 from meshops.equations.system import LinearSystem
 
 Floats = NDArray[np.float64]
@@ -34,16 +32,13 @@ class Repeated:
         self._last: tuple[LinearSystem, Prepared] | None = None
 
     def solve(self, case: Case) -> Solution:
-        """Return the solution of a case; of a nonlinear or transient one that of `solve`."""
-        if case.transient or not case.linear:
-            return solve(case)
-        assembler = Assembler(case)
-        system = assembler.system(None, case.start)
+        """Return the solution of a case; nothing is kept of a nonlinear or transient one."""
+        return solve_by(case, self._linear)
+
+    def _linear(self, system: LinearSystem, *, definite: bool) -> Solved:
         if self._last is None or not _alike(self._last[0], system):
-            self._last = (system, Prepared(system, definite=case.equation.definite))
-        solved = self._last[1].solve(system.rhs, system.fixed_value)
-        fields = assembler.layout.split(solved.values)
-        return case.solution(fields, solver=solved.solver, iterations=solved.iterations)
+            self._last = (system, Prepared(system, definite=definite))
+        return self._last[1].solve(system.rhs, system.fixed_value)
 
 
 def _alike(one: LinearSystem, other: LinearSystem) -> bool:
@@ -67,14 +62,6 @@ def sorted_sequence(features: Floats) -> Ints:
     return order
 
 
-@dataclass(frozen=True, eq=False)
-class Solved:
-    """A solution, and how many products with the matrix it took."""
-
-    values: Floats
-    products: int
-
-
 class Recycling:
     """GCRO-DR: GMRES with deflated restarts that hands its best `kept` directions on from one system to the next.
 
@@ -89,7 +76,10 @@ class Recycling:
         self._space: Floats | None = None
 
     def solve(self, matrix: csr_array, rhs: Floats, precondition: Apply, *, tolerance: float = TOLERANCE) -> Solved:
-        """Solve one system, and keep directions for the next; raises `SolverError` after 2000 products."""
+        """Solve one system, and keep directions for the next; raises `SolverError` after 2000 products.
+
+        The iterations are products with the matrix.
+        """
         run = _Run(lambda v: matrix @ precondition(v), rhs, tolerance * float(np.linalg.norm(rhs)))
         if self._space is not None and len(self._space) == len(rhs):
             run.recycle(self._space)
@@ -99,7 +89,7 @@ class Recycling:
             run.cycle(self.restart, self.kept)
         if run.directions.size:
             self._space = run.directions
-        return Solved(precondition(run.solution), run.products)
+        return Solved(precondition(run.solution), "gcro-dr", run.products)
 
 
 class _Run:
@@ -177,21 +167,3 @@ def _harmonic_ritz(middle: Floats, overlap: Floats, kept: int) -> Floats:
     basis, upper, _ = qr(both, mode="economic", pivoting=True)
     rank = int((np.abs(np.diag(upper)) > 1e-10 * np.abs(upper[0, 0])).sum())
     return basis[:, : min(rank, kept)]
-
-
-def solve_alike(cases: Sequence[Case], *, precondition: Callable[[csr_array], Apply], kept: int = 10) -> list[Solved]:
-    """Solve linear cases on one mesh in a sorted order by recycling; returned in the order given.
-
-    SKR (arXiv 2401.09516): sorted by the values of their coefficients at the points. `precondition` makes that of a
-    matrix. The values are all unknowns' of each case; products are counted.
-    """
-    features = np.stack([np.concatenate([case.nodal(c.name).ravel() for c in case.equation.coefficients
-                                         if not c.transient]) for case in cases])  # fmt: skip
-    recycling = Recycling(kept=kept)
-    found: dict[int, Solved] = {}
-    for i in sorted_sequence(features):
-        system = Assembler(cases[i]).system(None, cases[i].start)
-        matrix, rhs = system.reduced()
-        solved = recycling.solve(matrix, rhs, precondition(matrix))
-        found[int(i)] = replace(solved, values=system.expand(solved.values))
-    return [found[i] for i in range(len(cases))]

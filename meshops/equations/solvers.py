@@ -49,6 +49,11 @@ def solve(case: Case) -> Solution:
     A nonlinear case is solved by Newton's method from `case.initial`, one with times by time steps. Raises
     `SolverError` if a solver does not converge.
     """
+    return solve_by(case, solve_system)
+
+
+def solve_by(case: Case, linear: Callable[..., Solved]) -> Solution:
+    """Return the solution of `case` as `solve` does, where `linear` is called for `solve_system`."""
     from meshops.equations.transient import march
 
     start, used = time.perf_counter(), elevated(case)
@@ -62,7 +67,7 @@ def solve(case: Case) -> Solution:
     else:
         system = assembler.system(None, case.start)
         assembled = time.perf_counter()
-        solved = solve_system(system, definite=case.equation.definite)
+        solved = linear(system, definite=case.equation.definite)
         seconds = {"assemble": assembled - start, "solve": time.perf_counter() - assembled}
     fields = assembler.split(solved.values)
     return _at_points(case, fields, solver=solved.solver, iterations=solved.iterations, seconds=seconds)
@@ -147,12 +152,12 @@ def newton_on(
         raise SolverError("the equation cannot take the start; start nearer by `initial`.")
     for step in range(NEWTON_STEPS):
         if residual <= max(TOLERANCE * first, _rounding(system, state)):
-            return Solved(state, "newton", step)
+            return _settled(system, state, step)
         before, prepared = state, Prepared(system, definite=definite)
         halvings = 0 if far < np.inf and not step else HALVINGS
         state, system, fell = _search(linearised, prepared, state, residual, halvings=halvings)
         if not fell:
-            return Solved(state, "newton", step + 1)
+            return _settled(system, state, step + 1)
         size, whole = _energy(system, state - before), _energy(system, state)
         if not step and size > far * whole:
             raise SolverError(f"the start is {size / whole:.2g} of the field away; start nearer.")
@@ -160,7 +165,7 @@ def newton_on(
             correction = _correction(prepared, system, state)
             left = _energy(system, correction)
             if left < size / 2 and left * left / (size - left) <= near * whole:
-                return Solved(state + correction, "newton", step + 1)
+                return _settled(system, state + correction, step + 1)
         residual = _residual(system, state)
         first = max(first, residual) if step == 0 else first
     raise SolverError(
@@ -169,17 +174,26 @@ def newton_on(
     )
 
 
+def _settled(system: LinearSystem, state: Floats, steps: int) -> Solved:
+    if system.wrong:
+        raise SolverError(f"Newton's method has ended at a wrong sign; start nearer by `initial`: {system.wrong}")
+    return Solved(state, "newton", steps)
+
+
 def _search(
     linearised: Callable[[Floats], LinearSystem], prepared: Prepared, state: Floats, residual: float, *, halvings: int
 ) -> tuple[Floats, LinearSystem, bool]:
-    """Return the whole step, half of it, ... where the residual or the correction falls; False if it is converged."""
+    """Return the whole step, half of it, ... where the residual or the correction falls; False if it is converged.
+
+    A step to where a coefficient gets the wrong sign is refused.
+    """
     step = prepared.solve(prepared.system.rhs, prepared.system.fixed_value).values - state
-    size, share = np.linalg.norm(step), 1.0
+    size, share, wrong = np.linalg.norm(step), 1.0, prepared.system.wrong
     for _ in range(halvings + 1):
         trial = state + share * step
         system = linearised(trial)
         found = _residual(system, trial)
-        if np.isfinite(found):
+        if np.isfinite(found) and (wrong or not system.wrong):
             if found < residual * (1 - 1e-4 * share):
                 return trial, system, True
             if size <= 1e-9 * np.linalg.norm(state + step):
@@ -187,7 +201,8 @@ def _search(
             if np.linalg.norm(_correction(prepared, system, trial)) < size * (1 - share / 4):
                 return trial, system, True
         share /= 2
-    raise SolverError("Newton's method cannot lower the residual any further; load the case in smaller steps.")
+    why = f": {system.wrong}" if system.wrong else "; load the case in smaller steps."
+    raise SolverError(f"Newton's method cannot lower the residual any further{why}")
 
 
 def _correction(prepared: Prepared, system: LinearSystem, state: Floats) -> Floats:

@@ -21,6 +21,7 @@ class LinearSystem:
     tied to each other (periodic boundaries, oblique rollers), u = fixed_value + ties z with `ties` (n, m), whose rows
     are zero where `fixed`. `near_null` (n, k) are the fields that the matrix almost annihilates, for multigrid. Where
     the matrix is symmetric but indefinite, `like` may give a positive definite one as large, to precondition it with.
+    `wrong` says which coefficient has the wrong sign at the state of a linearisation, if one has.
     """
 
     matrix: csr_array
@@ -30,6 +31,7 @@ class LinearSystem:
     ties: csr_array | None = None
     near_null: Floats | None = None
     like: Callable[[], csr_array] | None = None
+    wrong: str = ""
 
     @cached_property
     def free(self) -> NDArray[np.int64]:

@@ -34,8 +34,11 @@ def march(
     There a jump of held values is met as a start, and moves nothing else; equal steps run across it.
     Steps see loads and held values at their ends only: a pulse within a step goes unseen, with the heat or the momentum
     that it brings; let an output time stand amid it.
-    Raises `SolverError` where that needs steps below 2^-40 of an interval, or of a few units of rounding.
+    Raises `SolverError` where that needs steps below 2^-40 of an interval, or of a few units of rounding, and
+    `MeshopsError` for `steps` below 0, a `tolerance` that is not above 0, and schemes that are not there.
     """
+    if steps < 0 or not tolerance > 0:
+        raise MeshopsError(f"found {steps} steps, tolerance {tolerance:g}; expected 0 or more, and a number above 0.")
     name = scheme or DEFAULTS[case.equation.time_order]
     if name not in SCHEMES or SCHEMES[name].order != case.equation.time_order:
         known = [n for n, s in SCHEMES.items() if s.order == case.equation.time_order]

@@ -21,7 +21,7 @@ from meshops.data.distributions import Place
 from meshops.data.make import Maker
 from meshops.data.shapes import resized
 from meshops.equations import Case, Solution, solve
-from meshops.equations.case import REST
+from meshops.equations.case import claimed
 from meshops.equations.solvers import SolverError
 from meshops.evaluation.errors import Errors, errors_of
 from meshops.graph import targets
@@ -96,7 +96,7 @@ def on_mesh(case: Case, mesh: Mesh) -> Case:
     """
     mesh = _with_regions(case.mesh, mesh)
     here, there = Place(case.mesh), Place(mesh)
-    taken = [name for name in case.conditions if name != REST]
+    taken = claimed(case.conditions)
 
     def condition(given: Condition, name: str) -> Condition:
         places = here.on(name, taken), there.on(name, taken)

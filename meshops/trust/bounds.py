@@ -74,8 +74,10 @@ def bounds(certificate: Certificate, system: LinearSystem, values: Floats, *, cy
 def corrected(certificate: Certificate, residual: Floats, cycles: int) -> tuple[float, float, Floats]:
     """Return bounds on ‖e‖² for A e = `residual`, and e as `cycles` find it, but for their difference in ‖·‖².
 
-    Raises `TrustError` where a direction of negative energy is met.
+    Raises `TrustError` where a direction of negative energy is met, and for `cycles` below 1.
     """
+    if cycles < 1:
+        raise TrustError(f"found {cycles} cycles; expected 1 or more.")
     hierarchy, least = certificate.hierarchy, 1.0 - certificate.contraction.bound
     better, direction, last = np.zeros_like(residual), np.zeros_like(residual), np.inf
     image, gain, most = direction, 0.0, 0.0  # of what ‖e‖² fell by: at least and at most

@@ -144,3 +144,10 @@ def test_a_file_is_named_with_its_line(tmp_path):
         Recipe.load("corner")
     with pytest.raises(MeshopsError, match="no file"):
         Recipe.load("absent.yaml")
+
+
+def test_a_field_on_the_star_leaves_the_partners_of_periodic_boundaries():
+    spec = {"family": {"grid": {"shape": [4, 4]}}, "equation": "heat", "source": 1.0}
+    field = {"dirichlet": {"matern": {"length": 0.4}}}
+    case = case_of(Recipe.from_spec(spec | {"conditions": {"left": {"periodic": "right"}, "*": field}}), 0)
+    assert np.ptp(solve(case).values) > 0

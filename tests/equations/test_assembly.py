@@ -14,6 +14,7 @@ from geometries.cells import CELLS
 from geometries.errors import MeshError
 from geometries.families.grid import Grid
 from geometries.refine import second_order
+from geometries.tags import Normal
 from meshops.equations import Case, DampedHelmholtz, Equation, Heat, Stokes, assemble, elements, solve
 from meshops.equations.assembly import Assembler, UnsupportedCells, blocks
 from meshops.equations.base import AXES, Field
@@ -212,6 +213,28 @@ def test_cells_without_an_element_are_refused() -> None:
     ):
         with pytest.raises(UnsupportedCells, match=said):
             solve(Case(mesh, Heat(), conditions={"*": Dirichlet(0)}))
+
+
+def test_cells_of_several_orders_are_refused() -> None:
+    points = [[0, 0], [1, 0], [1, 1], [0, 1], [2, 0.5], [1, 0.5], [1.5, 0.25], [1.5, 0.75]]
+    cells = {"quad": [[0, 1, 2, 3]], "triangle6": [[1, 4, 2, 6, 7, 5]]}
+    mesh = Mesh(points=np.array(points), cells=cells).with_boundary("left", Normal((-1, 0)))
+    for equation, held in ((Heat(), Dirichlet("x+y")), (Stokes(), Dirichlet(0))):
+        case = Case(mesh, equation, conditions={"left": held}, source="x" if equation.name == "heat" else 0.0)
+        with pytest.raises(UnsupportedCells, match="quad and triangle6 cells, of first and of second order"):
+            solve(case)
+        assert np.isfinite(case.loads).all()
+
+
+def test_a_line_whose_mid_node_is_off_its_middle_is_refused() -> None:
+    for middle in (0.3, 0.5 + 1e-9):
+        mesh = Mesh(points=[[0.0], [1.0], [middle]], cells={"line3": [[0, 1, 2]]}, boundaries={"end": [[0, 0]]})
+        case = Case(mesh, Heat(), conditions={"end": Dirichlet(0)}, source=2.0)
+        if middle > 0.5:
+            assert solve(case).values[2] == pytest.approx(0.75)
+            continue
+        with pytest.raises(MeshError, match=r"line3 cell from 0 to 1 has its mid-node at 0\.3; expected in the middle"):
+            solve(case)
 
 
 def test_multigrid_gives_the_same_bits_each_time_and_leaves_the_global_generator_alone() -> None:

@@ -43,6 +43,15 @@ def test_the_star_takes_what_no_other_condition_claims(named: set[str]) -> None:
     assert set(ids) == set(SQUARE.facet_ids(SQUARE.outer))
 
 
+def test_the_star_leaves_the_partners_of_periodic_boundaries() -> None:
+    around, wall = {"left": Periodic("right")}, Dirichlet("x+y")
+    star, named = ({**around, "*": wall}, {**around, "bottom": wall, "top": wall})
+    one, other = (solve(Case(SQUARE, HEAT, conditions=conditions, source="1+x")).values for conditions in (star, named))
+    np.testing.assert_array_equal(one, other)
+    with pytest.raises(SpecError, match="did you mean 'right'"):
+        Case(SQUARE, HEAT, conditions={"*": Periodic("rihgt")})
+
+
 def test_where_two_dirichlet_sides_meet_the_mean_holds() -> None:
     case = Case(SQUARE, HEAT, conditions={"left": Dirichlet(1), "bottom": Dirichlet(4)})
     corner = np.flatnonzero((SQUARE.points == 0).all(1))[0]
@@ -240,6 +249,29 @@ def test_a_point_of_no_cell_needs_no_level() -> None:
     assert Case(loose, HEAT, conditions={"left": Dirichlet(0)}).mesh.num_points == 26
 
 
+def test_arrays_may_be_components() -> None:
+    """Each is what one array over points or sides is; beside an expression a source may not stand."""
+    law, held, n = equation("elasticity"), {"left": Dirichlet(0)}, SQUARE.num_points
+    x, edge = SQUARE.points[:, 0], np.arange(5.0)
+    for apart, joined in (
+        ({"source": (x, 2.0)}, {"source": np.stack([x, np.full(n, 2.0)], 1)}),
+        ({"right": Neumann((edge, 1.0))}, {"right": Neumann(np.stack([edge, np.ones(5)], 1))}),
+        ({"right": Neumann((edge, "y"))}, {"right": Neumann(np.stack([edge, np.arange(5) / 4], 1))}),
+    ):
+        one, other = (
+            solve(Case(SQUARE, law, conditions={**held, **given}, source=source)).values
+            for given in (apart, joined)
+            for source in [given.pop("source", 0.0)]
+        )
+        np.testing.assert_allclose(one, other, atol=1e-9 * np.abs(other).max())
+    winds = ((np.ones(n), 0.5), np.broadcast_to([1.0, 0.5], (n, 2)))
+    blown = [Case(SQUARE, equation("advection_diffusion"), conditions={"left": Dirichlet(0)}, source=1.0,
+                  coefficients={"velocity": wind}) for wind in winds]  # fmt: skip
+    np.testing.assert_array_equal(*(solve(case).values for case in blown))
+    with pytest.raises(SpecError, match="beside expressions"):
+        Case(SQUARE, law, conditions=held, source=(x, "y"))
+
+
 def test_inner_sides_take_conditions() -> None:
     west, east = (np.array([[c, f] for c in SQUARE.regions[n] for f in range(3)]) for n in ("west", "east"))
     shared = np.isin(SQUARE.facet_ids(west), SQUARE.facet_ids(east))
@@ -247,6 +279,20 @@ def test_inner_sides_take_conditions() -> None:
     case = Case(mesh, HEAT, conditions={"middle": Dirichlet(7), "left": Dirichlet(1)})
     x, values = mesh.points[:, 0], solve(case).values
     np.testing.assert_allclose(values, np.where(x < 0.5, 1 + 12 * x, 7), atol=1e-12)
+
+
+def test_a_flux_acts_once_on_each_facet() -> None:
+    there, back = (select.Interface(pair) for pair in (("west", "east"), ("east", "west")))
+    once, both = (SQUARE.with_boundary("middle", selector) for selector in (there, select.Any((there, back))))
+    assert len(both.sides("middle")) == 2 * len(once.sides("middle"))
+    source = assemble(Case(once, HEAT, conditions={**HELD, "middle": Neumann(3)})).rhs
+    assert source.sum() == pytest.approx(3)
+    for twice in (Neumann(3), Robin(1)):
+        with pytest.raises(SpecError, match="4 facets of 'middle' are there twice") as caught:
+            Case(both, HEAT, conditions={**HELD, "middle": twice})
+        assert caught.value.key == ("conditions", "middle")
+    held = [solve(Case(mesh, HEAT, conditions={"middle": Dirichlet("y")})).values for mesh in (once, both)]
+    np.testing.assert_array_equal(*held)
 
 
 def test_a_solution_is_checked_and_frozen() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from geometries import Dirichlet, Neumann, Radiation
+from geometries.errors import SpecError
 from meshops.equations import EQUATIONS, Case, Heat, solve
 from meshops.equations.assembly import Assembler
 from meshops.equations.solvers import SolverError, newton_on
@@ -112,3 +114,36 @@ def test_a_guess_from_which_no_whole_step_can_be_taken_is_refused() -> None:
         steps(far=1e9)
     record = polish(case.solution(guess), tolerance=1e-3).made_by["polish"]
     assert record["start"] == "zero"
+
+
+def wire(to: float, source: float, conductivity: str) -> Case:
+    conditions = {"left": Dirichlet(0), "right": Dirichlet(to)}
+    return Case(grid("line", 1, 20), Heat(), conditions=conditions, coefficients={"conductivity": conductivity},
+                source=source)  # fmt: skip
+
+
+def test_a_step_to_a_wrong_sign_is_refused_and_a_shorter_one_taken() -> None:
+    """From below, where the conductivity is small, Newton's first step goes beyond u = 1."""
+    case = replace(wire(0, 4, "1-u**2"), initial={"temperature": "-3.6*x*(1-x)"})
+    assembler, wrong, x = Assembler(case), [], case.mesh.points[:, 0]
+
+    def linearised(state: np.ndarray) -> Any:
+        wrong.append(assembler.system(state, 0).wrong)
+        return assembler.system(state, 0)
+
+    found = newton_on(linearised, assembler.layout.join(case.start_values()), definite=True).values
+    np.testing.assert_allclose(found - found**3 / 3, 2 * x * (1 - x), atol=2e-3)
+    assert any("conductivity is -" in said for said in wrong)
+
+
+def test_a_state_with_a_wrong_sign_is_no_solution() -> None:
+    with pytest.raises(SolverError, match=r"conductivity is -.* expected above 0"):
+        solve(wire(3, 0, "2-u"))
+    exact = 2 - np.sqrt(4 - 3.99 * np.linspace(0, 1, 21))
+    np.testing.assert_allclose(solve(wire(1.9, 0, "2-u")).values, exact, atol=1e-2)
+
+
+def test_a_coefficient_is_checked_where_it_is_integrated() -> None:
+    """Above 0 at the points of the mesh and the cells' centres, and not between them."""
+    with pytest.raises(SpecError, match=r"conductivity is -0\.5 somewhere; expected above 0"):
+        solve(wire(0, 1, "where(abs(sin(40*pi*x))>0.5,-0.5,1)"))

@@ -10,12 +10,13 @@ from scipy.linalg import expm
 from scipy.special import erf
 
 from geometries import Dirichlet, Neumann, Robin
-from geometries.errors import MeshopsError
+from geometries.errors import MeshopsError, SpecError
 from geometries.expressions import Expression
 from geometries.mesh import Mesh
 from meshops.equations import Case, Heat, Wave, solve
 from meshops.equations.assembly import Assembler
 from meshops.equations.base import Equation
+from meshops.equations.moving import field_scale
 from meshops.equations.schemes import KEPT, Euler, Newmark
 from meshops.equations.solvers import Prepared, SolverError
 from meshops.equations.transient import march
@@ -75,6 +76,39 @@ def _with_k_of_u() -> str:
     """∂u/∂t - ((1 + u) u')' of u = x + x² e^t."""
     u, slope, bend = "(x+x**2*exp(t))", "(1+2*x*exp(t))", "(2*exp(t))"
     return f"x**2*exp(t) - (1+{u})*{bend} - {slope}**2"
+
+
+@pytest.mark.parametrize(
+    ("law", "name", "said"),
+    [
+        (Heat(), "conductivity", "0 somewhere at time 0.5; expected above 0"),
+        (Heat(), "capacity", "0 somewhere at time 0.5; expected above 0"),
+        (Wave(), "damping", "-0.25 somewhere at time 0.625; expected at least 0"),
+    ],
+)
+def test_a_coefficient_whose_sign_turns_wrong_in_time_is_refused(law: Equation, name: str, said: str) -> None:
+    case = Case(LINE, law, conditions={"left": Dirichlet(1)}, coefficients={name: "1-2*t"}, times=(0, 1))
+    with pytest.raises(SpecError, match=f"{name} is {said}"):
+        march(case, steps=8)
+
+
+@pytest.mark.parametrize("given", [{"steps": -1}, {"tolerance": 0.0}, {"tolerance": -1e-4}, {"tolerance": np.nan}])
+def test_steps_and_tolerances_that_are_none_are_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(MeshopsError, match=r"found .*; expected 0 or more, and a number above 0"):
+        march(heat(LINE, {"left": Dirichlet(1)}, times=(0, 1)), **given)
+
+
+def test_the_fields_scale_is_seen_by_few_looks_however_many_output_times_there_are(monkeypatch: Any) -> None:
+    looks: list[float] = []
+    scaling = Heat.scaling
+    monkeypatch.setattr(Heat, "scaling", lambda self, case: (looks.append(case.start), scaling(self, case))[1])
+    for source in ("where(t<1,0,5)", "where(t>0,0,5)", "sin(pi*t)"):
+        few, many = (
+            field_scale(heat(LINE, {"left": Dirichlet(0)}, source=source, times=np.linspace(0, 1, n)))
+            for n in (9, 1000)
+        )
+        assert many == pytest.approx(few, rel=0.01)
+    assert len(looks) == 3 * (9 + 8 + 24 + 8)
 
 
 def test_an_exchange_that_moves_is_assembled_anew() -> None:

@@ -285,3 +285,10 @@ def refined(system: LinearSystem) -> np.ndarray:
         np.subtract.at(rest, entries.row, entries.data.astype(np.longdouble) * found[entries.col])
         found = found + solved.solve(rest.astype(float))
     return system.expand(found.astype(float))
+
+
+@pytest.mark.parametrize("cycles", [0, -1])
+def test_no_cycle_gives_no_bounds(cycles: int) -> None:
+    case = random_case(0)
+    with pytest.raises(TrustError, match=f"found {cycles} cycles; expected 1 or more"):
+        bounds(certify(case), assemble(case), np.zeros(case.mesh.num_points), cycles=cycles)

@@ -19,7 +19,7 @@ from geometries.values import as_value
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-REST = "*"  # the boundary of all outer sides that are not named
+REST = "*"  # the boundary of all outer sides that are not named otherwise
 Draw: TypeAlias = "float | Expression | Floats | Mapping[str, float] | tuple[object, ...]"
 DISTRIBUTIONS: dict[str, type[Distribution]] = {}  # filled in `meshops.data.distributions`
 

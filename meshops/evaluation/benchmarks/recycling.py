@@ -20,8 +20,8 @@ from geometries.conditions import Dirichlet
 from geometries.families import Grid
 from meshops.data.distributions import Place, read_distribution
 from meshops.equations import Case, Heat, assemble
-from meshops.equations.recycling import Recycling, Solved, sorted_sequence
-from meshops.equations.solvers import solve_system
+from meshops.equations.recycling import Recycling, sorted_sequence
+from meshops.equations.solvers import Solved, solve_system
 from meshops.equations.system import LinearSystem
 
 Floats = NDArray[np.float64]
@@ -58,11 +58,11 @@ def by_krylov(
 ) -> tuple[float, float, Floats]:
     """Return seconds a system, products a system, and the last system's values."""
     start, products, recycling = time.perf_counter(), 0, Recycling(kept=kept)
-    solved = Solved(np.empty(0), 0)
+    solved = Solved(np.empty(0), "", 0)
     for i in order:
         matrix, rhs = systems[i].reduced()
         solved = recycling.solve(matrix, rhs, precondition(matrix))
-        products += solved.products
+        products += solved.iterations
     return (time.perf_counter() - start) / len(order), products / len(order), systems[order[-1]].expand(solved.values)
 
 
