@@ -221,7 +221,8 @@ def in_words(found: Answer) -> list[str]:
         unusual = f"; unlike the training data: {', '.join(found.unusual)}" if found.unusual else ""
         lines.append(f"no verdict: {found.doubt}{unusual}")
     if found.discretisation is not None:
-        lines.append(str(found.discretisation))
+        case = found.solution.case
+        lines += [str(found.discretisation), *case.equation.doubts(case)]
     if "surrogate" in found.solution.made_by and found.unusual is None:
         lines.append("the run holds no record of its training data; train again to be warned of unusual inputs")
     return lines

@@ -228,6 +228,10 @@ class Equation(ABC):
         """Return the (N c, k) fields that the matrix almost annihilates, for multigrid; None for constants."""
         return None
 
+    def doubts(self, case: Case) -> tuple[str, ...]:
+        """Return why the discrete solution may be far from the exact one where no estimate sees it; nothing here."""
+        return ()
+
     def derived(self, case: Case, fields: Mapping[str, Floats]) -> dict[str, Floats]:
         """Return further nodal fields {name: (N, c)} from those of a solution."""
         return {}

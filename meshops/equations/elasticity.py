@@ -17,7 +17,17 @@ from geometries.values import as_value
 from meshops.equations.base import AXES, Coefficient, Equation, Field, Manufactured, Scaling, Terms
 from meshops.equations.case import Case
 from meshops.equations.recovery import recovered
-from meshops.equations.solids import check_held, check_poisson, forces, lame, rigid_motions, scaled, von_mises, whole
+from meshops.equations.solids import (
+    check_held,
+    check_poisson,
+    forces,
+    lame,
+    locking,
+    rigid_motions,
+    scaled,
+    von_mises,
+    whole,
+)
 
 Floats = NDArray[np.float64]
 
@@ -92,6 +102,10 @@ class Elasticity(Equation):
         check_poisson(case)
         check_held(case)
 
+    def doubts(self, case: Case) -> tuple[str, ...]:
+        """Return that first-order cells lock, where they do."""
+        return locking(case)
+
     def near_null(self, mesh: Mesh) -> Floats:
         """Return the rigid motions."""
         return rigid_motions(mesh)
@@ -134,6 +148,10 @@ class PlaneStress(Elasticity):
     def across(cls, w: Any) -> Any:  # noqa: ANN401
         """Return 0."""
         return 0.0
+
+    def doubts(self, case: Case) -> tuple[str, ...]:
+        """Return nothing: a sheet is free to thin, so that its cells do not lock."""
+        return ()
 
 
 # u, Δu, ∇·u, ∇(∇·u) and the strains ε_xx, ε_xy, ... on the axis x

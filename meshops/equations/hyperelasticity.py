@@ -17,7 +17,17 @@ from geometries.values import as_value, multiplied
 from meshops.equations.base import AXES, Coefficient, Equation, Field, Manufactured, Scaling, Terms
 from meshops.equations.case import Case, every
 from meshops.equations.recovery import recovered
-from meshops.equations.solids import check_held, check_poisson, forces, lame, rigid_motions, scaled, von_mises, whole
+from meshops.equations.solids import (
+    check_held,
+    check_poisson,
+    forces,
+    lame,
+    locking,
+    rigid_motions,
+    scaled,
+    von_mises,
+    whole,
+)
 
 Floats = NDArray[np.float64]
 
@@ -113,6 +123,10 @@ class Hyperelasticity(Equation):
             if isinstance(case.source, Mapping)
             else multiplied(case.source, share),
         )
+
+    def doubts(self, case: Case) -> tuple[str, ...]:
+        """Return that first-order cells lock, where they do."""
+        return locking(case)
 
     def near_null(self, mesh: Mesh) -> Floats:
         """Return the rigid motions."""

@@ -23,6 +23,7 @@ from meshops.equations.reactions import reactions
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+LOCKING = 0.45  # Poisson's ratio above which first-order cells lock
 _LOOSE = 1e-10  # of the strongest resistance to a rigid motion, squared: none
 
 
@@ -201,3 +202,18 @@ def check_poisson(case: Case) -> None:
                 f"poisson is {nu.min():.6g} to {nu.max():.6g}; expected above -1 and below 0.5.",
                 ("coefficients", "poisson"),
             )
+
+
+def locking(case: Case) -> tuple[str, ...]:
+    """Return the doubt about first-order cells where Poisson's ratio is above `LOCKING`, if there is one.
+
+    Their displacements cannot keep the volume everywhere but by hardly moving: the solution is too small and looks
+    smooth, so that its own gradients do not show it.
+    """
+    nu = max(float(values.max()) for values in evaluated(case, "poisson"))
+    if nu <= LOCKING or all(kind.order > 1 for kind, _, _ in case.mesh.blocks()):
+        return ()
+    return (
+        f"first-order cells lock at poisson {nu:.6g}, which makes the part too stiff and no estimate sees; take "
+        "second-order cells (`order: 2`)",
+    )

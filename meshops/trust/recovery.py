@@ -34,7 +34,8 @@ def recover(case: Case, values: Floats) -> Discretisation:
 
     a_T is the energy of a gradient by the equation's own form, its terms without derivatives left out; of an equation
     with several fields that of the first. `values` (n,) are the unknowns. Good for smooth solutions; a region whose
-    coefficients differ from its neighbour's must be named, for the gradient jumps there.
+    coefficients differ from its neighbour's must be named, for the gradient jumps there. What it is blind to, such
+    as locking, is in `because`, by the equation's `doubts`.
 
     Raises `TrustError` where the energy is not positive, as of a solid about to buckle, and of problems with times.
     """
@@ -58,7 +59,8 @@ def recover(case: Case, values: Floats) -> Discretisation:
     error, size = np.sqrt(total), np.sqrt(whole)
     relative = error / size if size > 0 else float("inf") if error > 0 else 0.0
     per_cell = np.sqrt(np.maximum(squares, 0.0))
-    return Discretisation(float(error), float(relative), False, "recovered gradients", per_cell, BECAUSE)
+    because = (*BECAUSE, *case.equation.doubts(case))
+    return Discretisation(float(error), float(relative), False, "recovered gradients", per_cell, because)
 
 
 def _regions(mesh: Mesh) -> Ints:

@@ -41,6 +41,7 @@ class Verdict:
     - `discretisation`: what is known of ‖u_exact - u_h‖, None where it was not asked for.
     - `unusual`: the inputs unlike the training data, named; None where nobody looked.
     - `tolerance`: the share of ‖u_h‖_A that the user accepts.
+    - `doubts`: why the discrete solution may be far from the exact one where no estimate sees it.
     """
 
     energy_error: Interval
@@ -50,6 +51,7 @@ class Verdict:
     tolerance: float
     discretisation: Discretisation | None = None
     unusual: tuple[str, ...] | None = None
+    doubts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the tolerance and the intervals."""
@@ -70,10 +72,11 @@ class Verdict:
         """`within tolerance` if proved; `indicative` up to 5 tolerances, proved or estimated; else `do not use`.
 
         The discretisation error, where it is known, must be within the tolerance too for the first word; for the second
-        it need not, for no better answer can be had on this mesh. An estimate about an input unlike the training data
-        is worth nothing; a proof holds for any input.
+        it need not, for no better answer can be had on this mesh; nor does a doubt forbid that. An estimate about an
+        input unlike the training data is worth nothing; a proof holds for any input. What is proved is the error
+        against the discrete solution; the discretisation error is most often an estimate.
         """
-        if self.total <= self.tolerance and self.guaranteed:
+        if self.total <= self.tolerance and self.guaranteed and not self.doubts:
             return WITHIN
         trusted = self.guaranteed or not self.unusual
         near = self.relative_energy_error[1] <= INDICATIVE_UP_TO * self.tolerance
@@ -93,6 +96,7 @@ class Verdict:
             "failure_probability": self.failure_probability,
             "discretisation": self.discretisation.to_json() if self.discretisation else None,
             "unusual": None if self.unusual is None else list(self.unusual),
+            "doubts": list(self.doubts),
             "tolerance": self.tolerance,
             "word": self.word,
         }
@@ -105,7 +109,7 @@ class Verdict:
             how += f", but for a probability of {self.failure_probability:.0e}"
         parts = [f"{self.word}: error {low:.3g} to {high:.3g} of the discrete solution in energy ({how})"]
         parts.append(str(self.discretisation) if self.discretisation else "discretisation error not assessed")
-        parts.append(f"tolerance {self.tolerance:.3g}")
+        parts += [f"tolerance {self.tolerance:.3g}", *self.doubts]
         if self.unusual:
             more = len(self.unusual) - SAID
             rest = f" and {more} more" if more > 0 else ""
@@ -145,7 +149,7 @@ def judge(
     """
     unusual = guard.unusual(graph) if guard is not None and graph is not None else None
     known = _known(solution, cycles, certificate, system)
-    return _verdict(known, tolerance, discretisation, unusual)
+    return _verdict(solution.case, known, tolerance, discretisation, unusual)
 
 
 def assess(solution: Solution, *, tolerance: float, cycles: int = 1, unusual: tuple[str, ...] | None = None) -> Verdict:
@@ -155,13 +159,15 @@ def assess(solution: Solution, *, tolerance: float, cycles: int = 1, unusual: tu
         discretisation = discretised(solution.case, known.nearer())
     except TrustError:
         discretisation = None
-    return _verdict(known, tolerance, discretisation, unusual)
+    return _verdict(solution.case, known, tolerance, discretisation, unusual)
 
 
 def _verdict(
-    known: _Known, tolerance: float, discretisation: Discretisation | None, unusual: tuple[str, ...] | None
+    case: Case, known: _Known, tolerance: float, discretisation: Discretisation | None, unusual: tuple[str, ...] | None
 ) -> Verdict:
-    return Verdict(known.error, known.relative, known.guaranteed, known.failure, tolerance, discretisation, unusual)
+    doubts = case.equation.doubts(case)
+    proof = (known.guaranteed, known.failure)
+    return Verdict(known.error, known.relative, *proof, tolerance, discretisation, unusual, doubts)
 
 
 def _known(solution: Solution, cycles: int, certificate: Certificate | None, system: LinearSystem | None) -> _Known:

@@ -16,6 +16,7 @@ from meshops.trust import (
     Discretisation,
     TrustError,
     Verdict,
+    assess,
     bounds,
     certify,
     descend,
@@ -307,3 +308,32 @@ def test_where_the_contraction_is_not_proved_the_error_is_estimated() -> None:
     assert 0.8 * low <= true_error(assemble(case), values, exact) <= 1.25 * high
     done = polish(case.solution(values), tolerance=1e-6, certificate=doubtful)
     assert judge(done, tolerance=1e-6, certificate=doubtful).word == "indicative"
+
+
+def nearly_incompressible(equation: str, cell: str, order: int, poisson: float) -> Case:
+    """A square held on the left and pulled along the right side, by little."""
+    mesh = Grid(shape=(6, 6), cell=cell, order=order).mesh()
+    held = {"left": Dirichlet((0.0, 0.0)), "right": Neumann((0.0, 1e-3))}
+    return Case(mesh, EQUATIONS[equation], conditions=held, coefficients={"poisson": poisson})
+
+
+@pytest.mark.parametrize("cell", ["triangle", "quad"])
+@pytest.mark.parametrize("equation", ["elasticity", "hyperelasticity"])
+def test_a_part_that_may_be_locked_is_never_within_tolerance(equation: str, cell: str) -> None:
+    """Whatever the estimate says: it is far below the truth."""
+    found = assess(solve(nearly_incompressible(equation, cell, 1, 0.4999)), tolerance=100.0)
+    assert found.total < 1 and (found.word, found.exit_code) == ("indicative", 0)
+    assert "first-order cells lock at poisson 0.4999" in str(found) and "`order: 2`" in str(found)
+    assert found.discretisation is not None and set(found.doubts) <= set(found.discretisation.because)
+    assert found.to_json()["doubts"] == list(found.doubts)
+
+
+@pytest.mark.parametrize(
+    ("equation", "order", "poisson"),
+    [("elasticity", 2, 0.49), ("hyperelasticity", 2, 0.4999), ("elasticity", 1, 0.45), ("plane_stress", 1, 0.4999)],
+)
+def test_what_does_not_lock_is_not_doubted(equation: str, order: int, poisson: float) -> None:
+    case = nearly_incompressible(equation, "triangle", order, poisson)
+    assert case.equation.doubts(case) == ()
+    if EQUATIONS[equation].definite and case.linear:
+        assert assess(solve(case), tolerance=100.0).word == "within tolerance"
