@@ -219,7 +219,7 @@ def test_training_graphs_without_labels_are_refused(tmp_path, samples):
 
 @pytest.mark.parametrize("schema", [schema_of(Heat(), 3), schema_of(Heat(), 2, times=3), schema_of(Heat(), 2).lifted()])
 def test_a_schema_of_other_graphs_is_refused(tmp_path, samples, schema):
-    with pytest.raises(TrainingError, match="the training set does not fit the schema: .*; expected") as caught:
+    with pytest.raises(TrainingError, match=r"the training set does not fit the schema: .*; expected") as caught:
         train(samples, samples, folder=tmp_path / "run", schema=schema, settings=Settings(epochs=1))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
