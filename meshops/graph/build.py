@@ -44,6 +44,7 @@ def build_graph(
     """
     mesh, scaling = case.mesh, case.equation.scaling(case)
     chosen = schema or schema_of(case.equation, mesh.space_dim, times=len(case.times))
+    _require_problem(case, chosen)
     _require(case, chosen)
     pos = (mesh.points - np.asarray(scaling.center)) / scaling.length
     mass = mesh.mass / scaling.length**mesh.dim
@@ -101,12 +102,15 @@ def with_essential(solution: Solution) -> Solution:
     return replace(solution, fields=fields)
 
 
-def _require(case: Case, schema: Schema) -> None:
+def _require_problem(case: Case, schema: Schema) -> None:
     found = case.equation.name, case.mesh.space_dim, len(case.times)
     expected = schema.equation, schema.dim, schema.times
     if found != expected:
         told = "the case's equation, dimension and number of times are"
         raise SchemaError(f"{told} {found}; the schema is of {expected}: give the schema of such cases.")
+
+
+def _require(case: Case, schema: Schema) -> None:
     for part in case.parts:
         if part.condition.key not in schema.kinds:
             raise SchemaError(

@@ -29,17 +29,23 @@ def gradient(values: Tensor, graph: MeshGraph) -> Tensor:
 
     At each node, g minimises Σ_j (g·r_j - Δu_j)² / |r_j|² over the neighbours at r_j, images of it left out: exact, to
     about 1e-8, for linear fields. Directions in which hardly any neighbour lies (below 1e-3 of all), as normal to a
-    surface, are damped out. Computed in float64.
+    surface, are damped out. Computed in float64, on the CPU where the device has none.
     """
     pos, (source, target) = graph.pos, graph.edge_index[:, ~graph.joins_images]
-    gap, rise = ((v.index_select(0, source) - v.index_select(0, target)).double() for v in (pos, values))
+    gap, rise = (_exact(v.index_select(0, source) - v.index_select(0, target)) for v in (pos, values))
+    target = target.to(gap.device)
     scaled = (gap / gap.square().sum(1, keepdim=True).clamp_min(1e-12))[:, :, None]
     matrix = segment_sum(scaled * gap[:, None, :], target, len(pos))
     right = segment_sum(scaled * rise[:, None, :], target, len(pos))
     value, vector = torch.linalg.eigh(matrix)
     least = FLAT * value.sum(1, keepdim=True) + 1e-12
     inverse = value**3 / (value**4 + least**4)
-    return (vector @ (inverse[:, :, None] * (vector.mT @ right))).to(values.dtype)
+    return (vector @ (inverse[:, :, None] * (vector.mT @ right))).to(values)
+
+
+def _exact(values: Tensor) -> Tensor:
+    """Return the values in float64, which Apple's MPS does not have: from there on the CPU."""
+    return (values.cpu() if values.device.type == "mps" else values).double()
 
 
 @torch.compiler.disable

@@ -143,7 +143,8 @@ class Training(L.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Start the sum of errors."""
-        self._errors, self._begun = torch.zeros(3, device=self.device, dtype=torch.float64), time.monotonic()
+        self._errors = torch.zeros(3, dtype=torch.float64)  # on the CPU: not every device has float64
+        self._begun = time.monotonic()
 
     def validation_step(self, batch: MeshGraph, index: int) -> None:
         """Add the relative L2 errors of the fields as the equation scales them, and of the normalized ones."""
@@ -152,14 +153,16 @@ class Training(L.LightningModule):
         errors = relative_l2(self._scaled(prediction), self._scaled(batch.y), batch)
         self._require_finite(errors, "the validation error")
         normalized = relative_l2(prediction, batch.y, batch)
-        self._errors += torch.stack([errors.sum(), normalized.sum(), errors.new_tensor(len(errors))])
+        self._errors += torch.stack([errors.sum(), normalized.sum(), errors.new_tensor(len(errors))]).cpu()
 
     def _scaled(self, values: Tensor) -> Tensor:
         return self.run.normalization.undo(values)
 
     def on_validation_epoch_end(self) -> None:
         """Leave the means over all devices in `error` and `normalized_error`."""
-        total, normalized, count = self.trainer.strategy.reduce(self._errors, reduce_op="sum").tolist()
+        several = self.trainer.world_size > 1
+        own = self._errors.to(self.device) if several else self._errors
+        total, normalized, count = self.trainer.strategy.reduce(own, reduce_op="sum").tolist()
         self.error, self.normalized_error = total / count, normalized / count
         self._validation = self.trainer.strategy.broadcast(time.monotonic() - self._begun)
 

@@ -68,8 +68,10 @@ class Settings:
             raise TrainingError(f"found epochs={self.epochs} and minutes={self.minutes}; give exactly one of the two.")
         if self.precision not in PRECISIONS:
             raise TrainingError(f"precision is {self.precision!r}; expected one of {', '.join(PRECISIONS)}.")
-        for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0), ("workers", 0)):
-            self._require(name, lambda v, least=least: _whole(v) and v >= least, f"a whole number of at least {least}")
+        for name in ("epochs", "batch_size"):
+            self._require(name, lambda v: _whole(v) and v >= 1, "a whole number of at least 1")
+        for name in ("seed", "workers"):
+            self._require(name, lambda v: _whole(v) and v >= 0, "a whole number of at least 0")
         for name in ("minutes", "learning_rate"):
             self._require(name, lambda v: _number(v) and v > 0, "a number above 0")
         for name in ("weight_decay", "save_every"):

@@ -112,6 +112,10 @@ def _fit(run: Run, folder: Path, *, resume: bool) -> None:
             enable_model_summary=False,
             default_root_dir=folder,
         )
+        devices, count = trainer.world_size, len(run.validation_set)
+        if devices > count:
+            told = f"found {devices} devices and {count} validation graphs; expected a graph for each"
+            raise TrainingError(f"{told}: train on fewer devices, or validate on more graphs.")
         trainer.fit(Training(run), ckpt_path=folder / LAST if resume else None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch_geometric.data import Batch
 
 from geometries.conditions import Periodic
@@ -37,6 +38,12 @@ def test_the_gradient_on_a_flat_surface_has_no_normal_part() -> None:
 def test_a_node_without_neighbours_has_no_gradient() -> None:
     found = gradient(torch.ones(1, 1), MeshGraph(pos=torch.zeros(1, 2), edge_index=torch.empty(2, 0, dtype=torch.long)))
     assert torch.equal(found, torch.zeros(1, 2, 1))
+
+
+def test_a_device_without_float64_is_not_asked_for_it() -> None:
+    with FakeTensorMode():
+        found = fields._exact(torch.empty(9, 2, device="mps"))
+    assert (found.device.type, found.dtype) == ("cpu", torch.float64)
 
 
 @pytest.mark.parametrize("shape", [(12,), (6, 7)])

@@ -23,7 +23,9 @@ from meshops.training import NonFiniteLoss, Settings, Surrogate, TrainingError, 
 from meshops.training.batches import Order
 from meshops.training.files import LAST, locked
 from meshops.training.losses import relative_h1, relative_l2
+from meshops.training.module import Training
 from meshops.training.optimizers import course
+from meshops.training.run import make_run
 from tests.training.small import OPTIONS, SCHEMA, TRAIN, graphs, same_bits, train_small
 
 ORDERS = st.builds(Order, st.integers(1, 40), st.integers(1, 9), st.integers(0, 5))
@@ -217,7 +219,7 @@ def test_training_graphs_without_labels_are_refused(tmp_path, samples):
 
 @pytest.mark.parametrize("schema", [schema_of(Heat(), 3), schema_of(Heat(), 2, times=3), schema_of(Heat(), 2).lifted()])
 def test_a_schema_of_other_graphs_is_refused(tmp_path, samples, schema):
-    with pytest.raises(TrainingError, match="the training set does not fit the schema: .*; expected") as caught:
+    with pytest.raises(TrainingError, match=r"the training set does not fit the schema: .*; expected") as caught:
         train(samples, samples, folder=tmp_path / "run", schema=schema, settings=Settings(epochs=1))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
@@ -259,6 +261,21 @@ def test_two_devices_share_the_work(tmp_path):
     subprocess.run(run, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(Path.cwd())}, check=True, timeout=300)
     assert torch.load(tmp_path / "run" / LAST, weights_only=True)["done"]["step"] == 4
     assert Surrogate.load(tmp_path / "run").training["step"] in (2, 4)
+
+
+def test_a_device_without_a_validation_graph_is_refused(tmp_path):
+    with pytest.raises(TrainingError, match="found 3 devices and 2 validation graphs; expected a graph for each"):
+        train_small(tmp_path, devices=3, strategy="ddp")
+    train_small(tmp_path)
+
+
+def test_errors_are_summed_where_float64_is(samples, monkeypatch):
+    settings = Settings(epochs=1)
+    run = make_run(samples, samples, schema=SCHEMA, name="point_mlp", options={}, settings=settings)
+    module = Training(run)
+    monkeypatch.setattr(Training, "device", torch.device("meta"))
+    module.on_validation_epoch_start()
+    assert (module._errors.device.type, module._errors.dtype) == ("cpu", torch.float64)
 
 
 def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path):
