@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometries.build import Block, mesh_from_blocks
-from geometries.cells import CELLS
+from geometries.cells import CELLS, CellType
 from geometries.errors import MeshError, ReadError
 from geometries.formats import _grids, _sets, _surfaces, vtk
 from geometries.formats._grids import Grid
@@ -39,6 +39,7 @@ _SKFEM: dict[str, tuple[str, tuple[int, ...]]] = {
     "MeshTet2": ("tetra10", (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)),
 }
 
+SKFEM_ORDERS = dict(_SKFEM.values())
 _FACETS = {
     "line": "vertex", "triangle": "line", "quad": "line", "tetra": "triangle", "hexahedron": "quad",
     "triangle6": "line", "quad9": "line", "tetra10": "triangle",
@@ -209,7 +210,12 @@ def to_skfem(mesh: Mesh) -> Any:  # noqa: ANN401
     kind, cells, _ = next(mesh.blocks())
     table = np.ascontiguousarray(cells[:, list(order)].T)
     out = getattr(skfem, name)(np.ascontiguousarray(mesh.points.T), table, sort_t=False)
-    theirs = [frozenset(order[i] for i in facet) for facet in out.refdom.facets]
-    local = np.array([theirs.index(frozenset(nodes[: CELLS[f].corners])) for f, nodes in kind.facets])
+    local = skfem_facets(kind, order, out.refdom)
     sides = {k: np.unique(out.t2f[local[v[:, 1]], v[:, 0]]) for k, v in mesh.boundaries.items()}
     return out.with_boundaries(sides).with_subdomains(dict(mesh.regions))
+
+
+def skfem_facets(kind: CellType, order: tuple[int, ...], refdom: Any) -> Ints:  # noqa: ANN401
+    """Return (F,) scikit-fem's number for each of our local facets; `order` are our local nodes in its order."""
+    theirs = [frozenset(order[i] for i in facet) for facet in refdom.facets]
+    return np.array([theirs.index(frozenset(nodes[: CELLS[f].corners])) for f, nodes in kind.facets])

@@ -198,7 +198,7 @@ class Case:
     @property
     def moving(self) -> bool:
         """Whether the source changes in time."""
-        return self.transient and not isinstance(self.source, Mapping) and "t" in names_in(self.source)
+        return self.transient and in_time(self.source)
 
     @cached_property
     def level(self) -> float:
@@ -235,6 +235,11 @@ def _isotropic(given: Given, dim: int) -> bool:
     if isinstance(given, np.ndarray):
         return given.ndim == 1 and len(given) != dim
     return not isinstance(given, tuple)
+
+
+def in_time(given: Given) -> bool:
+    """Return whether a value depends on time."""
+    return not isinstance(given, Mapping) and "t" in names_in(given)  # the values of regions are numbers
 
 
 def every(given: Conditions) -> tuple[Condition, ...]:

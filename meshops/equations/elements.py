@@ -15,6 +15,7 @@ from geometries.cells import CELLS
 from geometries.defects import folds
 from geometries.errors import MeshError, MeshopsError
 from geometries.mesh import Mesh
+from geometries.objects import SKFEM_ORDERS, skfem_facets
 from meshops.equations.base import Field
 from meshops.equations.layout import Layout
 
@@ -61,20 +62,21 @@ class Reference:
     order: tuple[int, ...]
 
 
-_HEX = (6, 2, 5, 7, 1, 3, 4, 0)
-_HEX27 = (*_HEX, 18, 13, 14, 9, 10, 17, 12, 19, 15, 8, 11, 16, 21, 25, 23, 22, 24, 20, 26)
-REFERENCES = {
-    "line": Reference(skfem.MeshLine1, skfem.ElementLineP1, skfem.ElementLineP0, (0, 1)),
-    "line3": Reference(skfem.MeshLine1, skfem.ElementLineP2, skfem.ElementLineP1, (0, 1, 2)),
-    "triangle": Reference(skfem.MeshTri1, skfem.ElementTriP1, skfem.ElementTriP0, (0, 1, 2)),
-    "quad": Reference(skfem.MeshQuad1, skfem.ElementQuad1, skfem.ElementQuad0, (0, 1, 2, 3)),
-    "tetra": Reference(skfem.MeshTet1, skfem.ElementTetP1, skfem.ElementTetP0, (0, 1, 2, 3)),
-    "hexahedron": Reference(skfem.MeshHex1, skfem.ElementHex1, skfem.ElementHex0, _HEX),
-    "triangle6": Reference(skfem.MeshTri2, skfem.ElementTriP2, skfem.ElementTriP1, (0, 1, 2, 3, 4, 5)),
-    "quad9": Reference(skfem.MeshQuad2, skfem.ElementQuad2, skfem.ElementQuad1, tuple(range(9))),
-    "hexahedron27": Reference(skfem.MeshHex2, skfem.ElementHex2, skfem.ElementHex1, _HEX27),
-    "tetra10": Reference(skfem.MeshTet2, skfem.ElementTetP2, skfem.ElementTetP1, tuple(range(10))),
+_HEX27 = (*SKFEM_ORDERS["hexahedron"], 18, 13, 14, 9, 10, 17, 12, 19, 15, 8, 11, 16, 21, 25, 23, 22, 24, 20, 26)
+_ORDERS = {**SKFEM_ORDERS, "line3": (0, 1, 2), "hexahedron27": _HEX27}
+_CLASSES = {
+    "line": (skfem.MeshLine1, skfem.ElementLineP1, skfem.ElementLineP0),
+    "line3": (skfem.MeshLine1, skfem.ElementLineP2, skfem.ElementLineP1),
+    "triangle": (skfem.MeshTri1, skfem.ElementTriP1, skfem.ElementTriP0),
+    "quad": (skfem.MeshQuad1, skfem.ElementQuad1, skfem.ElementQuad0),
+    "tetra": (skfem.MeshTet1, skfem.ElementTetP1, skfem.ElementTetP0),
+    "hexahedron": (skfem.MeshHex1, skfem.ElementHex1, skfem.ElementHex0),
+    "triangle6": (skfem.MeshTri2, skfem.ElementTriP2, skfem.ElementTriP1),
+    "quad9": (skfem.MeshQuad2, skfem.ElementQuad2, skfem.ElementQuad1),
+    "hexahedron27": (skfem.MeshHex2, skfem.ElementHex2, skfem.ElementHex1),
+    "tetra10": (skfem.MeshTet2, skfem.ElementTetP2, skfem.ElementTetP1),
 }
+REFERENCES = {kind: Reference(*classes, _ORDERS[kind]) for kind, classes in _CLASSES.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,10 +148,7 @@ class Block:
     @cached_property
     def _facets(self) -> Ints:
         """(F,) scikit-fem's number for each of our local facets."""
-        order = REFERENCES[self.kind].order
-        theirs = [frozenset(order[i] for i in facet) for facet in self.mesh.refdom.facets]
-        ours = [frozenset(nodes[: CELLS[f].corners]) for f, nodes in CELLS[self.kind].facets]
-        return np.array([theirs.index(nodes) for nodes in ours])
+        return skfem_facets(CELLS[self.kind], REFERENCES[self.kind].order, self.mesh.refdom)
 
     def numbers(self, layout: Layout) -> Ints:
         """Return the number in `layout` of each of this block's degrees of freedom."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from geometries.conditions import Dirichlet
 from meshops.equations.assembly import Assembler
-from meshops.equations.moving import in_time
+from meshops.equations.case import in_time
 from meshops.equations.solvers import SolverError
 
 Floats = NDArray[np.float64]

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from geometries.values import names_in
-from meshops.equations.case import Case, Given
+from meshops.equations.case import Case, in_time
 
 _LOOKS = 24  # at the field's scale at output times, at most
 _GOLDEN = 5**0.5 / 2 - 0.5
-
-
-def in_time(given: Given) -> bool:
-    """Return whether a value depends on time."""
-    return not isinstance(given, Mapping) and "t" in names_in(given)  # the values of regions are numbers
 
 
 def inertia_moves(case: Case) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from geometries import Absorbing, Dirichlet, Neumann, Periodic
+from geometries import Absorbing, Dirichlet, Neumann, Periodic, Robin
 from geometries.expressions import Expression
 from geometries.families.grid import Grid
 from geometries.mesh import Mesh
@@ -114,3 +114,13 @@ def test_fast_motions_at_the_start_do_as_a_jump_does(motion: str, steps: int) ->
     found = fields["displacement"][-1, :, 0]
     assert np.sqrt(np.mean((found - (mesh.points[:, 0] > 0.5)) ** 2)) < 0.15
     assert np.abs(found).max() < 1.05 and how["iterations"] < 300
+
+
+@pytest.mark.parametrize(("share", "least", "most"), [(0.5, 0, 0.05), (4, 0.4, 0.7)])
+def test_a_spring_rings_by_what_it_is_to_the_cells_beside_it(share: float, least: float, most: float) -> None:
+    """After a jump of its far end by 1, of h size/c² = `share`: at the end 1 - exp(-h t/c) until the echo is back."""
+    h, times = share * 40, np.linspace(0, 0.5, 41)
+    mesh = grid("line", 1, 40)
+    fields, _ = march(struck(mesh, {"left": Dirichlet(0), "right": Robin(h, ambient=1)}, times=times), steps=20)
+    off = np.abs(fields["displacement"][16:, -1, 0] - (1 - np.exp(-h * times[16:]))).max()
+    assert least <= off <= most
