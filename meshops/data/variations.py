@@ -70,7 +70,9 @@ def read_variations(
 def _changed(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     out = {k: v for k, v in base.items() if k != "splits"}
     for key, value in changes.items():
-        if key in _MERGED and isinstance(value, Mapping):
+        if key in _MERGED:
+            if not isinstance(value, Mapping):
+                raise SpecError(f"found {value!r}; expected names with their values.", (key,))
             out[key] = {**(base.get(key) or {}), **value}
         elif key != "count":
             out[key] = value
