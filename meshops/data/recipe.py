@@ -78,6 +78,10 @@ class Recipe:
             _check_kinds(self.equation, name, condition)
         if not isinstance(self.per_shape, int) or isinstance(self.per_shape, bool) or not 1 <= self.per_shape <= _MOST:
             raise SpecError(f"found {self.per_shape!r}; expected a whole number from 1 to {_MOST}.", ("per_shape",))
+        for name, split in self.splits.items():
+            if split.recipe.family.dim != self.family.dim:
+                found = f"found shapes in {split.recipe.family.dim}-D; expected {self.family.dim}-D ones, as the recipe's"
+                raise SpecError(f"{found}: give another family.", ("splits", name, "family"))
 
     @classmethod
     def load(cls, name_or_path: str | Path, *, files: Path | None = None) -> Recipe:
@@ -101,7 +105,8 @@ class Recipe:
             raise SpecError(f"a recipe needs {missing[0]!r}.")
         recipe = cls(**_read(spec, folder), per_shape=spec.get("per_shape", 1), about=str(spec.get("about", "")))
         with under("splits"):
-            return replace(recipe, splits=read_variations(_names(spec.get("splits")), spec, folder, cls.from_spec))
+            splits = read_variations(_names(spec.get("splits")), spec, folder, cls.from_spec)
+        return replace(recipe, splits=splits)
 
     def to_spec(self) -> dict[str, Any]:
         """Return the plain form, defaults of parameters written out; `from_spec` gives the recipe back."""
