@@ -79,9 +79,10 @@ class Recipe:
         if not isinstance(self.per_shape, int) or isinstance(self.per_shape, bool) or not 1 <= self.per_shape <= _MOST:
             raise SpecError(f"found {self.per_shape!r}; expected a whole number from 1 to {_MOST}.", ("per_shape",))
         for name, split in self.splits.items():
-            if split.recipe.family.dim != self.family.dim:
-                found = f"found shapes in {split.recipe.family.dim}-D; expected {self.family.dim}-D ones, as the recipe's"
-                raise SpecError(f"{found}: give another family.", ("splits", name, "family"))
+            own = split.recipe.family
+            if own != self.family and own.dim != self.family.dim:
+                found = f"found shapes in {own.dim}-D; expected them in {self.family.dim}-D, as the recipe's"
+                raise SpecError(f"{found}: name another family.", ("splits", name, "family"))
 
     @classmethod
     def load(cls, name_or_path: str | Path, *, files: Path | None = None) -> Recipe:
