@@ -142,14 +142,19 @@ def generate(
     """
     from meshops.data import Recipe
     from meshops.data import generate as run
+    from meshops.data.card import NAME as CARD
     from meshops.pictures import draw_card
+    from meshops.viz import VizError
 
     chosen = Recipe.load(recipe, files=files)
     with console.progress("samples") as update:
         samples = run(chosen, output, count=count, seed=seed, workers=workers, scheduler=scheduler, progress=update)
-    with console.working("drawing a few samples"):
-        card = draw_card(samples)
-    console.say(f"wrote {output}: {len(samples)} samples, {len(samples.failed)} failed; look at {card}")
+    try:
+        with console.working("drawing a few samples"):
+            draw_card(samples)
+    except VizError as error:  # the data and the card's text are whole
+        console.say(f"note: {error}")
+    console.say(f"wrote {output}: {len(samples)} samples, {len(samples.failed)} failed; look at {samples.folder / CARD}")
 
 
 def evaluate(run: Path, data: Path, *, split: str = "test", json: bool = False) -> None:
