@@ -314,7 +314,7 @@ def test_data_are_made_where_nothing_can_be_drawn(
 
     monkeypatch.setattr("meshops.pictures.draw_samples", blind)
     Path("tiny.yaml").write_text(
-        "family: {corners: {cells: 6}}\nequation: heat\nconditions: {outer: {dirichlet: {waves: 1}}}\n"
+        "family: {corners: {cells: 6, sides: [1, 2]}}\nequation: heat\nconditions: {outer: {dirichlet: {waves: 1}}}\n"
     )
     assert main(["generate", "tiny.yaml", "-o", "data", "--count", "2", "--workers", "1"]) == 0
     told = capsys.readouterr().err
