@@ -102,6 +102,15 @@ def test_samples_that_cannot_be_read_or_differ_are_left_out_with_the_reason(fold
     assert "in 3-D; expected" in dataset.failed[4]
 
 
+def test_a_failed_import_leaves_its_folder_empty(folder, tmp_path):
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad/1.vtu").write_bytes(b"nonsense")
+    with pytest.raises(ImportFailure, match="none of 1 samples"):
+        import_data(tmp_path / "bad", tmp_path / "d")
+    assert list((tmp_path / "d").iterdir()) == []
+    assert len(import_data(folder, tmp_path / "d")) == 6
+
+
 @pytest.mark.parametrize("last", [True, False])
 def test_clouds_named_as_those_of_geo_fno(tmp_path, last):
     points = np.stack([Grid(shape=(6, 5)).mesh().points * (1 + i) for i in range(4)])
