@@ -132,7 +132,8 @@ def generate(
             with interruptible():
                 state.complete(missing, workers, scheduler)
         except KeyboardInterrupt:
-            raise GenerationStopped(f"stopped after {state.done} of {plan.total} samples; run it again to go on.") from None
+            done = f"{state.done} of {plan.total} samples"
+            raise GenerationStopped(f"stopped after {done}; run it again to go on.") from None
         state.finish()
     dataset = MeshDataset.open(plan.folder)
     write_card(dataset)
