@@ -105,8 +105,8 @@ class Recipe:
         missing = [k for k in ("family", "equation", "conditions") if k not in spec]
         if missing:
             raise SpecError(f"a recipe needs {missing[0]!r}.")
-        _check_parameters(spec)
         recipe = cls(**_read(spec, folder), per_shape=spec.get("per_shape", 1), about=str(spec.get("about", "")))
+        _check_parameters(spec)
         with under("splits"):
             splits = read_variations(_names(spec.get("splits")), spec, folder, cls.from_spec)
         return replace(recipe, splits=splits)
