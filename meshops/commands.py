@@ -213,6 +213,7 @@ def bench(
         rates: Learning rates with commas between, that of `train` by default; each is tried, and validation chooses.
         json: Print one JSON object.
     """
+    from geometries.files import atomic_write
     from meshops.evaluation.bench import Plan
     from meshops.evaluation.bench import bench as run
     from meshops.evaluation.table import brief, markdown
@@ -223,7 +224,8 @@ def bench(
     with console.progress("samples") as update:
         rows = run(plan, note=console.say, progress=update)
     page = plan.folder / "table.md"
-    page.write_text(markdown(plan, rows), encoding="utf-8")
+    with atomic_write(page) as beside:
+        beside.write_text(markdown(plan, rows), encoding="utf-8")
     if json:
         console.print_json({"recipe": recipe, "minutes": budget, "rows": [row.to_json() for row in rows]})
         return
