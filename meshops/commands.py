@@ -177,7 +177,7 @@ def evaluate(run: Path, data: Path, *, split: str = "test", json: bool = False) 
     with console.progress("evaluating") as update:
         result = compare(surrogate, samples.split(split), samples.split("train"), progress=update)
     if json:
-        console.print_json(result.to_json())
+        console.print_json({"split": split, **result.to_json()})
         return
     rows = [(result.operator, result.relative_l2), *((n, float(sum(e) / len(e))) for n, e in result.baselines.items())]
     console.table(f"relative L2 on {len(result.samples)} samples ({split})", ("", "mean"), rows)

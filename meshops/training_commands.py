@@ -125,11 +125,11 @@ def _gap(run: Path, samples: MeshDataset, how: How) -> str:
         return ""
     last = loads((run / METRICS).read_text(encoding="utf-8").splitlines()[-1])
     ratio = last["val_loss_labels"] / max(last["loss"], 1e-12)
+    if ratio < GAP:
+        return ""
     try:
         Manufactured(samples.schema, samples.store.read_case)
     except MeshopsError:
-        return ""
-    if ratio < GAP:
         return ""
     return f"unseen samples err {ratio:.1f} times as much as those trained on; try --augment manufactured."
 
