@@ -142,14 +142,19 @@ def generate(
     """
     from meshops.data import Recipe
     from meshops.data import generate as run
+    from meshops.data.card import NAME as CARD
     from meshops.pictures import draw_card
+    from meshops.viz import VizError
 
     chosen = Recipe.load(recipe, files=files)
     with console.progress("samples") as update:
         samples = run(chosen, output, count=count, seed=seed, workers=workers, scheduler=scheduler, progress=update)
-    with console.working("drawing a few samples"):
-        card = draw_card(samples)
-    console.say(f"wrote {output}: {len(samples)} samples, {len(samples.failed)} failed; look at {card}")
+    try:
+        with console.working("drawing a few samples"):
+            draw_card(samples)
+    except VizError as error:  # the data and the card's text are whole
+        console.say(f"note: {error}")
+    console.say(f"wrote {output}: {len(samples)} samples, {len(samples.failed)} failed; look at {samples.folder / CARD}")
 
 
 def evaluate(run: Path, data: Path, *, split: str = "test", json: bool = False) -> None:
@@ -172,7 +177,7 @@ def evaluate(run: Path, data: Path, *, split: str = "test", json: bool = False) 
     with console.progress("evaluating") as update:
         result = compare(surrogate, samples.split(split), samples.split("train"), progress=update)
     if json:
-        console.print_json(result.to_json())
+        console.print_json({"split": split, **result.to_json()})
         return
     rows = [(result.operator, result.relative_l2), *((n, float(sum(e) / len(e))) for n, e in result.baselines.items())]
     console.table(f"relative L2 on {len(result.samples)} samples ({split})", ("", "mean"), rows)
@@ -208,6 +213,7 @@ def bench(
         rates: Learning rates with commas between, that of `train` by default; each is tried, and validation chooses.
         json: Print one JSON object.
     """
+    from geometries.files import atomic_write
     from meshops.evaluation.bench import Plan
     from meshops.evaluation.bench import bench as run
     from meshops.evaluation.table import brief, markdown
@@ -218,7 +224,8 @@ def bench(
     with console.progress("samples") as update:
         rows = run(plan, note=console.say, progress=update)
     page = plan.folder / "table.md"
-    page.write_text(markdown(plan, rows), encoding="utf-8")
+    with atomic_write(page) as beside:
+        beside.write_text(markdown(plan, rows), encoding="utf-8")
     if json:
         console.print_json({"recipe": recipe, "minutes": budget, "rows": [row.to_json() for row in rows]})
         return

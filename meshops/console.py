@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -13,13 +12,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 from rich.text import Text
 
-OUT = Console(highlight=False)
-ERR = Console(stderr=True, highlight=False)
+OUT = Console(highlight=False, emoji=False)
+ERR = Console(stderr=True, highlight=False, emoji=False)
 
 
 def print_json(data: object) -> None:
     """Print one JSON object, and nothing else, on stdout."""
-    sys.stdout.write(json.dumps(data, indent=2, allow_nan=False) + "\n")
+    line(json.dumps(data, indent=2, allow_nan=False))
 
 
 def say(text: str) -> None:
@@ -35,11 +34,11 @@ def line(text: str) -> None:
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table on stdout; numbers are right-aligned."""
     grid = Table(
-        title=title or None, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
+        title=escape(title) or None, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
     )
     for number, name in enumerate(columns):
         numeric = all(isinstance(row[number], int | float) for row in rows)
-        grid.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        grid.add_column(escape(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         grid.add_row(*(_text(cell) for cell in row))
     OUT.print(grid)
@@ -72,7 +71,7 @@ def working(what: str) -> Iterator[None]:
     if not ERR.is_terminal:
         yield
         return
-    with ERR.status(what):
+    with ERR.status(escape(what)):
         yield
 
 

@@ -125,11 +125,11 @@ def _gap(run: Path, samples: MeshDataset, how: How) -> str:
         return ""
     last = loads((run / METRICS).read_text(encoding="utf-8").splitlines()[-1])
     ratio = last["val_loss_labels"] / max(last["loss"], 1e-12)
+    if ratio < GAP:
+        return ""
     try:
         Manufactured(samples.schema, samples.store.read_case)
     except MeshopsError:
-        return ""
-    if ratio < GAP:
         return ""
     return f"unseen samples err {ratio:.1f} times as much as those trained on; try --augment manufactured."
 
@@ -153,11 +153,16 @@ def refine(run: Path, data: Path, *, output: Path, json: bool = False) -> None:
     if holds_run(output):
         raise MeshopsError(f"{str(output)!r} holds a run; refine into another folder.")
     surrogate, samples = Surrogate.load(run), MeshDataset.open(data)
-    output.mkdir(parents=True, exist_ok=True)
-    samples = samples.lifted() if surrogate.schema.lifting else samples
-    with console.progress("refining") as update:
-        refined = solve(surrogate, samples, progress=update)
-    refined.save(output)
+    new = not output.exists()
+    output.mkdir(parents=True, exist_ok=True)  # before the work, which would be lost where that fails
+    try:
+        samples = samples.lifted() if surrogate.schema.lifting else samples
+        with console.progress("refining") as update:
+            refined = solve(surrogate, samples, progress=update)
+        refined.save(output)
+    finally:
+        if new and not any(output.iterdir()):
+            output.rmdir()
     guard = Guard.load(run)
     if guard is not None:
         guard.save(output)

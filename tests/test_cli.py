@@ -17,6 +17,7 @@ from meshops.cli import main
 from meshops.commands import COMMANDS
 from meshops.equations.case_file import names_of
 from meshops.highlight import only
+from meshops.viz import VizError
 
 CASE = """\
 geometry: square.msh
@@ -303,3 +304,20 @@ def test_a_data_set_is_generated_checked_and_exported(folder: Path, capsys: pyte
     assert main(["export", "imported", "0", "-o", "again.vtu"]) == 0
     assert main(["generate", "corners", "-o", "other", "--files", "."]) == 2
     assert "reads no files" in capsys.readouterr().err
+
+
+def test_data_are_made_where_nothing_can_be_drawn(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def blind(*_: object) -> None:
+        raise VizError("this machine cannot draw.")
+
+    monkeypatch.setattr("meshops.pictures.draw_samples", blind)
+    Path("tiny.yaml").write_text(
+        "family: {corners: {cells: 6, sides: [1, 2]}}\nequation: heat\nconditions: {outer: {dirichlet: {waves: 1}}}\n"
+    )
+    assert main(["generate", "tiny.yaml", "-o", "data", "--count", "2", "--workers", "1"]) == 0
+    told = capsys.readouterr().err
+    assert "note: this machine cannot draw." in told
+    assert "wrote data: 2 samples" in told
+    assert Path("data/README.md").exists()

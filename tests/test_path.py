@@ -70,8 +70,9 @@ def test_evaluate_prints_errors_beside_baselines(capsys: pytest.CaptureFixture[s
 
 
 def test_splits_have_their_own_samples(capsys: pytest.CaptureFixture[str]) -> None:
-    parts = [said(capsys, "evaluate", "run", "data", "--split", s)["samples"] for s in ("train", "validation", "test")]
-    assert sorted(number for part in parts for number in part) == list(range(40))
+    parts = [said(capsys, "evaluate", "run", "data", "--split", s) for s in ("train", "validation", "test")]
+    assert [part["split"] for part in parts] == ["train", "validation", "test"]
+    assert sorted(number for part in parts for number in part["samples"]) == list(range(40))
 
 
 def test_a_case_is_solved_by_the_surrogate_and_compared(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from geometries import yaml_file
 from geometries.files import atomic_write
 from meshops.data.dataset import MeshDataset
+from meshops.equations import EQUATIONS
 
 NAME = "README.md"
 PICTURE = "samples.png"
@@ -24,20 +25,35 @@ def write_card(dataset: MeshDataset) -> None:
 
 def card(dataset: MeshDataset) -> str:
     """Return the card as Markdown."""
-    manifest = dataset.store.manifest
     picture = f"![A few samples]({PICTURE})\n\n" if (dataset.folder / PICTURE).is_file() else ""
+    cases = "  # .case(0) and .solution(0): what it was made of" if _has_cases(dataset) else ""
     return (
-        f"# A data set of meshops\n\n{picture}"
-        f"{len(dataset)} solved cases of the equation `{manifest.schema.equation}` in {manifest.schema.dim}-D, "
-        f"on {_shapes(dataset)} shapes, made by meshops from this recipe with seed {manifest.seed}:\n\n"
-        f"```yaml\n{yaml_file.dump(manifest.recipe)}```\n\n"
-        f"The same recipe, count ({manifest.count}) and seed give the same bytes again.\n\n"
+        f"# A data set of meshops\n\n{picture}{_origin(dataset)}"
         f"{_splits(dataset)}\n{_sizes(dataset)}\n{_failures(dataset)}"
         "## Reading it\n\n```python\nimport meshops as mo\n\n"
         'samples = mo.MeshDataset.open(".")  # this folder\n'
-        'graph = samples.split("train")[0]  # .case(0) and .solution(0): what it was made of\n'
+        f'graph = samples.split("train")[0]{cases}\n'
         "```\n\n`meshops check` compares every shard with its checksum, `meshops export` writes a sample as .vtu.\n"
     )
+
+
+def _origin(dataset: MeshDataset) -> str:
+    """Return what the samples are, and where they come from."""
+    manifest = dataset.store.manifest
+    what = f"solved cases of the equation `{manifest.schema.equation}`" if _has_cases(dataset) else "samples of fields"
+    first = f"{len(dataset)} {what} in {manifest.schema.dim}-D, on {_shapes(dataset)} shapes, "
+    if "imported" in manifest.recipe:
+        return f"{first}imported from `{manifest.recipe['imported']}`.\n\n"
+    return (
+        f"{first}made by meshops from this recipe with seed {manifest.seed}:\n\n"
+        f"```yaml\n{yaml_file.dump(manifest.recipe)}```\n\n"
+        f"The same recipe, count ({manifest.count}) and seed give the same bytes again.\n\n"
+    )
+
+
+def _has_cases(dataset: MeshDataset) -> bool:
+    """Whether the samples are of an equation; most imported ones are of none."""
+    return dataset.schema.equation in EQUATIONS
 
 
 def _shapes(dataset: MeshDataset) -> int:
@@ -60,7 +76,8 @@ def _sizes(dataset: MeshDataset) -> str:
     for column, name in enumerate(dataset.schema.y):
         means = [float(g.y[:, column].std()) for g in looked]
         rows.append(f"| spread of `{name}` | {min(means):.3g} | {np.median(means):.3g} | {max(means):.3g} |")
-    head = ["## Sizes\n", f"Of {len(looked)} samples; fields are dimensionless.\n", "| | least | median | most |"]
+    scaled = "dimensionless" if _has_cases(dataset) else "as they were imported"
+    head = ["## Sizes\n", f"Of {len(looked)} samples; fields are {scaled}.\n", "| | least | median | most |"]
     return "\n".join([*head, "| --- | ---: | ---: | ---: |", *rows, ""])
 
 

@@ -132,7 +132,8 @@ def generate(
             with interruptible():
                 state.complete(missing, workers, scheduler)
         except KeyboardInterrupt:
-            raise GenerationStopped(f"stopped after {state.done} of {count} samples; run it again to go on.") from None
+            done = f"{state.done} of {plan.total} samples"
+            raise GenerationStopped(f"stopped after {done}; run it again to go on.") from None
         state.finish()
     dataset = MeshDataset.open(plan.folder)
     write_card(dataset)
@@ -185,9 +186,9 @@ class _State:
         with client(min(workers or available(), len(missing)), scheduler) as dask:
             for job, content in run(dask, make_shard, missing, make_shard_apart):
                 path = self.plan.path(job)
-                (self.plan.folder / NAME).unlink(missing_ok=True)  # from here on it tells of other shards
                 with atomic_write(path) as temporary:
                     temporary.write_bytes(content)
+                    (self.plan.folder / NAME).unlink(missing_ok=True)  # from here on it tells of other shards
                 self.add(job, open_shard(path), file_digest(path))
                 self.report()
 

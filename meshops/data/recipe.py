@@ -16,7 +16,8 @@ from geometries.families import Family
 from geometries.mesh import Mesh
 from geometries.yaml_file import YamlFile
 from meshops.data.distributions import Constant, Distribution, Draw, Place, read_distribution
-from meshops.data.distributions.base import check_keys, counts_of, number_of, under
+from meshops.data.distributions.base import check_keys, number_of, under
+from meshops.data.distributions.composite import references
 from meshops.data.random_conditions import Entry, draw_conditions, kinds_of, read_entry, write_entry
 from meshops.data.regions import with_regions
 from meshops.data.shapes import read_family, with_files, write_family
@@ -40,7 +41,7 @@ class Recipe:
       relative to the recipe's file.
     - `per_shape` cases are drawn on each mesh, so that one matrix may serve several.
     - `regions` {name: random field}: the cells in whose middle the field is above 0; see `meshops.data.regions`.
-    - `parameters` {name: distribution of numbers}, drawn first; texts refer to them: `"4*{speed}*y*(1-y)"`.
+    - `parameters` {name: distribution of numbers}, drawn first; other texts refer to them: `"4*{speed}*y*(1-y)"`.
     - `equation` by name; `coefficients` {name: distribution}; `source` a distribution.
     - `conditions` {boundary: random condition}; `*` is every outer side not named. A name that ends in `?` is left out
       where a shape lacks that boundary. {label: {some: ...}} is a condition on boundaries chosen by chance; with a `?`
@@ -78,6 +79,11 @@ class Recipe:
             _check_kinds(self.equation, name, condition)
         if not isinstance(self.per_shape, int) or isinstance(self.per_shape, bool) or not 1 <= self.per_shape <= _MOST:
             raise SpecError(f"found {self.per_shape!r}; expected a whole number from 1 to {_MOST}.", ("per_shape",))
+        for name, split in self.splits.items():
+            own = split.recipe.family
+            if own != self.family and own.dim != self.family.dim:
+                found = f"found shapes in {own.dim}-D; expected them in {self.family.dim}-D, as the recipe's"
+                raise SpecError(f"{found}: name another family.", ("splits", name, "family"))
 
     @classmethod
     def load(cls, name_or_path: str | Path, *, files: Path | None = None) -> Recipe:
@@ -100,8 +106,10 @@ class Recipe:
         if missing:
             raise SpecError(f"a recipe needs {missing[0]!r}.")
         recipe = cls(**_read(spec, folder), per_shape=spec.get("per_shape", 1), about=str(spec.get("about", "")))
+        _check_parameters(spec)
         with under("splits"):
-            return replace(recipe, splits=read_variations(_names(spec.get("splits")), spec, folder, cls.from_spec))
+            splits = read_variations(_names(spec.get("splits")), spec, folder, cls.from_spec)
+        return replace(recipe, splits=splits)
 
     def to_spec(self) -> dict[str, Any]:
         """Return the plain form, defaults of parameters written out; `from_spec` gives the recipe back."""
@@ -197,11 +205,24 @@ def _times(given: object) -> tuple[float, ...]:
         return ()
     with under("times"):
         if isinstance(given, Mapping) and set(given) == {"end", "count"}:
-            end, (count, _) = number_of(given["end"]), counts_of(given["count"], _MOST, "count")
-            return tuple((end * np.arange(count) / max(count - 1, 1)).tolist())
+            end, count = number_of(given["end"]), given["count"]
+            if not isinstance(count, int) or isinstance(count, bool) or not 2 <= count <= _MOST:
+                raise SpecError(f"found {count!r}; expected a whole number from 2 to {_MOST}.", ("count",))
+            return tuple((end * np.arange(count) / (count - 1)).tolist())
         if isinstance(given, list | tuple) and len(given) > 1:
             return tuple(number_of(value) for value in given)
         raise SpecError(f"found {given!r}; expected a list of times, or {{end: 1, count: 11}}.")
+
+
+def _check_parameters(spec: Mapping[str, object]) -> None:
+    """Raise `SpecError` at the first text that refers to no parameter of the recipe, or to another of them in one."""
+    known = _mapping(spec, "parameters")
+    for section in ("parameters", "regions", "coefficients", "source", "conditions", "initial"):
+        for key, name in references(spec.get(section), (section,)):
+            if section == "parameters":
+                raise SpecError(f"refers to {name!r}; expected no names in braces: parameters are independent.", key)
+            if name not in known:
+                raise SpecError(f"no parameter {name!r}; {nearest(name, known)}", key)
 
 
 def _mentions(spec: object, name: str) -> bool:

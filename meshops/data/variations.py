@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _MERGED = ("parameters", "coefficients", "conditions", "regions", "initial")
 _REPLACED = ("family", "source", "per_shape")
+_MOST = 10_000_000  # samples of a split
 _NAME = re.compile(r"[A-Za-z][\w-]*$")
 
 
@@ -38,8 +39,9 @@ class Variation:
     def __post_init__(self) -> None:
         """Check the count."""
         number = isinstance(self.count, int | float) and not isinstance(self.count, bool)
-        if not number or not self.count > 0 or (self.count >= 1 and self.count != int(self.count)):
-            raise SpecError(f"found {self.count!r}; expected a whole number, or a share below 1.", ("count",))
+        if not number or not 0 < self.count <= _MOST or (self.count >= 1 and self.count != int(self.count)):
+            expected = f"expected a whole number up to {_MOST:,}, or a share below 1"
+            raise SpecError(f"found {self.count!r}; {expected}.", ("count",))
 
     def samples(self, count: int) -> int:
         """Return how many samples it has where the others are `count`."""
@@ -70,7 +72,9 @@ def read_variations(
 def _changed(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     out = {k: v for k, v in base.items() if k != "splits"}
     for key, value in changes.items():
-        if key in _MERGED and isinstance(value, Mapping):
+        if key in _MERGED:
+            if not isinstance(value, Mapping):
+                raise SpecError(f"found {value!r}; expected names with their values.", (key,))
             out[key] = {**(base.get(key) or {}), **value}
         elif key != "count":
             out[key] = value

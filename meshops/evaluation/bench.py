@@ -67,6 +67,9 @@ class Plan:
             raise MeshopsError(f"found {found}; expected more than 0, at least 1 and at least 30.")
         if not (self.rates and all(0 < rate < inf for rate in self.rates)):
             raise MeshopsError(f"found the learning rates {self.rates}; expected at least one, all above 0.")
+        for what, given in (("operators", self.operators), ("learning rates", self.rates)):
+            if len(set(given)) < len(given):
+                raise MeshopsError(f"found one twice among the {what} {', '.join(map(str, given))}; expected each once.")
 
     @property
     def data(self) -> Path:

@@ -6,6 +6,7 @@ import platform
 from collections.abc import Collection, Sequence
 from math import inf
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 import torch
@@ -114,7 +115,7 @@ def markdown(plan: Plan, rows: Sequence[Row]) -> str:
     names, rates = ",".join(plan.operators), ",".join(f"{rate:g}" for rate in plan.rates)
     return (
         f"# {Path(plan.recipe).stem}\n\n"
-        f"`meshops bench {plan.recipe} --operators {names} --budget {plan.minutes:g} --seeds {plan.seeds} "
+        f"`meshops bench {quote(plan.recipe)} -o {quote(str(plan.folder.parent))} --operators {names} --budget {plan.minutes:g} --seeds {plan.seeds} "
         f"--count {plan.count} --rates {rates}` on {_machine()}. {plan.minutes:g} minutes of training each, batches of "
         f"{BATCH}, every operator at its default size; validation picks the learning rate and the weights. Relative L2 "
         "by mass, of the dimensionless field, means over the samples of a split "

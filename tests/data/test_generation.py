@@ -1,5 +1,6 @@
 """Generation: the same bits for any number of workers and after any interruption; one bad sample costs one sample."""
 
+import errno
 import os
 import random
 import signal
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from geometries.errors import WriteError
 from meshops.data import GenerationError, MeshDataset, Recipe, StoreError, generate, generation
 from meshops.data.generation import Plan
 from meshops.data.make import Job, make_sample, make_shard, make_shard_apart
@@ -176,6 +178,20 @@ def test_a_growth_that_does_not_begin_leaves_the_set(here, tiny, tmp_path, monke
     with pytest.raises(GenerationError, match="no scheduler"):
         generate(tiny, tmp_path / "d", count=8)
     assert len(MeshDataset.open(tmp_path / "d")) == 4
+
+
+def test_a_growth_for_which_there_is_no_room_leaves_the_set(here, tiny, tmp_path, monkeypatch):
+    generate(tiny, tmp_path / "d", count=4)
+    whole = content(tmp_path / "d")
+
+    def full(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "write_bytes", full)
+        with pytest.raises(WriteError, match="No space left on device"):
+            generate(tiny, tmp_path / "d", count=8)
+    assert content(tmp_path / "d") == whole
 
 
 def test_a_hopeless_split_is_named(here, tmp_path):

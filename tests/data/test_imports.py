@@ -10,14 +10,16 @@ import pytest
 from torch_geometric.loader import DataLoader
 
 from geometries import write
+from geometries.conditions import Dirichlet
 from geometries.families import Grid
 from geometries.mesh import Mesh
-from meshops.data import StoreError
-from meshops.data.imports import IMPORTERS, ImportFailure, import_data, importer_of
+from meshops.data import MeshDataset, StoreError
+from meshops.data.card import card
+from meshops.data.imports import IMPORTERS, ImportFailure, _write, import_data, importer_of
 from meshops.data.imports.beno import mesh_of, read_cells, solve_cells, to_solution
 from meshops.data.imports.npy import triangulated
 from meshops.data.manifest import with_splits
-from meshops.equations import solve
+from meshops.equations import Case, equation, solve
 
 BENO = Path(os.environ.get("MESHOPS_BENO", Path(__file__).resolve().parents[3] / "shared/data/beno"))
 published = pytest.mark.skipif(not BENO.is_dir(), reason=f"no folder {BENO} with BENO's arrays")
@@ -58,6 +60,24 @@ def test_a_folder_of_vtu_files_becomes_a_data_set(folder, tmp_path):
         import_data(folder, tmp_path / "d")
 
 
+def test_the_card_of_imported_data_says_where_they_come_from(folder, tmp_path):
+    text = (import_data(folder, tmp_path / "d").folder / "README.md").read_text()
+    assert "6 samples of fields in 2-D, on 6 shapes, imported from `source`." in text
+    assert "fields are as they were imported." in text
+    for false in ("seed", "same bytes", "solved cases", "dimensionless", ".case(0)"):
+        assert false not in text
+
+
+def test_the_card_of_imported_cases_says_their_equation(tmp_path):
+    solution = solve(Case(Grid(shape=(3, 3)).mesh(), equation("heat"), conditions={"left": Dirichlet(0.0)}, source=1.0))
+    (tmp_path / "d/shards").mkdir(parents=True)
+    _write([("one", lambda: solution)], tmp_path / "d", "RHS", lambda *_: None)
+    text = card(MeshDataset.open(tmp_path / "d"))
+    assert "1 solved cases of the equation `heat` in 2-D, on 1 shapes, imported from `RHS`." in text
+    assert "dimensionless" in text and ".case(0)" in text
+    assert "seed" not in text and "same bytes" not in text
+
+
 def test_files_are_dealt_to_splits_whatever_their_order(tmp_path):
     (tmp_path / "s").mkdir()
     for i in range(30):
@@ -80,6 +100,15 @@ def test_samples_that_cannot_be_read_or_differ_are_left_out_with_the_reason(fold
     assert "'u' is not finite at 1 places" in dataset.failed[5]
     assert "no fields of numbers" in dataset.failed[2]
     assert "in 3-D; expected" in dataset.failed[4]
+
+
+def test_a_failed_import_leaves_its_folder_empty(folder, tmp_path):
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad/1.vtu").write_bytes(b"nonsense")
+    with pytest.raises(ImportFailure, match="none of 1 samples"):
+        import_data(tmp_path / "bad", tmp_path / "d")
+    assert list((tmp_path / "d").iterdir()) == []
+    assert len(import_data(folder, tmp_path / "d")) == 6
 
 
 @pytest.mark.parametrize("last", [True, False])

@@ -10,7 +10,7 @@ import pytest
 
 from geometries.errors import SpecError, WriteError
 from geometries.families import FAMILIES, Grid, ShapeError
-from meshops.data import MeshDataset, Recipe, StoreError, generate
+from meshops.data import GenerationError, MeshDataset, Recipe, StoreError, generate
 from meshops.data.make import Maker, make_sample
 from meshops.data.samples import geometry_id
 from tests.data.test_generation import content
@@ -80,6 +80,15 @@ def test_a_larger_count_extends_every_part(here, parts, tmp_path):
     assert [len(larger.split(n)) for n in ("strong", "quads")] == [24, 5]
     assert all(np.array_equal(larger.split("strong").solution(i).values, before[i]) for i in range(6))
     assert content(larger.folder) == content(generate(recipe, tmp_path / "again", count=48).folder)
+
+
+def test_a_stop_is_told_with_the_samples_of_all_parts(here, tmp_path):
+    def stop(done, *_):
+        if done == 41:
+            raise KeyboardInterrupt
+
+    with pytest.raises(GenerationError, match="stopped after 41 of 41 samples"):
+        generate(Recipe.from_spec(SPLIT), tmp_path / "d", count=24, progress=stop)
 
 
 def test_one_shape_is_split_by_sample(here, tmp_path):
@@ -154,9 +163,13 @@ def test_a_shape_that_cannot_be_meshed_gets_a_finer_mesh(here, tmp_path, monkeyp
         ({"per_shape": 0}, ("per_shape",), "whole number"),
         ({"splits": {"test": {"count": 3}}}, ("splits", "test"), "not ['train'"),
         ({"splits": {"a": {}}}, ("splits", "a"), "expected a count"),
-        ({"splits": {"a": {"count": 1.5}}}, ("splits", "a", "count"), "whole number, or a share"),
+        ({"splits": {"a": {"count": 1.5}}}, ("splits", "a", "count"), "a share below 1"),
+        ({"splits": {"a": {"count": 1e300}}}, ("splits", "a", "count"), "a whole number up to 10,000,000"),
+        ({"splits": {"a": {"count": float("inf")}}}, ("splits", "a", "count"), "a whole number up to 10,000,000"),
         ({"splits": {"a": {"count": 3, "equation": "heat"}}}, ("splits", "a", "equation"), "unknown key"),
         ({"splits": {"a": {"count": 3, "source": {"wave": 1}}}}, ("splits", "a", "source", "wave"), "'waves'"),
+        ({"splits": {"a": {"count": 3, "coefficients": None}}}, ("splits", "a", "coefficients"), "found None; expected"),
+        ({"splits": {"a": {"count": 3, "family": "bracket"}}}, ("splits", "a", "family"), "found shapes in 3-D"),
         ({"family": {"one_of": []}}, ("family", "one_of"), "list of families"),
         ({"conditions": {"a": {"some": {"of": "x"}}}}, ("conditions", "a", "some"), "expected {of"),
         ({"conditions": {"a": {"some": {"of": [], "condition": {"dirichlet": 0}}}}}, ("conditions", "a", "some", "of"),

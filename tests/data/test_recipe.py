@@ -122,6 +122,12 @@ def test_an_optional_boundary_is_left_out_where_there_is_none():
         ({"conditions": {"outer": 3}}, ("conditions", "outer"), "one condition"),
         ({"conditions": {"outer": {"dirichle": 3}}}, ("conditions", "outer", "dirichle"), "did you mean 'dirichlet'?"),
         ({"conditions": {"outer": {"robin": {"ambient": 3}}}}, ("conditions", "outer", "robin"), "'coefficient'"),
+        ({"source": {"waves": "{speed}"}}, ("source", "waves"), "no parameter 'speed'; there are none."),
+        (
+            {"parameters": {"low": 1, "high": "2*{low}"}, "source": "{high}"},
+            ("parameters", "high"),
+            "refers to 'low'; expected no names in braces",
+        ),
         (
             {"conditions": {"outer": {"one_of": [{"robin": {"coefficient": {"uniform": 1}}}]}}},
             ("conditions", "outer", "one_of", 0, "robin", "coefficient", "uniform"),
@@ -139,6 +145,12 @@ def test_a_file_is_named_with_its_line(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("family: corners\nequation: heat\nconditions:\n  outer: {dirichlet: {unifrm: [0, 1]}}\n")
     with pytest.raises(SpecError, match=r"mine\.yaml:4: .*did you mean 'uniform'\?"):
+        Recipe.load(path)
+    path.write_text(
+        "family: corners\nequation: heat\nparameters: {speed: 1}\n"
+        "conditions:\n  outer: {dirichlet: [{uniform: [0, 1]}, '{sped}*x']}\n"
+    )
+    with pytest.raises(SpecError, match=r"mine\.yaml:5: .*no parameter 'sped'; did you mean 'speed'\?"):
         Recipe.load(path)
     with pytest.raises(MeshopsError, match="did you mean 'corners'"):
         Recipe.load("corner")

@@ -48,6 +48,8 @@ def test_a_parameter_is_one_number_throughout_a_case():
         ({"source": "{levl}"}, "did you mean 'level'"),
         ({"parameters": {"level": "x"}}, "found a field"),
         ({"times": [0]}, "expected a list of times"),
+        ({"times": {"end": 1, "count": [3, 5]}}, r"found \[3, 5\]; expected a whole number from 2"),
+        ({"times": {"end": 1, "count": 1}}, "found 1; expected a whole number from 2"),
         ({"source": "{level"}, "not an expression"),
     ],
 )

@@ -224,6 +224,8 @@ def test_only_splits_that_nothing_was_chosen_by_are_tested_on(samples: MeshDatas
         {"rates": (2e-3, float("inf"))},
         {"rates": ()},
         {"operators": ("multigird",)},
+        {"operators": ("omega", "multigrid", "omega")},
+        {"rates": (2e-3, 0.002)},
     ],
 )
 def test_what_cannot_be_compared_is_refused(given: dict, tmp_path: Path) -> None:
@@ -249,6 +251,11 @@ def test_the_terminal_s_table_is_a_part_of_the_page_s(plan: Plan) -> None:
     assert columns == ["", "parameters", *(f"L2 {split}" for split in rows[-1].splits), "ms"]
     every, all_lines = summary(rows)
     assert [line[-1] for line in lines] == [line[every.index("ms")] for line in all_lines]
+
+
+def test_the_page_s_command_is_one_to_paste() -> None:
+    plan = Plan("my recipe.yaml", Path("a b/my recipe"), operators=("omega",))
+    assert "`meshops bench 'my recipe.yaml' -o 'a b' --operators omega --budget 3 " in markdown(plan, [])
 
 
 def test_a_run_that_fails_is_told_and_the_others_go_on(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar
@@ -84,6 +84,15 @@ class Formula(Distribution):
         if unknown:
             raise SpecError(f"{self.text!r}: no parameter {unknown[0]!r}; {nearest(unknown[0], parameters)}")
         return value_of(_PARAMETER.sub(lambda found: f"({parameters[found[1]]:.17g})", self.text))
+
+
+def references(spec: object, key: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield the parameters that texts in a plain form below `key` refer to, each after the keys that lead there."""
+    if isinstance(spec, str):
+        yield from ((key, name) for name in _PARAMETER.findall(spec))
+    elif isinstance(spec, Mapping | list | tuple):
+        for step, value in spec.items() if isinstance(spec, Mapping) else enumerate(spec):
+            yield from references(value, (*key, step))
 
 
 @dataclass(frozen=True)

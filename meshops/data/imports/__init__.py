@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from meshops.data.dataset import MeshDataset
 from meshops.data.generation import alone
 from meshops.data.imports import beno, npy, plaid, vtk
 from meshops.data.imports.base import PICKLE, Fields, Importer, ImportFailure, Made, Sample
-from meshops.data.manifest import Manifest, Record, StoreError, shard_name, with_splits
+from meshops.data.manifest import NAME, Manifest, Record, StoreError, shard_name, with_splits
 from meshops.data.samples import Arrays, geometry_id, pack, pack_fields
 from meshops.data.store import SHARDS, file_digest, shard_bytes
 from meshops.equations import Solution
@@ -35,19 +37,30 @@ def import_data(
     """Read all samples of `source` into a new data set; a sample that cannot be read is left out with its reason.
 
     `kind` is a name in `IMPORTERS`, found out by default. All samples must have the same fields. Raises `ImportFailure`
-    where nothing is recognised, for pickles, and where the first sample cannot be read; `StoreError` where `folder` is
-    not empty.
+    where nothing is recognised, for pickles, and where no sample can be read; `StoreError` where `folder` is not empty.
+    What a failed import has written is removed.
     """
     source, folder = Path(source), Path(folder)
     samples = list(importer_of(source, kind).samples(source))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise StoreError(f"{str(folder)!r} is not empty; name a new folder.")
     (folder / SHARDS).mkdir(parents=True, exist_ok=True)
-    with alone(folder):
+    with alone(folder), _removed_on_failure(folder):
         _write(samples, folder, source.name, progress or (lambda done, total, failed: None))
     dataset = MeshDataset.open(folder)
     write_card(dataset)
     return dataset
+
+
+@contextmanager
+def _removed_on_failure(folder: Path) -> Iterator[None]:
+    """Remove what was written into `folder`, which was empty, where that fails or is interrupted."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder / SHARDS, ignore_errors=True)
+        (folder / NAME).unlink(missing_ok=True)
+        raise
 
 
 def importer_of(source: Path, kind: str = "") -> Importer:
