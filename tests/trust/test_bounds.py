@@ -179,6 +179,25 @@ def test_a_certificate_is_shared_over_loads_and_not_over_matrices() -> None:
     assert certify(replace(base, coefficients={"conductivity": 2.0})) is not first
     assert certify(replace(base, conditions={"left": Dirichlet(1.0)})) is not first
     assert certify(replace(base, mesh=base.mesh.scaled(2.0))) is not first
+    assert certify(replace(base, coefficients={**base.coefficients, "capacity": 9.0})) is first
+
+
+def test_thermal_loads_share_a_certificate() -> None:
+    """And its bounds hold for each."""
+    warm = {"poisson": 0.2, "expansion": 0.1}
+    cases = [
+        Case(
+            Grid(shape=(9, 8)).mesh(), EQUATIONS["elasticity"], conditions={"left": Dirichlet(0.0)}, coefficients=given
+        )
+        for given in ({**warm, "temperature_rise": "x"}, {**warm, "temperature_rise": 3.0}, {**warm, "poisson": 0.3})
+    ]
+    first = certify(cases[0])
+    assert certify(cases[1]) is first and certify(cases[2]) is not first
+    system = assemble(cases[1])
+    exact = discrete_solution(system)
+    values = np.where(system.fixed, exact, exact + 0.01 * np.sin(np.arange(len(exact))))
+    found = bounds(first, system, values)
+    assert found.lower <= true_error(system, values, exact) <= found.upper
 
 
 def test_what_is_not_symmetric_positive_definite_is_refused() -> None:
