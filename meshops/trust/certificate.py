@@ -136,7 +136,8 @@ def certify(case: Case, system: LinearSystem | None = None, *, failure: float = 
     """Return the certificate of a case, the same object for all loads on one part.
 
     It is remembered by what the matrix is made of: mesh, equation, coefficients, kinds of condition and where they
-    hold, and exchange coefficients; not sources, coefficients that are loads, fluxes, ambients and Dirichlet values. `system` spares assembling.
+    hold, and exchange coefficients; not sources, coefficients that are loads, fluxes, ambients and Dirichlet values.
+    `system` spares assembling.
 
     Raises `TrustError` where the problem is not linear, steady and symmetric positive definite.
     """
