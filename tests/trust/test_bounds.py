@@ -12,8 +12,11 @@ from scipy.sparse.linalg import splu
 from geometries.conditions import Dirichlet, Robin
 from geometries.families.grid import Grid
 from meshops.equations import EQUATIONS, Case, LinearSystem, assemble
+from meshops.equations.base import Field
+from meshops.equations.layout import Layout
 from meshops.trust import Certificate, Hierarchy, TrustError, bounds, certify, measure, system_of
 from meshops.trust.contraction import bound
+from meshops.trust.hierarchy import to_linear
 from tests.trust.cases import (
     PROVED,
     SHAPES,
@@ -304,3 +307,20 @@ def refined(system: LinearSystem) -> np.ndarray:
         np.subtract.at(rest, entries.row, entries.data.astype(np.longdouble) * found[entries.col])
         found = found + solved.solve(rest.astype(float))
     return system.expand(found.astype(float))
+
+
+@pytest.mark.parametrize(
+    ("cell", "shape"),
+    [("line", (3,)), ("triangle", (3, 2)), ("quad", (2, 3)), ("tetra", (2, 1, 2)), ("hexahedron", (1, 2, 1))],
+)
+def test_corners_give_mid_nodes_the_values_of_linear_fields(cell: str, shape: tuple[int, ...]) -> None:
+    """In the hierarchy's linear fields as where a field of lower order is reported."""
+    mesh = Grid(shape=shape, cell=cell, order=2).mesh()
+    field = 1 + mesh.points @ np.arange(1.0, mesh.dim + 1)
+    found = to_linear(mesh, 1)
+    assert found is not None
+    fields, corners = found
+    np.testing.assert_allclose(fields @ field[corners], field)
+    layout = Layout(mesh, (Field("pressure", "Pa", lower=True),))
+    values = layout.split(layout.join({"pressure": field[:, None]}))["pressure"]
+    np.testing.assert_allclose(values[:, 0], field)
