@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from geometries.cells import CELLS
 from geometries.mesh import Mesh
 from meshops.equations.base import Field
 
@@ -71,24 +70,6 @@ def _interpolated(mesh: Mesh, values: Floats) -> Floats:
     """(N, c) values at corners carried to the mid-nodes of edges, quads and cells: the means of their corners."""
     values = values.copy()
     for kind, cells, _ in mesh.blocks():
-        for node, corners in _middles(kind.name):
+        for node, corners in enumerate(kind.middles, kind.corners):
             values[cells[:, node]] = values[cells[:, list(corners)]].mean(1)
     return values
-
-
-def _middles(kind: str) -> list[tuple[int, tuple[int, ...]]]:
-    """The mid-nodes of a second-order cell, each with the corners that it lies amid."""
-    cell = CELLS[kind]
-    ends: dict[int, set[int]] = {}
-    for a, b in cell.edges:
-        corner, node = min(a, b), max(a, b)
-        if corner < cell.corners <= node:
-            ends.setdefault(node, set()).add(corner)
-    for _, nodes in cell.facets:
-        corners = {n for n in nodes if n < cell.corners}
-        for node in nodes:
-            if node >= cell.corners and node not in ends:
-                ends[node] = corners
-    for node in range(cell.corners, cell.nodes):
-        ends.setdefault(node, set(range(cell.corners)))
-    return [(node, tuple(sorted(corners))) for node, corners in ends.items()]

@@ -63,11 +63,12 @@ class Scheme(ABC):
         """Return a moment without a past: held values are those of `time`, the others as given."""
 
     @abstractmethod
-    def step(self, moment: Moment, time: float) -> tuple[Moment, float]:
-        """Return the moment at `time`, and an estimate of the step's local error, the root mean square by mass.
+    def step(self, moment: Moment, time: float) -> tuple[Moment, Floats]:
+        """Return the moment at `time`, and an estimate (n,) of the step's local error; what is held has none."""
 
-        What is held has no error.
-        """
+    def lasting(self, error: Floats, before: Moment, after: Moment) -> Floats:
+        """Return what of a step's estimated error outlasts the step; all of it, where the scheme damps nothing."""
+        return error
 
     @cached_property
     def scale(self) -> float:
@@ -101,19 +102,24 @@ class Scheme(ABC):
 
     def _implicit(self, key: tuple[float, ...], staged: Callable[[Floats], LinearSystem], guess: Floats) -> Floats:
         """Solve `staged`, which gives a stage's linearised system; with a matrix told by `key` where it is constant."""
-        definite = self.case.equation.definite
         if not self._constant:
-            return newton_on(staged, guess, definite=definite).values
+            return newton_on(staged, guess, definite=self.case.equation.definite).values
         system = staged(guess)
-        prepared = self._prepared.pop(key, None) or Prepared(system, definite=definite)
+        return self._solver(key, system).solve(system.rhs, system.fixed_value, guess).values
+
+    def _solver(self, key: tuple[float, ...], system: LinearSystem) -> Prepared:
+        """The stage's matrix made ready; where it is constant once for all stages of one `key`."""
+        if not self._constant:
+            return Prepared(system, definite=self.case.equation.definite)
+        prepared = self._prepared.pop(key, None) or Prepared(system, definite=self.case.equation.definite)
         self._prepared[key] = prepared  # the latest stands last
         if len(self._prepared) > KEPT:
             del self._prepared[next(iter(self._prepared))]
-        return prepared.solve(system.rhs, system.fixed_value, guess).values
+        return prepared
 
-    def _norm(self, error: Floats) -> float:
-        """The size of an error, without what is held."""
-        return self.size(np.where(self.fixed, 0.0, error))
+    def _free(self, error: Floats) -> Floats:
+        """An error without what is held."""
+        return np.where(self.fixed, 0.0, error)
 
     def size(self, values: Floats) -> float:
         """The root mean square by mass."""
@@ -150,13 +156,23 @@ class _FirstOrder(Scheme):
 
         return self._implicit((_digits(a), theta), staged, guess)
 
+    def _damped(self, a: float, error: Floats, after: Moment) -> Floats:
+        """Return (a M + K)⁻¹ a M e: what relaxes faster than an L-stable step counts by what the step leaves of it.
+
+        Else no step is small enough for a node that strong exchange sets at once (Hairer and Wanner 1996, IV.8,
+        doi:10.1007/978-3-642-05221-7).
+        """
+        mass, steady = self.inertia("mass", after.time), self._linearised(after.values, after.time)
+        system = replace(steady, matrix=csr_array(a * mass + steady.matrix), like=None)
+        return self._solver((_digits(a), 1.0), system).solve(a * (mass @ error), np.zeros_like(error)).values
+
 
 class Euler(_FirstOrder):
     """M (u₁ - u₀)/Δt + A(u₁) = f(t₁): implicit Euler, first order, L-stable."""
 
     theta = 1.0
 
-    def step(self, moment: Moment, time: float) -> tuple[Moment, float]:
+    def step(self, moment: Moment, time: float) -> tuple[Moment, Floats]:
         """Step; the estimate compares with the line through the last two moments."""
         dt = time - moment.time
         extra = self._explicit(moment)
@@ -164,13 +180,17 @@ class Euler(_FirstOrder):
         error = self._estimate(moment, time, new)
         return Moment(time, new, ((moment.time, moment.values), *moment.past[:1])), error
 
+    def lasting(self, error: Floats, before: Moment, after: Moment) -> Floats:
+        """Return the error, damped by the step."""
+        return self._damped(1 / (after.time - before.time), error, after)
+
     def _explicit(self, moment: Moment) -> Floats | float:
         return 0.0
 
-    def _estimate(self, moment: Moment, time: float, new: Floats) -> float:
+    def _estimate(self, moment: Moment, time: float, new: Floats) -> Floats:
         if not moment.past:
-            return self._norm(new - moment.values) / 2
-        return self._norm(new - _extrapolated(moment, time, 2)) / 2
+            return self._free(new - moment.values) / 2
+        return self._free(new - _extrapolated(moment, time, 2)) / 2
 
 
 class Theta(Euler):
@@ -185,10 +205,14 @@ class Theta(Euler):
         steady = self._linearised(moment.values, moment.time)
         return 0.5 * (steady.rhs - steady.matrix @ moment.values)
 
-    def _estimate(self, moment: Moment, time: float, new: Floats) -> float:
+    def _estimate(self, moment: Moment, time: float, new: Floats) -> Floats:
         if len(moment.past) < 2:
             return super()._estimate(moment, time, new) / 4
-        return self._norm(new - _extrapolated(moment, time, 3)) / 13
+        return self._free(new - _extrapolated(moment, time, 3)) / 13
+
+    def lasting(self, error: Floats, before: Moment, after: Moment) -> Floats:
+        """Return all of it: what relaxes faster than a step swings, and does not fade."""
+        return error
 
 
 class BDF2(_FirstOrder):
@@ -198,20 +222,32 @@ class BDF2(_FirstOrder):
     step is implicit Euler's.
     """
 
-    def step(self, moment: Moment, time: float) -> tuple[Moment, float]:
+    def step(self, moment: Moment, time: float) -> tuple[Moment, Floats]:
         """Step; the estimate compares with the parabola through the last three moments."""
-        dt = time - moment.time
+        a, dt = self._leading(moment, time), time - moment.time
         if not moment.past:
-            new = self._stage(1 / dt, moment.values / dt, 1.0, 0.0, time, moment.values)
-            error = self._norm(new - moment.values) / 2
+            new = self._stage(a, moment.values / dt, 1.0, 0.0, time, moment.values)
+            error = self._free(new - moment.values) / 2
         else:
             before, earlier = moment.past[0]
             w = dt / (moment.time - before)
             b = ((1 + w) * moment.values - w**2 / (1 + w) * earlier) / dt
-            new = self._stage((1 + 2 * w) / (1 + w) / dt, b, 1.0, 0.0, time, _extrapolated(moment, time, 2))
+            new = self._stage(a, b, 1.0, 0.0, time, _extrapolated(moment, time, 2))
             parabola = len(moment.past) > 1
-            error = self._norm(new - _extrapolated(moment, time, 3 if parabola else 2)) * (2 / 11 if parabola else 0.25)
+            error = self._free(new - _extrapolated(moment, time, 3 if parabola else 2)) * (2 / 11 if parabola else 0.25)
         return Moment(time, new, ((moment.time, moment.values), *moment.past[:1])), error
+
+    def lasting(self, error: Floats, before: Moment, after: Moment) -> Floats:
+        """Return the error, damped by the step."""
+        return self._damped(self._leading(before, after.time), error, after)
+
+    def _leading(self, moment: Moment, time: float) -> float:
+        """The a of a step from `moment` to `time`."""
+        dt = time - moment.time
+        if not moment.past:
+            return 1 / dt
+        w = dt / (moment.time - moment.past[0][0])
+        return (1 + 2 * w) / (1 + w) / dt
 
 
 class Newmark(Scheme):
@@ -236,7 +272,7 @@ class Newmark(Scheme):
         """Return the values; the first step sets off what they do next."""
         return Moment(time, np.where(self.fixed, self.held.at(time), values), rate=rate)
 
-    def step(self, moment: Moment, time: float) -> tuple[Moment, float]:
+    def step(self, moment: Moment, time: float) -> tuple[Moment, Floats]:
         """Step."""
         moment = self._set_off(moment, time) if moment.acceleration is None else moment
         assert moment.rate is not None and moment.acceleration is not None
@@ -257,7 +293,7 @@ class Newmark(Scheme):
         new = self._implicit((_digits(a),), staged, ahead)
         acceleration = a * (new - ahead)
         rate = ahead_rate + dt * gamma * acceleration
-        error = self._norm((beta - 1 / 6) * dt**2 * (acceleration - moment.acceleration))
+        error = self._free((beta - 1 / 6) * dt**2 * (acceleration - moment.acceleration))
         return Moment(time, new, rate=rate, acceleration=acceleration), error
 
     def _set_off(self, moment: Moment, time: float) -> Moment:

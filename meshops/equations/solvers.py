@@ -333,7 +333,7 @@ def multigrid(matrix: csr_array, levels: Any, rhs: Floats, start: Floats | None 
     By GMRES where the matrix is not symmetric, as in a Newton step where a coefficient varies with the field.
     """
     residuals: list[float] = []
-    method = "cg" if _symmetric(matrix) else "gmres"
+    method = "cg" if symmetric(matrix) else "gmres"
     values = levels.solve(rhs, x0=start, tol=TOLERANCE, accel=method, maxiter=200, residuals=residuals)
     reached = np.linalg.norm(rhs - matrix @ values)
     if not reached <= 10 * TOLERANCE * max(np.linalg.norm(rhs), np.finfo(float).tiny):
@@ -359,7 +359,7 @@ def saddle_point(matrix: csr_array, levels: Any, rhs: Floats, start: Floats | No
     return values, len(steps)
 
 
-def _symmetric(matrix: csr_array) -> bool:
+def symmetric(matrix: csr_array) -> bool:
     """Compare A x with Aᵀ x for one random x, which no asymmetry survives but by a chance of measure zero."""
     x = np.random.default_rng(0).standard_normal(matrix.shape[0])
     size = abs(matrix) @ np.abs(x)

@@ -19,7 +19,7 @@ from meshops.equations.solvers import SolverError
 
 Floats = NDArray[np.float64]
 TOLERANCE = 1e-4  # local error of a step over the field's scale
-FINEST = 40  # halvings of an interval between output times
+FINEST = 50  # halvings of an interval between output times
 _EASY = 0.1  # of the tolerance: below it the next step is twice as long
 
 
@@ -34,8 +34,12 @@ def march(
     There a jump of held values is met as a start, and moves nothing else; equal steps run across it.
     Steps see loads and held values at their ends only: a pulse within a step goes unseen, with the heat or the momentum
     that it brings; let an output time stand amid it.
+<<<<<<< HEAD
     Raises `SolverError` where that needs steps below 2^-40 of an interval, or of a few units of rounding, and
     `MeshopsError` for `steps` below 0, a `tolerance` that is not above 0, and schemes that are not there.
+=======
+    Raises `SolverError` where that needs steps below 2^-50 of an interval, or of a few units of rounding.
+>>>>>>> fix-c
     """
     if steps < 0 or not tolerance > 0:
         raise MeshopsError(f"found {steps} steps, tolerance {tolerance:g}; expected 0 or more, and a number above 0.")
@@ -85,10 +89,13 @@ def _towards(method: Scheme, moment: Moment, end: float, halvings: int, toleranc
     while done < whole:
         size = whole >> halvings
         time = begin + (end - begin) * (done + size) / whole if done + size < whole else end
-        trial, error = method.step(moment, time)
+        trial, estimate = method.step(moment, time)
+        error = method.size(estimate)
+        if error > limit and method.jumps.look(moment.time, time, method.size, limit):
+            return moment, 2, taken
         if error > limit:
-            if method.jumps.look(moment.time, time, method.size, limit):
-                return moment, 2, taken
+            error = method.size(method.lasting(estimate, moment, trial))
+        if error > limit:
             if halvings == finest:
                 raise SolverError(f"the step at time {moment.time:.6g} cannot be made small enough.")
             halvings += 1

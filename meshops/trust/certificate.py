@@ -136,7 +136,8 @@ def certify(case: Case, system: LinearSystem | None = None, *, failure: float = 
     """Return the certificate of a case, the same object for all loads on one part.
 
     It is remembered by what the matrix is made of: mesh, equation, coefficients, kinds of condition and where they
-    hold, and exchange coefficients; not sources, fluxes, ambients and Dirichlet values. `system` spares assembling.
+    hold, and exchange coefficients; not sources, coefficients that are loads, fluxes, ambients and Dirichlet values.
+    `system` spares assembling.
 
     Raises `TrustError` where the problem is not linear, steady and symmetric positive definite.
     """
@@ -203,7 +204,8 @@ def _geometry(mesh: Mesh) -> Iterator[object]:
 
 def _ingredients(case: Case) -> Iterator[object]:
     yield from (case.equation.name, np.isnan(case.fixed))
-    for name, value in sorted(case.coefficients.items()):
+    idle = {info.name for info in case.equation.coefficients if info.load or info.transient}
+    for name, value in sorted((name, value) for name, value in case.coefficients.items() if name not in idle):
         yield name
         yield from _plain(case, value)
     for part in case.parts:

@@ -152,6 +152,37 @@ def test_steps_grow_as_a_transient_fades() -> None:
     assert isinstance(how["iterations"], int) and how["iterations"] < 400
 
 
+@pytest.mark.parametrize(("scheme", "ambient"), [("bdf2", "1"), ("bdf2", "where(t<0.37, 0, 1)"), ("euler", "1")])
+def test_strong_exchange_tends_to_a_held_value(scheme: str, ambient: str) -> None:
+    """However fast a node relaxes: steps need not follow it."""
+    limit, steps = _held_at_the_end(scheme, Dirichlet(ambient))
+    for exchange in (1e4, 1e7, 1e9, 1e12):
+        found, own = _held_at_the_end(scheme, Robin(exchange, ambient=ambient))
+        assert np.abs(found - limit).max() < 1 / exchange + 1e-3
+        assert own < 2 * steps
+
+
+def test_strong_exchange_starts_where_conductivity_varies_with_the_field() -> None:
+    given = {"conductivity": "1+u"}
+    limit, steps = _held_at_the_end("bdf2", Dirichlet(1), given)
+    found, own = _held_at_the_end("bdf2", Robin(1e12, ambient=1), given)
+    assert np.abs(found - limit).max() < 1e-3 and own < 2 * steps
+
+
+def test_a_scheme_under_which_strong_exchange_would_swing_refuses_it() -> None:
+    with pytest.raises(SolverError, match="cannot be made small enough"):
+        _held_at_the_end("theta", Robin(1e12, ambient=1))
+
+
+def _held_at_the_end(scheme: str, right: Any, coefficients: Any = None) -> tuple[np.ndarray, int]:
+    """The temperatures of a bar, held at 0 on the left, at its times, and the number of steps."""
+    conditions = {"left": Dirichlet(0), "right": right}
+    case = heat(grid("line", 1, 40), conditions, coefficients=coefficients or {}, times=(0, 1))
+    fields, how = march(case, scheme=scheme)
+    assert isinstance(how["iterations"], int)
+    return fields["temperature"][1:], how["iterations"]
+
+
 def test_output_times_that_differ_by_rounding_share_a_factorisation(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     monkeypatch.setattr("meshops.equations.schemes.Prepared", lambda *a, **k: made.append(1) or Prepared(*a, **k))

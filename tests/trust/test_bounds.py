@@ -12,8 +12,11 @@ from scipy.sparse.linalg import splu
 from geometries.conditions import Dirichlet, Robin
 from geometries.families.grid import Grid
 from meshops.equations import EQUATIONS, Case, LinearSystem, assemble
+from meshops.equations.base import Field
+from meshops.equations.layout import Layout
 from meshops.trust import Certificate, Hierarchy, TrustError, bounds, certify, measure, system_of
 from meshops.trust.contraction import bound
+from meshops.trust.hierarchy import to_linear
 from tests.trust.cases import (
     PROVED,
     SHAPES,
@@ -179,6 +182,25 @@ def test_a_certificate_is_shared_over_loads_and_not_over_matrices() -> None:
     assert certify(replace(base, coefficients={"conductivity": 2.0})) is not first
     assert certify(replace(base, conditions={"left": Dirichlet(1.0)})) is not first
     assert certify(replace(base, mesh=base.mesh.scaled(2.0))) is not first
+    assert certify(replace(base, coefficients={**base.coefficients, "capacity": 9.0})) is first
+
+
+def test_thermal_loads_share_a_certificate() -> None:
+    """And its bounds hold for each."""
+    warm = {"poisson": 0.2, "expansion": 0.1}
+    cases = [
+        Case(
+            Grid(shape=(9, 8)).mesh(), EQUATIONS["elasticity"], conditions={"left": Dirichlet(0.0)}, coefficients=given
+        )
+        for given in ({**warm, "temperature_rise": "x"}, {**warm, "temperature_rise": 3.0}, {**warm, "poisson": 0.3})
+    ]
+    first = certify(cases[0])
+    assert certify(cases[1]) is first and certify(cases[2]) is not first
+    system = assemble(cases[1])
+    exact = discrete_solution(system)
+    values = np.where(system.fixed, exact, exact + 0.01 * np.sin(np.arange(len(exact))))
+    found = bounds(first, system, values)
+    assert found.lower <= true_error(system, values, exact) <= found.upper
 
 
 def test_what_is_not_symmetric_positive_definite_is_refused() -> None:
@@ -292,3 +314,20 @@ def test_no_cycle_gives_no_bounds(cycles: int) -> None:
     case = random_case(0)
     with pytest.raises(TrustError, match=f"found {cycles} cycles; expected 1 or more"):
         bounds(certify(case), assemble(case), np.zeros(case.mesh.num_points), cycles=cycles)
+
+
+@pytest.mark.parametrize(
+    ("cell", "shape"),
+    [("line", (3,)), ("triangle", (3, 2)), ("quad", (2, 3)), ("tetra", (2, 1, 2)), ("hexahedron", (1, 2, 1))],
+)
+def test_corners_give_mid_nodes_the_values_of_linear_fields(cell: str, shape: tuple[int, ...]) -> None:
+    """In the hierarchy's linear fields as where a field of lower order is reported."""
+    mesh = Grid(shape=shape, cell=cell, order=2).mesh()
+    field = 1 + mesh.points @ np.arange(1.0, mesh.dim + 1)
+    found = to_linear(mesh, 1)
+    assert found is not None
+    fields, corners = found
+    np.testing.assert_allclose(fields @ field[corners], field)
+    layout = Layout(mesh, (Field("pressure", "Pa", lower=True),))
+    values = layout.split(layout.join({"pressure": field[:, None]}))["pressure"]
+    np.testing.assert_allclose(values[:, 0], field)
