@@ -142,7 +142,7 @@ def generate(
     """
     from meshops.data import Recipe
     from meshops.data import generate as run
-    from meshops.data.card import NAME as CARD
+    from meshops.data.card import NAME
     from meshops.pictures import draw_card
     from meshops.viz import VizError
 
@@ -154,7 +154,9 @@ def generate(
             draw_card(samples)
     except VizError as error:  # the data and the card's text are whole
         console.say(f"note: {error}")
-    console.say(f"wrote {output}: {len(samples)} samples, {len(samples.failed)} failed; look at {samples.folder / CARD}")
+    console.say(
+        f"wrote {output}: {len(samples)} samples, {len(samples.failed)} failed; look at {samples.folder / NAME}"
+    )
 
 
 def evaluate(run: Path, data: Path, *, split: str = "test", json: bool = False) -> None:

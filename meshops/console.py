@@ -33,8 +33,9 @@ def line(text: str) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table on stdout; numbers are right-aligned."""
+    title = escape(title)
     grid = Table(
-        title=escape(title) or None, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
+        title=title or None, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
     )
     for number, name in enumerate(columns):
         numeric = all(isinstance(row[number], int | float) for row in rows)

@@ -69,7 +69,7 @@ class Plan:
             raise MeshopsError(f"found the learning rates {self.rates}; expected at least one, all above 0.")
         for what, given in (("operators", self.operators), ("learning rates", self.rates)):
             if len(set(given)) < len(given):
-                raise MeshopsError(f"found one twice among the {what} {', '.join(map(str, given))}; expected each once.")
+                raise MeshopsError(f"found the {what} {', '.join(map(str, given))}; expected each of them once.")
 
     @property
     def data(self) -> Path:

@@ -112,10 +112,11 @@ def markdown(plan: Plan, rows: Sequence[Row]) -> str:
     sizes = _splits(rows)
     said = "".join(f"\n{text}\n" for text in (ranking(rows), *dict.fromkeys(row.failure for row in rows)) if text)
     table: list[Sequence[object]] = [columns, ["---", "---", *["---:"] * (len(columns) - 2)], *lines]
+    start = f"meshops bench {quote(plan.recipe)} -o {quote(str(plan.folder.parent))}"
     names, rates = ",".join(plan.operators), ",".join(f"{rate:g}" for rate in plan.rates)
     return (
         f"# {Path(plan.recipe).stem}\n\n"
-        f"`meshops bench {quote(plan.recipe)} -o {quote(str(plan.folder.parent))} --operators {names} --budget {plan.minutes:g} --seeds {plan.seeds} "
+        f"`{start} --operators {names} --budget {plan.minutes:g} --seeds {plan.seeds} "
         f"--count {plan.count} --rates {rates}` on {_machine()}. {plan.minutes:g} minutes of training each, batches of "
         f"{BATCH}, every operator at its default size; validation picks the learning rate and the weights. Relative L2 "
         "by mass, of the dimensionless field, means over the samples of a split "
