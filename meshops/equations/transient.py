@@ -34,12 +34,8 @@ def march(
     There a jump of held values is met as a start, and moves nothing else; equal steps run across it.
     Steps see loads and held values at their ends only: a pulse within a step goes unseen, with the heat or the momentum
     that it brings; let an output time stand amid it.
-<<<<<<< HEAD
-    Raises `SolverError` where that needs steps below 2^-40 of an interval, or of a few units of rounding, and
+    Raises `SolverError` where that needs steps below 2^-50 of an interval, or of a few units of rounding, and
     `MeshopsError` for `steps` below 0, a `tolerance` that is not above 0, and schemes that are not there.
-=======
-    Raises `SolverError` where that needs steps below 2^-50 of an interval, or of a few units of rounding.
->>>>>>> fix-c
     """
     if steps < 0 or not tolerance > 0:
         raise MeshopsError(f"found {steps} steps, tolerance {tolerance:g}; expected 0 or more, and a number above 0.")
