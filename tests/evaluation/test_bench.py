@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -256,6 +257,21 @@ def test_the_terminal_s_table_is_a_part_of_the_page_s(plan: Plan) -> None:
 def test_the_page_s_command_is_one_to_paste() -> None:
     plan = Plan("my recipe.yaml", Path("a b/my recipe"), operators=("omega",))
     assert "`meshops bench 'my recipe.yaml' -o 'a b' --operators omega --budget 3 " in markdown(plan, [])
+
+
+def test_a_page_that_cannot_be_written_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "corners/table.md"
+    page.parent.mkdir()
+    page.write_text("whole")
+
+    def full(path: Path, *_: object, **__: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("meshops.evaluation.bench.bench", lambda *_, **__: [])
+    monkeypatch.setattr(Path, "write_text", full)
+    assert main(["bench", "corners", "-o", str(tmp_path)]) == 2
+    assert page.read_text() == "whole"
 
 
 def test_a_run_that_fails_is_told_and_the_others_go_on(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
