@@ -12,27 +12,16 @@ from skfem.assembly.form.form import FormExtraParams
 from skfem.helpers import ddot, div, dot, eye, sym_grad
 
 from geometries.conditions import Dirichlet, Neumann, Periodic, Pressure, Robin, Roller
-from geometries.mesh import Mesh
 from geometries.values import as_value
 from meshops.equations.base import AXES, Coefficient, Equation, Field, Manufactured, Scaling, Terms
 from meshops.equations.case import Case
 from meshops.equations.recovery import recovered
-from meshops.equations.solids import (
-    check_held,
-    check_poisson,
-    forces,
-    lame,
-    locking,
-    rigid_motions,
-    scaled,
-    von_mises,
-    whole,
-)
+from meshops.equations.solids import Solid, forces, lame, scaled, von_mises, whole
 
 Floats = NDArray[np.float64]
 
 
-class Elasticity(Equation):
+class Elasticity(Solid, Equation):
     """Linear elasticity: -∇·σ = f with σ = 2μ ε + λ tr(ε) 1 - β T 1 and ε = (∇u + ∇uᵀ)/2; plane strain in 2-D.
 
     u is the displacement, small; f the force per volume; E = `young` > 0 Young's modulus and ν = `poisson` Poisson's
@@ -96,19 +85,6 @@ class Elasticity(Equation):
         """Return (C, q) σ_zz in the plane."""
         lam, _, beta = cls.moduli(w)
         return lam * div(w.displacement) - beta * w.temperature_rise
-
-    def check(self, case: Case) -> None:
-        """Poisson's ratio is in its range, and no piece is free to move as a whole."""
-        check_poisson(case)
-        check_held(case)
-
-    def doubts(self, case: Case) -> tuple[str, ...]:
-        """Return that first-order cells lock, where they do."""
-        return locking(case)
-
-    def near_null(self, mesh: Mesh) -> Floats:
-        """Return the rigid motions."""
-        return rigid_motions(mesh)
 
     def derived(self, case: Case, fields: Mapping[str, Floats]) -> dict[str, Floats]:
         """Return the recovered `stress` (N, 6) and `von_mises` (N, 1)."""

@@ -12,22 +12,11 @@ from numpy.typing import NDArray
 from skfem.helpers import ddot, det, dot, eye, grad, inv, mul, transpose
 
 from geometries.conditions import Condition, Dirichlet, Neumann, Periodic, Pressure, Robin, Roller
-from geometries.mesh import Mesh
 from geometries.values import as_value, multiplied
 from meshops.equations.base import AXES, Coefficient, Equation, Field, Manufactured, Scaling, Terms
 from meshops.equations.case import Case, every
 from meshops.equations.recovery import recovered
-from meshops.equations.solids import (
-    check_held,
-    check_poisson,
-    forces,
-    lame,
-    locking,
-    rigid_motions,
-    scaled,
-    von_mises,
-    whole,
-)
+from meshops.equations.solids import Solid, forces, lame, scaled, von_mises, whole
 
 Floats = NDArray[np.float64]
 
@@ -56,7 +45,7 @@ def _pushed_slope(u: Any, v: Any, w: Any) -> Any:  # noqa: ANN401
     return w.value * np.exp(log_volume) * dot(mul(turned, w.n), v)
 
 
-class Hyperelasticity(Equation):
+class Hyperelasticity(Solid, Equation):
     """A neo-Hookean solid: -∇·P = f with P = μ (F - F^-T) + λ ln J F^-T, F = 1 + ∇u and J = det F.
 
     The strain energy is μ/2 (tr FᵀF - 3 - 2 ln J) + λ/2 (ln J)² (Bonet and Wood 1997, eq. 5.28); E = `young` and
@@ -109,11 +98,6 @@ class Hyperelasticity(Equation):
         """F · v."""
         return dot(w.source, v)
 
-    def check(self, case: Case) -> None:
-        """Poisson's ratio is in its range, and no piece is free to move as a whole."""
-        check_poisson(case)
-        check_held(case)
-
     def eased(self, case: Case, share: float) -> Case:
         """The case with that share of its loads."""
         return replace(
@@ -123,14 +107,6 @@ class Hyperelasticity(Equation):
             if isinstance(case.source, Mapping)
             else multiplied(case.source, share),
         )
-
-    def doubts(self, case: Case) -> tuple[str, ...]:
-        """Return that first-order cells lock, where they do."""
-        return locking(case)
-
-    def near_null(self, mesh: Mesh) -> Floats:
-        """Return the rigid motions."""
-        return rigid_motions(mesh)
 
     def derived(self, case: Case, fields: Mapping[str, Floats]) -> dict[str, Floats]:
         """Return Cauchy's `stress` (N, 6), recovered, and `von_mises` (N, 1)."""

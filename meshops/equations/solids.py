@@ -1,4 +1,4 @@
-"""What equations of solids share: rigid motions, supports, scaling, stresses and von Mises' measure of them."""
+"""What equations of solids share: checks, rigid motions, supports, scaling, stresses and von Mises' measure of them."""
 
 from __future__ import annotations
 
@@ -217,3 +217,20 @@ def locking(case: Case) -> tuple[str, ...]:
         f"first-order cells lock at poisson {nu:.6g}, which makes the part too stiff and no estimate sees; take "
         "second-order cells (`order: 2`)",
     )
+
+
+class Solid:
+    """What an equation of a solid's displacement, with the coefficient `poisson`, puts before `Equation`."""
+
+    def check(self, case: Case) -> None:
+        """Poisson's ratio is in its range, and no piece is free to move as a whole."""
+        check_poisson(case)
+        check_held(case)
+
+    def doubts(self, case: Case) -> tuple[str, ...]:
+        """Return that first-order cells lock, where they do."""
+        return locking(case)
+
+    def near_null(self, mesh: Mesh) -> Floats:
+        """Return the rigid motions."""
+        return rigid_motions(mesh)
