@@ -17,7 +17,7 @@ from torch_geometric.data import Batch
 from meshops.data import Normalization, Symmetry, Turning
 from meshops.graph import MeshGraph
 from meshops.training.batches import Order, Round
-from meshops.training.errors import NonFiniteLoss
+from meshops.training.errors import NonFiniteLoss, TrainingError
 from meshops.training.losses import relative_l2
 from meshops.training.optimizers import adjust, configure
 from meshops.training.run import Run
@@ -177,6 +177,16 @@ class Training(L.LightningModule):
         """Restore the state."""
         for name, value in checkpoint["state"].items():
             setattr(self, name, value)
+
+    def load_state_dict(self, *given: Any, **how: Any) -> Any:  # noqa: ANN401  (as in torch)
+        """Take weights; raises `TrainingError` for those of the operator as it was before its code changed."""
+        try:
+            return super().load_state_dict(*given, **how)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise TrainingError(
+                f"the run to resume has other weights than {self.run.name} now ({reason}); train in another folder."
+            ) from error
 
 
 class Prepared(Dataset):

@@ -81,6 +81,10 @@ class Run:
 
 
 def _differs(name: str, before: object, now: object) -> str:
+    """Return what to say; of options and schemas the entries that differ."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        unlike = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+        before, now = ({key: given.get(key) for key in unlike} for given in (before, now))
     return f"the run to resume has {name} {before!r}, this one {now!r}; give the same, or train in another folder."
 
 
@@ -102,8 +106,8 @@ def make_run(train_set: Graphs, validation_set: Graphs, *, schema: Schema | None
             "without symmetries."
         )
     labels = given["settings"].loss.labels
-    _require_first("training", train_set[0], schema, labels=labels)
-    _require_first("validation", validation_set[0], schema, labels=True)
+    _require_graphs("training", train_set, schema, labels=labels)
+    _require_graphs("validation", validation_set, schema, labels=True)
     options = _checked(given.pop("options"))
     first = options.get("boost")
     if first is not None:
@@ -120,15 +124,21 @@ def make_run(train_set: Graphs, validation_set: Graphs, *, schema: Schema | None
     )
 
 
-def _require_first(name: str, graph: MeshGraph, schema: Schema, *, labels: bool) -> None:
-    """Raise `TrainingError` unless the first graph of a set has the columns of `schema`, and labels where needed."""
-    unlike = misfit(graph, schema)
-    if unlike:
-        raise TrainingError(f"the {name} set does not fit the schema: {unlike}. Give the schema that it was made with.")
-    found = None if graph.get("y") is None else graph.y.shape[1]
-    if labels and found != len(schema.y):
-        told = f"the {name} set has {found or 'no'} columns of labels; expected {len(schema.y)}"
-        raise TrainingError(f"{told}: build its graphs with their solutions.")
+def _require_graphs(name: str, graphs: Graphs, schema: Schema, *, labels: bool) -> None:
+    """Raise `TrainingError` unless graphs have the columns of `schema`, labels where needed, and are of float32.
+
+    A list may hold anything; graphs of a data set are alike, so that its first tells.
+    """
+    for number, graph in enumerate(graphs if isinstance(graphs, list) else [graphs[0]]):
+        told, unlike = f"graph {number} of the {name} set", misfit(graph, schema)
+        if unlike:
+            raise TrainingError(f"{told} does not fit the schema: {unlike}. Give the schema that it was made with.")
+        found = None if graph.get("y") is None else graph.y.shape[1]
+        if labels and found != len(schema.y):
+            found_columns = f"{told} has {found or 'no'} columns of labels; expected {len(schema.y)}"
+            raise TrainingError(f"{found_columns}: build it with its solution.")
+        if graph.x.dtype != torch.float32:
+            raise TrainingError(f"{told} is of {graph.x.dtype}; expected torch.float32: build it with that dtype.")
 
 
 def _checked(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -104,9 +104,10 @@ class Surrogate:
     def require_data(self, schema: Schema) -> None:
         """Raise `SurrogateError` unless graphs of `schema` are what it was trained on."""
         if schema != self.schema:
+            found, own = _problems(schema), _problems(self.schema)
+            other = " with other columns" if found == own else ""
             raise SurrogateError(
-                f"the data are of {schema.equation!r} in {schema.dim}-D; this surrogate was trained for "
-                f"{self.schema.equation!r} in {self.schema.dim}-D, or for other columns of it: give data of its recipe."
+                f"the data are of {found}; this surrogate was trained for {own}{other}: give data of its recipe."
             )
 
     def require_unseen(self, samples: MeshDataset, train: MeshDataset) -> None:
@@ -203,7 +204,7 @@ class Surrogate:
 
 def misfit(graph: MeshGraph, schema: Schema) -> str:
     """Return how the columns of a graph, or a batch, are not those of `schema`; empty where they are."""
-    found = tuple(graph[name].shape[1] for name in _COLUMNS)
+    found = tuple(None if graph.get(name) is None else graph[name].shape[1] for name in _COLUMNS)
     expected = (schema.dim, len(schema.x), len(schema.boundary_x), len(schema.y), len(schema.theta))
     if found == expected:
         return ""

@@ -49,6 +49,10 @@ def test_data_of_another_equation_are_refused(make: Make, tmp_path: Path) -> Non
         evaluate(surrogate, other.split("test"), other.split("train"))
     with pytest.raises(SurrogateError, match="'magnetostatics'"):
         refine(surrogate, other)
+    with pytest.raises(SurrogateError, match="'heat' in 2-D at 5 times; this surrogate was trained for 'heat' in 2-D:"):
+        surrogate.require_data(replace(heat.schema, times=5))
+    with pytest.raises(SurrogateError, match="trained for 'heat' in 2-D with other columns: give data of its recipe"):
+        surrogate.require_data(replace(heat.schema, x=("source",)))
 
 
 def test_samples_that_were_trained_on_are_refused(make: Make, tmp_path: Path) -> None:

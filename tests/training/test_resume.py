@@ -106,7 +106,7 @@ def test_the_signal_handlers_are_put_back(tmp_path):
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"options": {"width": 16, "cycles": 1}}, "options"),
+        ({"options": {"width": 16, "cycles": 1}}, "has options {'width': 32}, this one {'width': 16};"),
         ({"seed": 1}, "seed"),
         ({"batch_size": 3}, "batch_size"),
         ({"train_set": graphs()[1:TRAIN]}, "training graphs"),
@@ -116,6 +116,16 @@ def test_the_signal_handlers_are_put_back(tmp_path):
 def test_another_run_is_not_resumed(trained, change, named):
     with pytest.raises(TrainingError, match=f"{named}.*another folder"):
         train_small(trained[0], resume=True, **change)
+
+
+def test_weights_of_the_operator_before_it_was_changed_are_refused(trained, tmp_path):
+    found = torch.load(trained[0] / LAST, weights_only=True)
+    found["done"] = {"step": 0, "seconds": 0.0, "epoch_steps": 3}
+    found["state_dict"]["operator.decode.weight"] = torch.zeros(2, 32)
+    torch.save(found, tmp_path / LAST)
+    with pytest.raises(TrainingError, match=r"other weights than multigrid now .size mismatch.*decode") as caught:
+        train_small(tmp_path, resume=True)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_default_spelled_out_is_the_same_run(trained):

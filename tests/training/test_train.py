@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from torch_geometric.data import Batch
 
 from meshops.equations import Heat
-from meshops.graph import schema_of
+from meshops.graph import MeshGraph, schema_of
 from meshops.operators import Multigrid, Operator
 from meshops.training import NonFiniteLoss, Settings, Surrogate, TrainingError, train
 from meshops.training.batches import Order
@@ -214,6 +214,22 @@ def bare(graphs):
 def test_training_graphs_without_labels_are_refused(tmp_path, samples):
     with pytest.raises(TrainingError, match="the training set has no columns of labels; expected 1"):
         train_small(tmp_path / "run", train_set=bare(samples))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda g: MeshGraph(**{**g.to_dict(), "x": g.x[:, :1]}), "does not fit the schema: the graph has"),
+        (lambda g: MeshGraph(**{k: v for k, v in g.to_dict().items() if k != "theta"}), "does not fit the schema"),
+        (lambda g: bare([g])[0], "has no columns of labels; expected 1"),
+        (MeshGraph.double, "is of torch.float64; expected torch.float32"),
+    ],
+    ids=["columns", "parameters", "labels", "numbers"],
+)
+def test_a_graph_unlike_the_first_is_named(tmp_path, samples, change, told):
+    with pytest.raises(TrainingError, match=f"graph 2 of the training set {told}"):
+        train_small(tmp_path / "run", train_set=[*samples[:2], change(samples[2])])
     assert not (tmp_path / "run").exists()
 
 
