@@ -22,6 +22,7 @@ import numpy as np
 from geometries.errors import MeshopsError
 from geometries.files import atomic_write
 from meshops.data import MeshDataset, Recipe, generate
+from meshops.data.generation import Progress
 from meshops.data.manifest import Manifest
 from meshops.evaluation.baselines import fit_baselines
 from meshops.evaluation.coarser import coarser
@@ -34,7 +35,6 @@ from meshops.training import FolderBusy, Settings, Surrogate, TrainingError, tra
 COUNT = 1125  # samples: 900 to train, 112 to validate, 113 to test, about, where no shape is in two
 BATCH = 4  # graphs a step, for all
 LIFTED = f"+{LIFTING}"  # ends the name of an operator that is given a classical solution
-Progress = Callable[[int, int], None]
 Note = Callable[[str], None]
 
 
@@ -134,7 +134,8 @@ class Row:
 def bench(plan: Plan, *, note: Note = lambda _: None, progress: Progress | None = None) -> list[Row]:
     """Return a row for each operator and seed, made now or before; then those of the baselines.
 
-    A run that cannot be trained gets a row that says so, which is not kept: the same plan tries it again.
+    A run that cannot be trained gets a row that says so, which is not kept: the same plan tries it again. `note` is
+    told of each run that begins, `progress` of samples as in `generate`.
     """
     samples = generate(Recipe.load(plan.recipe), plan.data, count=plan.count, progress=progress)
     rows = [_best(plan, operator, seed, note) for operator in plan.operators for seed in range(plan.seeds)]
