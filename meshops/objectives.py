@@ -54,9 +54,12 @@ def refine(surrogate: Surrogate, samples: MeshDataset, *, progress: Progress | N
     left zero), and before and after the mean dual norm of the validation split and its relative L2 error.
 
     Raises `OperatorError` where the operator has no last linear layer, `TrustError` as `Problem.of`, `SurrogateError`
-    for data that are not the surrogate's, or that validate on what it was trained on.
+    for data that are not the surrogate's, or that validate on what it was trained on, `TrainingError` for empty splits.
     """
     train_set, validation_set = samples.split("train"), samples.split("validation")
+    for name, part in (("training", train_set), ("validation", validation_set)):
+        if not len(part):
+            raise TrainingError(f"the {name} split is empty; expected at least one sample: generate more.")
     surrogate.require_data(samples.schema)
     surrogate.require_unseen(validation_set, train_set)
     operator, options = _refined(surrogate)

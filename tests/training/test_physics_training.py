@@ -185,6 +185,12 @@ def test_refining_lowers_the_energy_error_and_keeps_what_is_held(run, data, tmp_
         refine(refined, data)
 
 
+@pytest.mark.parametrize(("kept", "told"), [("train", "validation"), ("validation", "training")])
+def test_an_empty_split_is_refused(run, data, kept, told):
+    with pytest.raises(TrainingError, match=f"the {told} split is empty; expected at least one sample"):
+        refine(run, MeshDataset(data.store, data.split(kept).ids))
+
+
 def test_the_ridge_is_the_one_that_validation_prefers():
     rng = np.random.default_rng(0)
     rows, checks = rng.standard_normal((4, 6)), rng.standard_normal((50, 6))
