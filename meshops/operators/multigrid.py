@@ -38,7 +38,8 @@ class Multigrid(Operator):
         before the next cycle h_0 ← G(h_0 + I u + the first h_0), u = D(f ⊙ h_0) with its essential values imposed
         output:  u = D(f ⊙ h_0) + b(c)
 
-    Of a nonlinear problem, as its equation and the schema's conditions say, the context sees the data too. It sees
+    Of a nonlinear problem, as its equation and the schema's conditions say, the context sees the data too. Of imported
+    fields it is not known what is data: the state begins with ones where essential values would be. The context sees
     positions as differences, and about the center of mass. Cost O(N width²). Ideas: multigrid (Brandt 1977,
     doi:10.1090/S0025-5718-1977-0431719-X) with its smoothers and transfers learned, as MgNO (arXiv 2310.19809) on
     regular grids, and linear as the iterators of arXiv 1906.01200; here on any mesh, without its matrix: nothing is
@@ -58,6 +59,7 @@ class Multigrid(Operator):
         require_heads(context, HEADS, "context")
         self.columns = Columns.of(schema)
         self.linear, self.count = schema.linear, cycles
+        self.free = not (schema.linear or schema.kinds)  # of no conditions, and perhaps of no data, as imported fields
         data = self.columns.data + len(schema.y)
         problem = self.columns.problem + schema.dim + (0 if self.linear else data)
         self.context = _Context(problem, context, edge_width(schema.dim))
@@ -75,7 +77,7 @@ class Multigrid(Operator):
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
-        grids, data = _grids(graph), data_features(graph, self.columns)
+        grids, data = _grids(graph), self._data(graph)
         problem = [problem_features(graph, self.columns), centered(graph), *([] if self.linear else [data])]
         contexts = self.context(torch.cat(problem, 1), grids, graph.size)
         weights = self.cycle.weights(contexts, grids, graph.size)
@@ -91,6 +93,11 @@ class Multigrid(Operator):
                 states[0] = everywhere(states[0] + self.again(u) + first)
             states = self.cycle(states, weights, grids, graph.size)
         return self.decode(leave * states[0]) + self.offset(contexts[0])
+
+    def _data(self, graph: MeshGraph) -> Tensor:
+        """Return what the state begins with: the data, and ones in place of values that nothing holds."""
+        data = data_features(graph, self.columns)
+        return torch.cat([data[:, : self.columns.data], torch.ones_like(graph.fixed_value)], 1) if self.free else data
 
 
 @dataclass(eq=False)

@@ -17,8 +17,9 @@ class PointMLP(Operator):
 
         u_i = MLP(x_i, distance of i to the boundary, features of i)
 
-    Shapes: (N, d + 1 + C_in + C_b + P + 2) → (N, width), `layers` times → (N, C_out). It learns the mean answer at a
-    place; whatever another operator gains over it, it gains by letting nodes know of each other.
+    Shapes: (N, d + 1 + C_in + C_b + P + 2), in time C_out columns more → (N, width), `layers` times → (N, C_out). It
+    learns the mean answer at a place; whatever another operator gains over it, it gains by letting nodes know of each
+    other.
     """
 
     name: ClassVar[str] = "point_mlp"

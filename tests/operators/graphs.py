@@ -10,6 +10,7 @@ import torch
 from geometries.conditions import Dirichlet, Neumann, Robin
 from geometries.families.grid import Grid
 from geometries.mesh import Mesh
+from meshops.data.imports.base import Fields
 from meshops.equations import EQUATIONS, Case, solve
 from meshops.graph import MeshGraph, Schema, build_graph, schema_of
 from meshops.operators import Operator, build, options_of
@@ -67,6 +68,12 @@ def surface_graph(*shape: int, dtype: torch.dtype = torch.float32) -> MeshGraph:
     points = np.column_stack([flat.mesh.points, np.sin(2 * flat.mesh.points[:, 0])])
     sheet = Mesh(points=points, cells=flat.mesh.cells, boundaries=flat.mesh.boundaries)
     return numbered(build_graph(replace(flat, mesh=sheet), dtype=dtype))
+
+
+def imported_fields(*shape: int) -> Fields:
+    """Fields of another program, of no equation: outputs alone, as of VTK files."""
+    mesh = Grid(shape=shape).mesh()
+    return Fields(mesh, {}, {"pressure": mesh.points[:, :1], "velocity": mesh.points})
 
 
 def numbered(graph: MeshGraph) -> MeshGraph:

@@ -18,6 +18,7 @@ from meshops.graph import MeshGraph, build_graph
 from meshops.nn import plain_forms
 from meshops.operators import OPERATORS, Operator
 from tests.operators.graphs import (
+    imported_fields,
     mixed_case,
     mixed_graph,
     moved,
@@ -132,6 +133,13 @@ def test_every_parameter_gets_a_finite_gradient(operator: Operator, graph: MeshG
     (operator(Batch.from_data_list([graph, graph])) - 1.0).square().mean().backward()
     gradients = {key: p.grad for key, p in operator.named_parameters()}
     assert [k for k, g in gradients.items() if g is None or not g.isfinite().all() or not g.any()] == []
+
+
+def test_imported_fields_reach_every_parameter(name: str) -> None:
+    fields = imported_fields(*GRAPHS["triangle"]["shape"])
+    operator = small(name, fields.schema)
+    (operator(Batch.from_data_list([fields.graph, fields.graph])) - 1.0).square().mean().backward()
+    assert [k for k, p in operator.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
 def test_saved_and_loaded_gives_the_same_output(plane: Operator, name: str, tmp_path) -> None:
