@@ -93,7 +93,10 @@ def _towards(method: Scheme, moment: Moment, end: float, halvings: int, toleranc
             error = method.size(method.lasting(estimate, moment, trial))
         if error > limit:
             if halvings == finest:
-                raise SolverError(f"the step at time {moment.time:.6g} cannot be made small enough.")
+                raise SolverError(
+                    f"the step at time {moment.time:.6g} cannot be made small enough; look for loads, held values or "
+                    f"coefficients that grow without bound or swing ever faster there, or end before it."
+                )
             halvings += 1
             continue
         moment, done, taken = trial, done + size, taken + 1
