@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from geometries.measures import simplex_distance
 from geometries.mesh import Mesh
 
 Floats = NDArray[np.float64]
@@ -90,7 +91,7 @@ def _hanging(mesh: Mesh, nodes: Ints) -> Ints:
         side, node = (rows[apart > _ON * size[side]] for rows in (side, node))
         on = np.zeros(len(side), dtype=bool)
         for simplex in _simplices(kind.corners):
-            on |= _distance(mesh.points[nodes[node]], corners[side][:, list(simplex)]) <= _ON * size[side]
+            on |= simplex_distance(mesh.points[nodes[node]], corners[side][:, list(simplex)]) <= _ON * size[side]
         found.append(nodes[node[on]])
     return np.unique(np.concatenate(found))
 
@@ -100,13 +101,3 @@ def _simplices(corners: int) -> Iterator[tuple[int, ...]]:
     yield tuple(range(min(corners, 3)))
     if corners == 4:
         yield 0, 2, 3
-
-
-def _distance(points: Floats, corners: Floats) -> Floats:
-    """(n,) distances of points (n, d) from simplices (n, k, d), by barycentric coordinates; infinite beside them."""
-    spans = corners[:, 1:] - corners[:, :1]
-    offset = points - corners[:, 0]
-    weights = (np.linalg.pinv(spans.transpose(0, 2, 1)) @ offset[..., None])[..., 0]
-    inside = (weights >= -_ON).all(1) & (weights.sum(1) <= 1 + _ON)
-    gap = np.linalg.norm((weights[:, None] @ spans)[:, 0] - offset, axis=1)
-    return np.where(inside, gap, np.inf)

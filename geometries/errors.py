@@ -74,5 +74,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def short(given: object) -> str:
     """Return `given` as an error shows it: on one line, of bounded length."""
-    text = repr(given)
+    text = " ".join(line.strip() for line in repr(given).splitlines())
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 4]} ..."

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 from numpy.typing import NDArray
 
+from geometries.measures import simplex_distance
 from geometries.mesh import Mesh
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+_TIED = 1e-9  # of the mesh's length, by which distances differ by rounding
 ALONG = 0.2  # a facet runs along an axis if the cosine between its normal and the axis is below this
 
 
@@ -51,6 +55,24 @@ def side_pairs(mesh: Mesh) -> Ints:
     order = np.lexsort(rows.T[::-1])
     same = (rows[order[1:]] == rows[order[:-1]]).all(1)
     return np.stack([owners[order[:-1]][same], owners[order[1:]][same]], axis=1)
+
+
+def nearest_facet(mesh: Mesh, point: Floats) -> int:
+    """Return the place in `mesh.outer` of the side nearest to a point (d,); of several, that of the nearest centre."""
+    centers, _, _ = mesh.side_geometry(mesh.outer)
+    away = np.linalg.norm(centers - point, axis=1)
+    gap = np.full(len(away), np.inf)
+    for kind, at, points in mesh.facets(mesh.outer):
+        corners = mesh.points[points[:, : kind.corners]]
+        reach = np.linalg.norm(corners - centers[at, None], axis=2).max(1)
+        near = np.flatnonzero(away[at] - reach <= away.min())
+        asked = np.broadcast_to(point, (len(near), len(point)))
+        for size in range(1, min(kind.corners, 3) + 1):
+            for simplex in combinations(range(kind.corners), size):
+                found = simplex_distance(asked, corners[near][:, list(simplex)])
+                gap[at[near]] = np.minimum(gap[at[near]], found)
+    tied = np.flatnonzero(gap <= gap.min() + _TIED * mesh.length)
+    return int(tied[away[tied].argmin()])
 
 
 def every_point(mesh: Mesh, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

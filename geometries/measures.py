@@ -1,4 +1,4 @@
-"""Measures of simplices, and whether the map of a cell turns over: det J, the determinant of its derivatives."""
+"""Measures of simplices, distances from them, and where det J, of the derivatives of a cell's map, turns over."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from geometries.cells import CELLS, CellType
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _TURNED = 1e-3  # of the largest |det J| in a cell: what rounding may make of a corner of 180° or a quarter point
+_BESIDE = 1e-6  # of a barycentric coordinate below 0: rounding
 _CONSTANT = ("line", "triangle", "tetra")  # types whose det J is the same everywhere: their measure tells
 _TRIANGLE, _SQUARE = ((0, 0), (1, 0), (0, 1)), ((0, 0), (1, 0), (1, 1), (0, 1))
 _REFERENCE = {
@@ -32,6 +33,16 @@ def simplex_measure(spans: Floats) -> Floats:
     if k == d:
         return _determinant(spans) / factorial
     return np.sqrt(np.maximum(_determinant(spans @ spans.transpose(0, 2, 1)), 0.0)) / factorial
+
+
+def simplex_distance(points: Floats, corners: Floats) -> Floats:
+    """Return (n,) distances of points (n, d) from simplices (n, k, d), by barycentric coordinates; inf beside them."""
+    spans = corners[:, 1:] - corners[:, :1]
+    offset = points - corners[:, 0]
+    weights = (np.linalg.pinv(spans.transpose(0, 2, 1)) @ offset[..., None])[..., 0]
+    inside = (weights >= -_BESIDE).all(1) & (weights.sum(1) <= 1 + _BESIDE)
+    gap = np.linalg.norm((weights[:, None] @ spans)[:, 0] - offset, axis=1)
+    return np.where(inside, gap, np.inf)
 
 
 def folded(points: Floats, kind: CellType, cells: Ints) -> NDArray[np.bool_]:

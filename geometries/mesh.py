@@ -258,9 +258,11 @@ def _freeze(arrays: Mapping[str, NDArray[S]]) -> Mapping[str, NDArray[S]]:
 
 def _points(points: ArrayLike) -> Floats:
     try:
-        array = np.array(points, dtype=np.float64)
+        array = np.array(points, dtype=np.float64) if not np.iscomplexobj(points) else None
     except (ValueError, TypeError):
-        raise MeshError(f"points are {short(points)}; expected (N, d) numbers.") from None
+        array = None
+    if array is None:
+        raise MeshError(f"points are {short(points)}; expected (N, d) numbers.")
     if array.ndim != 2 or array.shape[1] not in (1, 2, 3) or not len(array):
         raise MeshError(f"points have shape {array.shape}; expected (N, d) with N > 0 and d = 1, 2 or 3.")
     bad = np.flatnonzero(~np.isfinite(array).all(1))

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from geometries.errors import SelectionError, SpecError, nearest, short
-from geometries.faces import ALONG, axis_lines, every_point, outer_corners, radial, smooth_faces
+from geometries.faces import ALONG, axis_lines, every_point, nearest_facet, outer_corners, radial, smooth_faces
 from geometries.mesh import Mesh, Selector
 from geometries.sides import facets_per_cell, unique_rows
 from geometries.values import as_value
@@ -207,9 +207,8 @@ class Nearest:
 
     def __call__(self, mesh: Mesh) -> Ints:
         """Select on `mesh`."""
-        centers, _, _ = mesh.side_geometry(mesh.outer)
-        start = int(np.argmin(np.linalg.norm(centers - _vector(self.point, mesh, "nearest"), axis=1)))
         faces = smooth_faces(mesh, self.angle)
+        start = nearest_facet(mesh, _vector(self.point, mesh, "nearest"))
         return _found(mesh, faces == faces[start], self)
 
 

@@ -8,14 +8,15 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from geometries.conditions import Absorbing, Dirichlet, Neumann, Periodic, Pressure, Radiation, Robin
+from geometries.conditions import Absorbing, Dirichlet, Neumann, Periodic, Pressure, Radiation, Robin, Roller
 from geometries.errors import ExpressionError, SpecError, nearest
 from meshops.equations.base import Coefficient, Terms
 from meshops.equations.case import REST, Case, every, label, on_nodes, per_cell
-from meshops.equations.constraints import images_of
+from meshops.equations.constraints import held_along, images_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+_LOOSE = 1e-10  # of the strongest hold on a constant, squared: none
 _ASYMMETRY = 1e-9  # of a tensor's largest entry: rounding
 _FLUXES = (Neumann, Robin, Radiation, Pressure, Absorbing)
 
@@ -34,21 +35,26 @@ def check(case: Case) -> None:
 def check_level(case: Case, loss: str | None = None) -> None:
     """Raise `SpecError` unless each connected piece has a level: with fluxes alone a constant may be added.
 
-    For equations of a scalar field whose only term in u itself, if any, has the coefficient `loss`: a piece where it is
-    above 0 somewhere has a level. A transient problem has its start.
+    For equations whose only term in u itself, if any, has the coefficient `loss`: a piece where it is above 0 somewhere
+    has a level. A vector needs one in every direction. A transient problem has its start.
     """
     if case.transient:
         return
     count, piece = pieces(case)
-    lossy = np.flatnonzero(case.nodal(loss) > 0) if loss else np.empty(0, np.int64)
-    pinned = np.unique(piece[np.concatenate([lossy, *_pinning(case)])])
-    loose = np.setdiff1d(piece[case.mesh.mass > 0], pinned)
+    held = _held(case, loss)
+    strength = np.zeros((count, *held.shape[1:]))
+    np.add.at(strength, piece, held)
+    sizes = np.linalg.eigvalsh(strength)
+    loose = np.setdiff1d(piece[case.mesh.mass > 0], np.flatnonzero(sizes[:, 0] > _LOOSE * sizes[:, -1]))
     if len(loose):
-        nor = f" and no {loss}" if loss else ""
         where = case.mesh.points[np.flatnonzero(piece == loose[0])[0]].round(6).tolist()
+        lack, mend = "no dirichlet and no robin condition", "fix the value or the exchange"
+        if held.shape[1] > 1:
+            lack, mend = "a direction in which nothing holds them", "give all components"
+        nor = f" and no {loss}" if loss else ""
         raise SpecError(
-            f"{len(loose)} of {count} connected pieces (one at {where}) have no dirichlet and no robin condition"
-            f"{nor}, so the solution is not unique; fix the value or the exchange on one of its boundaries.",
+            f"{len(loose)} of {count} connected pieces (one at {where}) have {lack}{nor}, so the solution is not "
+            f"unique; {mend} on one of its boundaries.",
             ("conditions",),
         )
 
@@ -63,13 +69,22 @@ def pieces(case: Case) -> tuple[int, Ints]:
     return count, piece
 
 
-def _pinning(case: Case) -> Iterator[Ints]:
-    """Yield the points that a condition ties to a level: Dirichlet, and exchange with a coefficient above 0."""
+def _held(case: Case, loss: str | None) -> Floats:
+    """(N, c, c) Σ d dᵀ over the directions d in which conditions hold a point, all of them where it exchanges or loses.
+
+    Exchange counts with a coefficient above 0.
+    """
+    n, every_way = case.mesh.num_points, np.eye(len(case.equation.fields[0].parts(case.mesh.space_dim)))
+    total = np.zeros((n, *every_way.shape))
+    if loss:
+        total[case.nodal(loss) > 0] += every_way
     for part in case.parts:
-        if isinstance(part.condition, Dirichlet):
-            yield case.mesh.nodes(part.sides)
+        if isinstance(part.condition, Dirichlet | Roller):
+            along = held_along(case, part)
+            total += along.swapaxes(1, 2) @ along
         elif isinstance(part.condition, Robin | Radiation):
-            yield np.flatnonzero(np.nan_to_num(on_nodes(case, part, "coefficient")) > 0)
+            total[np.nan_to_num(on_nodes(case, part, "coefficient")) > 0] += every_way
+    return total
 
 
 def _check_space(case: Case) -> None:

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, eye_array, hstack
 from scipy.sparse.csgraph import connected_components
 
-from geometries.conditions import Periodic, Roller
+from geometries.conditions import Dirichlet, Periodic, Roller
 from geometries.errors import SpecError
 from geometries.faces import resolved
 from geometries.mesh import Mesh
 from geometries.sides import ranks
-from meshops.equations.case import Case, Part
+from meshops.equations.case import Case, Part, on_nodes
 from meshops.equations.layout import Layout
 
 Floats = NDArray[np.float64]
@@ -38,12 +38,15 @@ class Constraints:
 def constraints(case: Case, layout: Layout, time: float = 0.0) -> Constraints:
     """Return what the Dirichlet, Roller and Periodic conditions of `case` say of its unknowns at `time`.
 
-    Where Dirichlet values and rollers meet, the values hold, and the rollers in the components that are left.
+    Where Dirichlet values and rollers meet, the values hold, and the rollers in the components that are left. Points of
+    no cell are held at 0.
     Raises `SpecError` where a periodic boundary is not its partner moved.
     """
     numbers = layout.numbers[case.equation.field]
     given = case.fixed_at(time)
     fixed, value = np.zeros(layout.size, bool), np.zeros(layout.size)
+    for own in layout.numbers.values():
+        fixed[own[(case.mesh.mass == 0) & (own[:, 0] >= 0)]] = True
     at = ~np.isnan(given[:, : numbers.shape[1]])
     fixed[numbers[at]], value[numbers[at]] = True, given[:, : numbers.shape[1]][at]
     ties = None
@@ -59,6 +62,18 @@ def constraints(case: Case, layout: Layout, time: float = 0.0) -> Constraints:
         named[numbers[at]] = value[numbers[at]]
         fixed, value, ties = _identify(np.concatenate(images), layout, fixed, named)
     return Constraints(fixed, value, ties)
+
+
+def held_along(case: Case, part: Part) -> Floats:
+    """Return (N, k, c) unit vectors along which a Dirichlet or Roller condition holds each point, zeros elsewhere."""
+    if isinstance(part.condition, Dirichlet):
+        given = ~np.isnan(on_nodes(case, part, "value").reshape(case.mesh.num_points, -1))
+        return given[:, :, None] * np.eye(given.shape[1])
+    points, normals = node_normals(case.mesh, part.sides)
+    place = ranks(points)
+    out = np.zeros((case.mesh.num_points, place.max(initial=-1) + 1, case.mesh.space_dim))
+    out[points, place] = normals
+    return out
 
 
 # -- rollers -----------------------------------------------------------------------------------------------------------

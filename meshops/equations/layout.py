@@ -44,12 +44,20 @@ class Layout:
         """Number of unknowns."""
         return int(max(numbers.max() for numbers in self.numbers.values())) + 1
 
+    @cached_property
+    def lower(self) -> NDArray[np.bool_]:
+        """(n,) which unknowns are of fields of lower order."""
+        out = np.zeros(self.size, bool)
+        for field in self.fields:
+            out[self.numbers[field.name][self.numbers[field.name] >= 0]] = field.lower
+        return out
+
     def split(self, vector: Floats) -> dict[str, Floats]:
-        """Return {field: (N, c)} values at points; those of lower order are interpolated at mid-nodes."""
+        """Return {field: (N, c)} values at points, 0 at those of no cell; of lower order interpolated at mid-nodes."""
         out = {}
         for field in self.fields:
             numbers = self.numbers[field.name]
-            values = vector[numbers]
+            values = np.where(numbers >= 0, vector[numbers], 0.0)
             out[field.name] = _interpolated(self.mesh, values) if field.lower else values
         return out
 

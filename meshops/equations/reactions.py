@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometries.conditions import Dirichlet, Roller
-from geometries.sides import ranks
 from meshops.equations.assembly import Assembler
-from meshops.equations.case import Case, Part, on_nodes
-from meshops.equations.constraints import node_normals
+from meshops.equations.case import Case
+from meshops.equations.constraints import held_along
 
 Floats = NDArray[np.float64]
 
@@ -31,7 +30,7 @@ def reactions(case: Case, fields: Mapping[str, Floats]) -> dict[str, Floats]:
     parts = [part for part in case.parts if isinstance(part.condition, Dirichlet | Roller)]
     if not parts:
         return {}
-    held = [_directions(case, part) for part in parts]
+    held = [held_along(case, part) for part in parts]
     every = np.concatenate(held, axis=1)
     at = np.flatnonzero(every.any((1, 2)))
     strength = np.linalg.pinv(every[at].transpose(0, 2, 1)) @ force[at, :, None]
@@ -39,16 +38,4 @@ def reactions(case: Case, fields: Mapping[str, Floats]) -> dict[str, Floats]:
     out: dict[str, Floats] = {}
     for part, share in zip(parts, shares, strict=True):
         out[part.name] = out.get(part.name, 0.0) + share.sum(0)
-    return out
-
-
-def _directions(case: Case, part: Part) -> Floats:
-    """(N, k, c) the unit vectors along which a support holds each point, zeros elsewhere."""
-    if isinstance(part.condition, Dirichlet):
-        given = ~np.isnan(on_nodes(case, part, "value").reshape(case.mesh.num_points, -1))
-        return given[:, :, None] * np.eye(given.shape[1])
-    points, normals = node_normals(case.mesh, part.sides)
-    place = ranks(points)
-    out = np.zeros((case.mesh.num_points, place.max(initial=-1) + 1, case.mesh.space_dim))
-    out[points, place] = normals
     return out

@@ -134,14 +134,15 @@ class _FirstOrder(Scheme):
     def begin(self, time: float, values: Floats, rate: Floats | None) -> Moment:
         """Return the values; of a flow the nearest velocity that conserves volume, with its pressure.
 
-        That is what an implicit step of almost no time does. Its own pressure is that of the impulse, and only a second
-        such step gives the pressure of the flow.
+        The velocity is what an implicit step of almost no time makes of it. That step's pressure is of the impulse;
+        that of the flow is what a second step takes, in which held values move on.
         """
         values = np.where(self.fixed, self.held.at(time), values)
         if any(field.lower for field in self.case.equation.fields):
             instant = _INSTANT * (self.case.times[1] - self.case.times[0])
-            for _ in range(2):
-                values = self._stage(1 / instant, values / instant, 1.0, 0.0, time, values)
+            values = self._stage(1 / instant, values / instant, 1.0, 0.0, time, values)
+            later = self._stage(1 / instant, values / instant, 1.0, 0.0, time + instant, values)
+            values = np.where(self.assembler.layout.lower, later, values)
         return Moment(time, values)
 
     def _stage(self, a: float, b: Floats, theta: float, extra: Floats | float, time: float, guess: Floats) -> Floats:

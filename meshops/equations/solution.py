@@ -28,7 +28,7 @@ class SolutionError(MeshopsError):
 class Solution:
     """`fields` {name: (N, c), with times (T, N, c)} on the mesh of `case`; `made_by` says how: solver, seconds, steps.
 
-    Raises `SolutionError` for fields of another shape and for values that are not finite.
+    Raises `SolutionError` for fields of another shape and for values that are complex or not finite.
     """
 
     case: Case
@@ -119,6 +119,8 @@ def _in_space(values: Floats) -> Floats:
 
 
 def _field(name: str, values: Floats, case: Case) -> Floats:
+    if np.iscomplexobj(values):
+        raise SolutionError(f"field {name!r} is complex; expected the real and the imaginary part as two components.")
     array = np.array(values, dtype=np.float64)
     n, times = case.mesh.num_points, (len(case.times),) if case.transient else ()
     if array.ndim != 2 + len(times) or array.shape[:-1] != (*times, n):

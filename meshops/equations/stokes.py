@@ -14,8 +14,10 @@ from geometries.conditions import Dirichlet, Neumann, Periodic, Pressure, Roller
 from geometries.errors import SpecError
 from meshops.equations.base import AXES, Coefficient, Equation, Field, Manufactured, Scaling, Terms
 from meshops.equations.case import Case, Part, on_sides
+from meshops.equations.case_checks import check_level, pieces
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 _UNBALANCED = 0.05  # of the flow through the boundary, by its values at points: what may enter and not leave
 
 
@@ -77,7 +79,7 @@ class Stokes(Equation):
 
     def floating(self, case: Case) -> str | None:
         """The pressure, where no part of the boundary is open."""
-        return None if _open(case) else "pressure"
+        return None if len(_openings(case)) else "pressure"
 
     def check(self, case: Case) -> None:
         """Viscosity and density are uniform; of a closed domain as much leaves as enters; something holds the fluid."""
@@ -85,9 +87,9 @@ class Stokes(Equation):
             values = case.nodal(info.name)
             if np.ptp(values) > 1e-9 * values.max():
                 raise SpecError(f"{info.name} varies; {self.name} needs one number.", ("coefficients", info.name))
-        if not any(isinstance(p.condition, Dirichlet | Roller) for p in case.parts) and not case.transient:
-            raise SpecError("nothing holds the velocity; give it on some boundary.", ("conditions",))
-        if not _open(case):
+        check_level(case)
+        _check_vessels(case)
+        if not len(_openings(case)):
             _check_balance(case)
 
     def scaling(self, case: Case) -> Scaling:
@@ -143,8 +145,8 @@ def manufactured(dim: int, *, viscosity: float, density: float) -> Manufactured:
 
 
 # -- what is open ------------------------------------------------------------------------------------------------------
-def _open(case: Case) -> bool:
-    """Whether the fluid may cross some outer side at a speed that no condition gives."""
+def _openings(case: Case) -> Ints:
+    """(n, 2) the outer sides that the fluid may cross at a speed that no condition gives."""
     ids = case.mesh.facet_ids
     closed = [np.empty(0, np.int64)]
     for part in case.parts:
@@ -156,7 +158,21 @@ def _open(case: Case) -> bool:
             _, normals, _ = case.mesh.side_geometry(part.sides)
             free = np.isnan(on_sides(case, part, "value")) & (np.abs(normals) > 1e-9)
             closed.append(ids(part.sides)[~free.any(1)])
-    return not np.isin(ids(case.mesh.outer), np.concatenate(closed)).all()
+    return case.mesh.outer[~np.isin(ids(case.mesh.outer), np.concatenate(closed))]
+
+
+def _check_vessels(case: Case) -> None:
+    """One closed piece has the pressure whose mean is 0; beside other pieces there would be several such levels."""
+    _, piece = pieces(case)
+    parts = np.unique(piece[case.mesh.mass > 0])
+    closed = np.setdiff1d(parts, piece[case.mesh.nodes(_openings(case))])
+    if len(closed) and len(parts) > 1:
+        where = case.mesh.points[np.flatnonzero(piece == closed[0])[0]].round(6).tolist()
+        raise SpecError(
+            f"{len(closed)} of {len(parts)} connected pieces (one at {where}) are closed, where the pressure has no "
+            "level; give each its own case, or an opening.",
+            ("conditions",),
+        )
 
 
 def _check_balance(case: Case) -> None:

@@ -28,9 +28,9 @@ def to_pyg(mesh: Mesh) -> Data:
     pairs = np.concatenate([mesh.edges, mesh.edges[:, ::-1]])
     pairs = pairs[np.lexsort(pairs.T)]
     fields = {_field(kind): _tensor(cells.T) for kind, cells in mesh.cells.items()}
-    clash = sorted(set(mesh.point_data) & {"pos", "edge_index", *_OURS, *fields})
+    clash = sorted(set(mesh.point_data) & {"pos", "edge_index", *_OURS, *map(_field, CELLS)})
     if clash:
-        raise ReadError(f"the point data {clash[0]!r} have the name of a part of the mesh; rename them first.")
+        raise ReadError(f"the point data {clash[0]!r} have the name of a part of a mesh; rename them first.")
     fields |= {name: _tensor(values) for name, values in mesh.point_data.items()}
     sets = {name: {k: _tensor(v) for k, v in getattr(mesh, name).items()} for name in _OURS}
     return Data(pos=_tensor(mesh.points), edge_index=_tensor(pairs.T), **fields, **sets)

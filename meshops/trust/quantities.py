@@ -122,9 +122,14 @@ def value_at(point: ArrayLike, component: int = 0) -> Functional:
     """Return the field's value, or one component of it, at the mesh point nearest to `point` (d,)."""
 
     def build(case: Case, system: LinearSystem) -> Linear:
+        at, dim = np.atleast_1d(np.asarray(point, float)), case.mesh.space_dim
+        if at.shape != (dim,) or not np.isfinite(at).all():
+            raise TrustError(f"the point is {at.tolist()}; expected {dim} finite numbers.")
+        numbers = Layout(case.mesh, case.equation.fields).numbers[case.equation.field]
+        if not 0 <= component < numbers.shape[1]:
+            raise TrustError(f"found component {component}; expected 0 to {numbers.shape[1] - 1}.")
         weights = np.zeros(len(system.rhs))
-        node = np.linalg.norm(case.mesh.points - np.asarray(point, float), axis=1).argmin()
-        weights[Layout(case.mesh, case.equation.fields).numbers[case.equation.field][node, component]] = 1.0
+        weights[numbers[np.linalg.norm(case.mesh.points - at, axis=1).argmin(), component]] = 1.0
         return Linear(weights)
 
     return build

@@ -37,7 +37,8 @@ def recover(case: Case, values: Floats) -> Discretisation:
     coefficients differ from its neighbour's must be named, for the gradient jumps there. What it is blind to, such
     as locking, is in `because`, by the equation's `doubts`.
 
-    Raises `TrustError` where the energy is not positive, as of a solid about to buckle, and of problems with times.
+    Raises `TrustError` where the energy is not positive, as of a solid about to buckle, where no two cells of a region
+    meet, so that nothing jumps, and of problems with times.
     """
     if case.transient:
         raise TrustError("the solution has times; its discretisation error is not assessed.")
@@ -48,6 +49,8 @@ def recover(case: Case, values: Floats) -> Discretisation:
         parts.append(_Gradients(case, block, basis, regions[block.first : block.first + block.count], data))
     keys = [part.keys for part in parts]
     used, places = np.unique(np.concatenate([k.ravel() for k in keys]), return_inverse=True)
+    if len(used) == len(places):
+        raise TrustError("no two cells of a region meet; gradients that do not jump tell nothing of the error.")
     split = np.split(places.ravel(), np.cumsum([k.size for k in keys])[:-1])
     nodes = [place.reshape(key.shape) for place, key in zip(split, keys, strict=True)]
     smooth = _project(parts, nodes, len(used))

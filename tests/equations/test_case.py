@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from geometries import Dirichlet, Mesh, MeshopsError, Neumann, Radiation, Robin
 from geometries import tags as select
-from geometries.conditions import Periodic
+from geometries.conditions import Periodic, Pressure, Roller
 from geometries.errors import SpecError
 from geometries.families.grid import Grid
 from meshops.equations import EQUATIONS, Case, Heat, Solution, assemble, equation, solve
@@ -244,9 +244,43 @@ def test_a_periodic_boundary_joins_a_piece_to_its_own_image_only() -> None:
     np.testing.assert_allclose(found, np.where(mesh.points[:, 0] > 2, 5, 2))
 
 
-def test_a_point_of_no_cell_needs_no_level() -> None:
+def turned(angle: float) -> Mesh:
+    """The square about the origin by an angle, so that its rollers are off the axes."""
+    c, s = np.cos(angle), np.sin(angle)
+    return replace(PLAIN, points=PLAIN.points @ np.array([[c, s], [-s, c]]))
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.4])
+@pytest.mark.parametrize("name", ["stokes", "navier_stokes", "burgers"])
+def test_each_connected_piece_needs_a_level_in_every_direction(name: str, angle: float) -> None:
+    law, mesh = equation(name), turned(angle)
+    given = {"coefficients": {"viscosity": 1.0}}
+    for conditions in (
+        {"left": Dirichlet((0.0, None)), "right": Dirichlet((0.0, None))},
+        {"bottom": Roller(), "top": Roller(), "left": Pressure(1)},
+    ):
+        if Roller in law.terms or "top" not in conditions:
+            with pytest.raises(SpecError, match=r"1 of 1 connected pieces .* a direction in which nothing holds"):
+                Case(mesh, law, conditions=conditions, **given)
+    with pytest.raises(SpecError, match=r"1 of 2 connected pieces \(one at \[3.0, 0.0\]\) have a direction"):
+        Case(pieces(), law, conditions={"left": Dirichlet(0)}, **given)
+    Case(mesh, law, conditions={"left": Dirichlet((0.0, None)), "bottom": Dirichlet((None, 0.0))}, **given)
+    if Roller in law.terms:
+        Case(mesh, law, conditions={"left": Roller(), "bottom": Roller()}, **given)
+
+
+@pytest.mark.parametrize("name", sorted({*EQUATIONS} - {"combined"}))
+def test_a_point_of_no_cell_changes_nothing(name: str) -> None:
+    """It needs no level, and has the value 0; what the mesh's own points have stays."""
+    law = equation(name)
     loose = Mesh(points=np.concatenate([PLAIN.points, [[9, 9]]]), cells=PLAIN.cells, boundaries=PLAIN.boundaries)
-    assert Case(loose, HEAT, conditions={"left": Dirichlet(0)}).mesh.num_points == 26
+    made = law.manufactured(2)
+    assert made is not None
+    given = {"conditions": {"left": Dirichlet(0), "bottom": Dirichlet(0)}, "source": made.source, "times": made.times}
+    whole, plain = (solve(Case(m, law, coefficients=made.coefficients, **given)) for m in (loose, PLAIN))
+    for field, values in plain.fields.items():
+        np.testing.assert_allclose(whole.fields[field][..., :-1, :], values, atol=1e-9)
+        assert not whole.fields[field][..., -1, :].any()
 
 
 def test_arrays_may_be_components() -> None:
@@ -304,6 +338,8 @@ def test_a_solution_is_checked_and_frozen() -> None:
         answer.values[0] = 1
     with pytest.raises(SolutionError, match="shape"):
         Solution(case, {"temperature": np.zeros((3, 1))}, {})
+    with pytest.raises(SolutionError, match="is complex"):
+        case.solution(answer.values * 1j)
     with pytest.raises(SolutionError, match="not finite at 1 points"):
         Solution(case, {"temperature": np.r_[np.nan, np.zeros(24)][:, None]}, {})
 

@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from geometries import Dirichlet, Neumann, Pressure
+from geometries import Dirichlet, Neumann, Pressure, Roller
 from geometries.errors import SpecError
 from geometries.families.grid import Grid
 from geometries.refine import second_order
 from meshops.equations import EQUATIONS, Case, solve
 from meshops.equations.reactions import reactions
+from tests.equations.test_case import pieces
 
 BOTH = pytest.mark.parametrize("name", ["stokes", "navier_stokes"])
 PARABOLA = Dirichlet(("y*(1-y)", 0.0))
@@ -69,6 +70,35 @@ def test_without_an_outlet_the_mean_pressure_is_zero(name: str) -> None:
     assert np.ptp(found.fields["pressure"]) > 0.1
     mean = flow.mesh.mass @ found.fields["pressure"][:, 0] / flow.mesh.mass.sum()
     assert abs(mean) < 1e-3 * np.ptp(found.fields["pressure"])
+
+
+@BOTH
+def test_closed_pieces_are_cases_of_their_own(name: str) -> None:
+    """Each would have a level of its own pressure."""
+    closed = {side: Dirichlet(0) for side in ("left", "right", "bottom", "top")}
+    for shut, conditions in ((2, {"*": Dirichlet(0)}), (1, closed | {"left2": Dirichlet(0)})):
+        with pytest.raises(SpecError, match=rf"{shut} of 2 connected pieces .* closed"):
+            Case(pieces(), EQUATIONS[name], conditions=conditions)
+    found = solve(
+        Case(
+            pieces(),
+            EQUATIONS[name],
+            conditions={s: Pressure(3) for s in ("right", "right2")}
+            | {s: Dirichlet(0) for s in ("left", "left2", "bottom", "bottom2", "top", "top2")},
+        )
+    )
+    np.testing.assert_allclose(found.fields["pressure"], 3, atol=1e-9)
+
+
+@BOTH
+@pytest.mark.parametrize("base", [0, 1])
+def test_the_pressure_that_speeds_an_inlet_is_there_from_the_start(name: str, base: int) -> None:
+    """A stream between planes of symmetry of which the speed is base + t: p = ρ (1 - x) at all times."""
+    speed = (f"{base}+t", "0")
+    flow = case(name, left=Dirichlet(speed), bottom=Roller(), top=Roller())
+    found = solve(replace(flow, times=(0.0, 0.5, 2.0), initial={"velocity": speed}))
+    for pressure in found.fields["pressure"]:
+        np.testing.assert_allclose(pressure[:, 0], 2 * (1 - flow.mesh.points[:, 0]), atol=1e-2)
 
 
 @BOTH

@@ -191,6 +191,7 @@ WRONG = {
     "no points": ({"points": np.empty((0, 2))}, r"shape \(0, 2\)"),
     "4-D": ({"points": np.zeros((4, 4))}, "d = 1, 2 or 3"),
     "text": ({"points": [["a", "b"]]}, "expected"),
+    "complex": ({"points": np.array([[0, 0], [1, 0], [0, 1j]])}, "expected"),
     "ragged points": ({"points": [[0, 0], [1]]}, "expected"),
     "range": ({"cells": {"triangle": [[0, 1, 9]]}}, "'triangle' holds 9; expected 0 to 3"),
     "negative": ({"cells": {"triangle": [[0, 1, -1]]}}, "holds -1"),

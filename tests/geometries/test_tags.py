@@ -137,6 +137,16 @@ def test_a_plane_takes_the_edges_of_a_surface_in_it() -> None:
     assert sides(select.Plane((0, 0, 0), (0, 0, 1))(surface)) == sides(surface.outer)
 
 
+@pytest.mark.parametrize("cell", ["triangle", "quad", "tetra", "hexahedron"])
+def test_a_point_on_a_large_facet_is_nearest_to_that(cell: str) -> None:
+    """Though the centres of small ones at the end are nearer to it; a point beside the end is nearest to the end."""
+    grid = Grid(shape=(1, 4) if cell in ("triangle", "quad") else (1, 4, 4), cell=cell).mesh()
+    long = replace(grid, points=grid.points * ([10] + [1] * (grid.dim - 1)))
+    for point, name in (((9.9, 1.0), "top"), ((9.9, -0.05), "bottom"), ((10.2, 0.9), "right"), ((10.2, 1.1), "right")):
+        found = select.Nearest((*point, 0.5)[: grid.dim])(long)
+        assert sides(found) == sides(long.sides(name))
+
+
 def test_nearest_follows_a_smooth_face_and_stops_at_an_edge() -> None:
     mesh = HOLES["hexahedron"]
     assert sides(select.Nearest((0, 0.9, 0.5))(mesh)) == sides(mesh.sides("bottom"))

@@ -69,6 +69,7 @@ def test_what_holds_no_mesh_is_refused():
     ]:
         with pytest.raises(MeshopsError):
             from_pyg(data)
-    mesh = replace(Grid(shape=(2, 2)).mesh(), point_data={"pos": np.zeros(9)})
-    with pytest.raises(ReadError, match="pos"):
-        to_pyg(mesh)
+    for name in ("pos", "face", "cell_index_tetra"):
+        mesh = replace(Grid(shape=(2, 2), cell="quad").mesh(), point_data={name: np.zeros(9)})
+        with pytest.raises(ReadError, match=name):
+            to_pyg(mesh)

@@ -240,6 +240,12 @@ def test_a_gradient_that_jumps_between_regions_is_no_error() -> None:
     assert recover(case, solve(case).values).error < 1e-6
 
 
+def test_gradients_of_a_single_cell_tell_nothing() -> None:
+    case = Case(Grid(shape=(1,)).mesh(), EQUATIONS["heat"], conditions={"left": Dirichlet(0.0)}, source=1.0)
+    with pytest.raises(TrustError, match="no two cells of a region meet"):
+        recover(case, solve(case).values)
+
+
 def test_a_prediction_is_carried_near_the_discrete_solution_first() -> None:
     known = Known(2)
     case = case_of(known, 20, 1)

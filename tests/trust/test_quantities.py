@@ -90,6 +90,14 @@ def test_what_is_not_there_is_refused() -> None:
     for goal, text in ((mean_over("core"), "region"), (flux_through("lft"), "left")):
         with pytest.raises(TrustError, match=text):
             quantity(solution, goal)
+    ends = (
+        (value_at([0.5, 0.5]), "expected 3 finite"),
+        (value_at([np.nan] * 3), "finite"),
+        (value_at([0] * 3, 1), "0 to 0"),
+    )
+    for goal, text in ends:
+        with pytest.raises(TrustError, match=text):
+            quantity(solution, goal)
     given = replace(case, conditions={"left": Dirichlet(1.0), "right": Neumann(1.0)})
     with pytest.raises(TrustError, match="given"):
         quantity(solve(given), flux_through("right"))
