@@ -191,7 +191,7 @@ class _Compiler:
             value = np.float64(CONSTANTS[node.id])
             return lambda scope: value
         if node.id not in NAMES:
-            hint = nearest(node.id, [*NAMES, *CONSTANTS, *FUNCTIONS])
+            hint = nearest(node.id, [*NAMES, *CONSTANTS])
             raise ExpressionError(f"{short(self.text)} uses {short(node.id)}; {hint}")
         return lambda scope: scope[node.id]
 

@@ -6,7 +6,7 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,6 +42,13 @@ def check_target(path: str | Path, extensions: Collection[str]) -> None:
     if file.suffix.lower() not in extensions:
         raise WriteError(f"cannot write {str(path)!r}: expected a name that ends in {', '.join(extensions)}.")
     _in_folder(file)
+
+
+def check_apart(path: str | Path, sources: Iterable[Path], what: str) -> None:
+    """Raise `WriteError` where writing `path` would write over one of `sources` of `what`, through links too."""
+    for file in sources:
+        if file.resolve() == Path(path).resolve():
+            raise WriteError(f"{str(path)!r} is {file.name!r}, which {what} is read from; choose another name.")
 
 
 def _in_folder(path: str | Path) -> Path:

@@ -25,6 +25,7 @@ LARGEST = 10_000_000  # bytes
 _DEEPEST = 40
 _LINE = 120
 _QUOTE = 'put a text such as "*" into quotes'
+_HINTS = {"alias|anchor": _QUOTE, "block mapping|mapping values": "names of one section begin in the same column"}
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$")
 _SCALARS = ("int", "float", "bool", "null")  # what plain text may stand for; dates and the like stay text
 
@@ -124,7 +125,7 @@ class _Builder:
     """Turns the events of one document into plain data and the line of each key."""
 
     def __init__(self, path: Path, text: str) -> None:
-        self.path = path
+        self.path, self.text = path, text
         self.lines: dict[Key, int] = {(): 1}
         self.events = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         self.resolver = _Resolver("")
@@ -195,6 +196,9 @@ class _Builder:
 
     def broken(self, error: yaml.YAMLError) -> ReadError:
         mark, what = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error)
+        if mark and any(re.match(r" *\t", line) for line in self.text.split("\n")[mark.line : mark.line + 1]):
+            return ReadError(f"{self.path}:{mark.line + 1}: not YAML: found a tab before the text; indent by spaces.")
         line = f":{mark.line + 1}" if mark else ""
-        hint = f"; {_QUOTE}" if re.search("alias|anchor", getattr(error, "context", None) or "") else ""
+        said = f"{getattr(error, 'context', None)} {what}"
+        hint = next((f"; {hint}" for sign, hint in _HINTS.items() if re.search(sign, said)), "")
         return ReadError(f"{self.path}{line}: not YAML: {' '.join(what.split())}{hint}.")

@@ -62,10 +62,11 @@ def mesh(cad: Path, *, output: Path, names: Path | None = None, **options: Unpac
         names: A case file whose `boundaries` section names more faces.
     """
     from geometries import formats
-    from geometries.files import check_target
+    from geometries.files import check_apart, check_target
     from meshops.equations.case_file import names_of
 
     check_target(output, formats.writable())
+    check_apart(output, formats.files_of(cad), "the mesh")
     with console.working(f"meshing {cad.name}"):
         reading = formats.inspect(cad, **options)
     part = reading.mesh
@@ -89,11 +90,14 @@ def convert(source: Path, target: Path, **options: Unpack[Options]) -> None:
         target: Mesh file, case file or deck to write. A case file or deck gets the conditions too.
     """
     from geometries import formats
-    from geometries.files import check_target
-    from meshops.equations.case_file import EXTENSIONS, converts_case
+    from geometries.files import check_apart, check_target
+    from meshops.equations.case_file import EXTENSIONS, converts_case, files_of
 
     check_target(target, (*formats.writable(), *EXTENSIONS))
-    if converts_case(source, target):
+    as_case = converts_case(source, target)
+    read = files_of(source) if as_case else formats.files_of(source)
+    check_apart(target, read, "the case" if as_case else "the mesh")
+    if as_case:
         _convert_case(source, target, options)
         return
     with console.working(f"reading {source.name}"):

@@ -27,18 +27,22 @@ def equations() -> None:
 
     Example: meshops equations
     """
+    from geometries.yaml_file import flow
     from meshops.equations import EQUATIONS
 
     rows = [
         (
             e.name,
             e.title,
-            ", ".join(f"{c.name} [{c.unit}]" for c in e.coefficients),
+            ", ".join(
+                f"{c.name} [{c.unit}]{'' if c.default is None else f' = {flow(c.default)}'}" for c in e.coefficients
+            ),
             ", ".join(c.key for c in e.terms),
         )
         for e in EQUATIONS.values()
     ]
     console.table("", ("equation", "", "coefficients", "conditions"), rows)
+    console.line("a coefficient that a case does not give has the value behind its `=`; one without must be given")
     console.line("with `times` the fields start from `initial`, from 0 where it is not given")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from geometries.errors import MeshopsError
 from meshops import console
 
 
@@ -35,12 +34,13 @@ def solve(
         compare: Also solve by the reference, write both and their difference, and tell the relative error.
         json: Print one JSON object.
     """
-    from geometries.files import check_target
+    from geometries.files import check_apart, check_target
     from geometries.formats import writable
     from meshops.answer import Demand, answer, in_words, report
+    from meshops.equations.case_file import files_of
 
     check_target(output, writable(fields=True))
-    _check_apart(case, output)
+    check_apart(output, files_of(case), "the case")
     demand = Demand(tol, 1 + sharpen, accelerate, compare)
     with console.working(f"solving {case.name}"):
         found = answer(case, run=surrogate, demand=demand)
@@ -49,7 +49,9 @@ def solve(
         console.print_json(report(found))
         return found.exit_code
     rows = [(n, *s.values()) for n, s in found.solution.summary().items()]
-    console.table(f"{case.name} → {output.name}", ("field", "min", "max", "mean"), rows)
+    times = found.solution.case.times
+    what = f"field at t = {times[-1]:.6g}" if times else "field"
+    console.table(f"{case.name} → {output.name}", (what, "min", "max", "mean"), rows)
     if found.solution.quantities:
         console.table("", ("quantity", "value"), list(found.solution.quantities.items()))
     console.table("", ("stage", "seconds"), list(found.seconds.items()))
@@ -58,12 +60,3 @@ def solve(
     for text in in_words(found):
         console.line(text)
     return found.exit_code
-
-
-def _check_apart(case: Path, output: Path) -> None:
-    """Refuse to write over what the case is read from, through links too."""
-    from meshops.equations.case_file import files_of
-
-    for file in files_of(case):
-        if file.resolve() == output.resolve():
-            raise MeshopsError(f"{str(output)!r} is {file.name!r}, which the case is read from; choose another name.")

@@ -84,6 +84,12 @@ def test_solve_writes_the_field_and_prints_one_object(folder: Path, capsys: pyte
     assert np.allclose(mesh.point_data["temperature"], 1 + 2 * mesh.points[:, 0])
 
 
+def test_fields_in_time_are_told_with_their_time(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("case.yaml").write_text(CASE + "times: [0, 2.5]\n")
+    assert main(["solve", "case.yaml", "-o", "answer.vtu"]) == 0
+    assert "field at t = 2.5" in capsys.readouterr().out
+
+
 def test_view_writes_pictures(folder: Path) -> None:
     assert main(["view", "square.msh", "--screenshot", "square.png", "--html", "square.html"]) == 0
     assert Path("square.png").read_bytes().startswith(b"\x89PNG")
@@ -170,6 +176,14 @@ WRONG = {
     "solution without fields": (["solve", "case.yaml", "-o", "a.stl"], "ends in .vtu, .vtk"),
     "solution over its mesh": (["solve", "link.yaml", "-o", "same.vtu"], "'same.vtu' is 'link.vtu'"),
     "solution over a part": (["solve", "blocks.yaml", "-o", "part.vtu"], "'part.vtu' is 'part.vtu', which the case is"),
+    "mesh over its source": (["mesh", "same.vtu", "-o", "link.vtu"], "'link.vtu' is 'same.vtu', which the mesh is"),
+    "conversion over its source": (["convert", "link.vtu", "same.vtu"], "'same.vtu' is 'link.vtu', which the mesh is"),
+    "conversion over a part": (["convert", "blocks.vtm", "part.vtu"], "'part.vtu' is 'part.vtu', which the mesh is"),
+    "case over itself": (["convert", "case.yaml", "case.yaml"], "'case.yaml' is 'case.yaml', which the case is read"),
+    "mesh as a case": (
+        ["solve", "square.msh", "-o", "a.vtu"],
+        "square.msh is no case file; write one (.yaml) with the line `geometry: square.msh`.",
+    ),
     "sample without fields": (["export", "data", "0", "-o", "a.obj"], "ends in .vtu, .vtk"),
     "mesh in no folder": (["mesh", "none.step", "-o", "none/a.vtu"], "in an existing folder"),
     "mesh of no format": (["mesh", "none.step", "-o", "a.step"], "'a.step'"),
@@ -216,6 +230,13 @@ WRONG_CASES = {
     "a list": ("  top: {dirichlet: [1, 2, 3]}\n", "has 3 components; expected one: give one number."),
     "twice": ("  top: [{dirichlet: 1}, {dirichlet: 2}]\n", "conditions.top: found dirichlet twice; expected"),
     "none": ("  top: []\n", "conditions.top: found no condition; expected one or more"),
+    "another's condition": (
+        "  top: {roller: {}}\n",
+        "conditions.top: heat does not take roller; it takes dirichlet, periodic, neumann, robin, radiation.",
+    ),
+    "unknown variable": ("source: 2*r\n", "source: '2*r' uses 'r'; known: e, pi, t, u, x, y, z."),
+    "tab": ("\ttop: {dirichlet: 1}\n", "case.yaml:7: not YAML: found a tab before the text; indent by spaces."),
+    "indentation": ("    top: {dirichlet: 1}\n", "names of one section begin in the same column."),
     "selector": (
         "boundaries: {bore: {sphere: {center: [9, 9], radius: 1}}}\n",
         "boundaries.bore: {sphere: {center: [9, 9], radius: 1}} finds no outer facet; the mesh spans",
@@ -229,6 +250,18 @@ def test_a_wrong_case_is_told(name: str, folder: Path, capsys: pytest.CaptureFix
     Path("case.yaml").write_text(CASE + line)
     assert main(["solve", "case.yaml", "-o", "answer.vtu"]) == 2
     assert hint in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_closed_surface_says_why_it_has_no_facets_and_can_be_filled(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    geometries.write(FAMILIES["grid"](shape=(2, 2, 2)).sample(np.random.default_rng(0)), "cube.stl")
+    case = 'geometry: cube.stl\nequation: heat\nconditions: {"*": {dirichlet: 1}}\n'
+    Path("case.yaml").write_text(case)
+    assert main(["solve", "case.yaml", "-o", "answer.vtu"]) == 2
+    assert "the mesh is a closed surface, without any: `dim: 3` may fill it" in capsys.readouterr().err
+    Path("case.yaml").write_text(f"{case}dim: 3\nsize: 0.6\n")
+    assert main(["solve", "case.yaml", "-o", "answer.vtu"]) == 0
 
 
 def test_a_damaged_file_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -272,6 +305,13 @@ def test_lists_come_from_the_registries(command: str, capsys: pytest.CaptureFixt
         "recipes": "corners",
     }
     assert expected[command] in capsys.readouterr().out
+
+
+def test_equations_are_listed_with_what_a_case_may_leave_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["equations"]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "= 0.3" in words  # Poisson's ratio
+    assert "has the value behind its `=`" in words
 
 
 def test_a_case_and_a_deck_become_each_other(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

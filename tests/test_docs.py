@@ -7,11 +7,15 @@ import re
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
+import yaml
 
+import geometries
 from geometries.conditions import Dirichlet
 from geometries.families.grid import Grid
+from geometries.tags import read_selector
 from meshops.commands import COMMANDS
 from meshops.data import recipes
 from meshops.equations import Case, Heat
@@ -63,3 +67,12 @@ def test_the_readme_names_commands_and_files_that_exist() -> None:
     assert {m for m in re.findall(r"^ *`?meshops ([a-z]+)", text, re.MULTILINE)} <= known
     linked = re.findall(r"\]\((docs/[^)]+)\)", text) + re.findall(r"`(docs/[a-z_]+\.md)`", text)
     assert [name for name in linked if not (ROOT / name).exists()] == []
+
+
+def test_the_case_of_the_readme_heats_the_bore_of_the_bracket() -> None:
+    block = next(b for b in re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL))
+    spec = yaml.safe_load(block)
+    part = geometries.read(ROOT / "meshops/resources/bracket.step", size=4.0)
+    for name in ("base", "bore"):
+        found = read_selector(spec["boundaries"][name])(part)
+        assert np.array_equal(np.unique(part.facet_ids(found)), np.unique(part.facet_ids(part.boundaries[name])))

@@ -65,13 +65,24 @@ FORMATS: dict[str, Format] = {
     )
 }
 
-__all__ = ["FORMATS", "Format", "Options", "Reading", "inspect", "read", "writable", "write"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "Options",
+    "Reading",
+    "files_of",
+    "inspect",
+    "read",
+    "readable",
+    "writable",
+    "write",
+]
 
 
 def inspect(path: str | Path, **options: Unpack[Options]) -> Reading:
     """Return the mesh of a CAD or mesh file with the problems found in it and its unit; see `read`."""
     file = existing(path)
-    readers = {e: f for f in FORMATS.values() if f.read for e in f.extensions}
+    readers = readable()
     found = readers.get(file.suffix.lower())
     if found is None:
         raise ReadError(f"{file.name} has no extension that can be read; {nearest(file.suffix, readers)}")
@@ -105,6 +116,17 @@ def read(path: str | Path, **options: Unpack[Options]) -> Mesh:
     that does not apply to it; `CadError` for a part that does not mesh.
     """
     return inspect(path, **options).mesh
+
+
+def readable() -> dict[str, Format]:
+    """Return the formats that can be read by their extensions."""
+    return {e: f for f in FORMATS.values() if f.read for e in f.extensions}
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """Return a geometry's file, and those of its parts."""
+    parts = vtm.parts_of(path) if path.suffix.lower() in vtm.FORMAT.extensions else []
+    return path, *(part for _, part in parts)
 
 
 def writable(*, fields: bool = False) -> tuple[str, ...]:

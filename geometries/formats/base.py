@@ -20,8 +20,9 @@ class Options(TypedDict, total=False):
     """How to read a file; a format refuses what does not apply to it.
 
     Args:
-        size: Target edge length, in the unit of the result (CAD only); a twentieth of the diagonal by default.
-        dim: Dimension of the cells; the highest in the file by default.
+        size: Target edge length, in the unit of the result, of CAD or of what fills a closed surface; by default a
+            twentieth of the diagonal.
+        dim: Dimension of the cells, the highest in the file by default; 3 fills a closed surface (STL, OBJ, PLY, OFF).
         order: 1 for straight cells, 2 for cells with mid-nodes (CAD only).
         heal: Sew the faces of a CAD file without solids, and make solids of them.
         trust: Run the file, a program: .geo only. It can do whatever you can.

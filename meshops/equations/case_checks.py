@@ -52,9 +52,10 @@ def check_level(case: Case, loss: str | None = None) -> None:
         if held.shape[1] > 1:
             lack, mend = "a direction in which nothing holds them", "give all components"
         nor = f" and no {loss}" if loss else ""
+        closed = "" if len(case.mesh.outer) else " (the mesh is a closed surface, without any: `dim: 3` may fill it)"
         raise SpecError(
             f"{len(loose)} of {count} connected pieces (one at {where}) have {lack}{nor}, so the solution is not "
-            f"unique; {mend} on one of its boundaries.",
+            f"unique; {mend} on one of its boundaries{closed}.",
             ("conditions",),
         )
 
@@ -102,9 +103,8 @@ def _check_conditions(case: Case) -> None:
         key = ("conditions", name)
         for condition in every(given):
             if type(condition) not in taken:
-                raise SpecError(
-                    f"{case.equation.name} does not take {condition!r}; it takes {[c.key for c in taken]}.", key
-                )
+                known = ", ".join(c.key for c in taken)
+                raise SpecError(f"{case.equation.name} does not take {condition.key}; it takes {known}.", key)
         kinds = [type(c) for c in every(given)]
         if not kinds or len(set(kinds)) < len(kinds):
             raise SpecError("a boundary has a condition of one kind twice, or none; expected one of each kind.", key)

@@ -30,7 +30,8 @@ from geometries.conditions import read_condition, write_condition
 from geometries.deck import Loads
 from geometries.errors import MeshopsError, SpecError, WriteError, nearest, short
 from geometries.files import atomic_write
-from geometries.formats import inp, inspect, vtm, write
+from geometries.formats import files_of as parts_of
+from geometries.formats import inp, inspect, readable, write
 from geometries.mesh import Selector
 from geometries.tags import read_selector
 from geometries.values import to_spec
@@ -195,12 +196,13 @@ def files_of(path: str | Path) -> tuple[Path, ...]:
     path = Path(path)
     if path.suffix.lower() in DECKS:
         return (path,)
-    geometry = path.parent / _text(_open(path), "geometry")
-    parts = vtm.parts_of(geometry) if geometry.suffix.lower() in vtm.FORMAT.extensions else []
-    return path, geometry, *(part for _, part in parts)
+    return path, *parts_of(path.parent / _text(_open(path), "geometry"))
 
 
 def _open(path: str | Path) -> YamlFile:
+    if Path(path).suffix.lower() in readable():
+        name = Path(path).name
+        raise SpecError(f"{name} is no case file; write one (.yaml) with the line `geometry: {name}`.")
     file = YamlFile.read(path)
     for key in file.data:
         if key not in KEYS:

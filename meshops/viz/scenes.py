@@ -72,13 +72,20 @@ def regions_scene(mesh: Mesh, *, title: str = "") -> Scene:
     return Scene(mesh, title, groups=tuple(groups))
 
 
-def field_scene(mesh: Mesh, values: ArrayLike, name: str, *, unit: str = "", title: str = "") -> Scene:
+def field_scene(
+    mesh: Mesh, values: ArrayLike, name: str, *, unit: str = "", title: str = "", signed: bool = False
+) -> Scene:
     """Show one field, (N,) on points or (C,) on cells; of vectors (N, k) the length, of one column its values.
 
+    What is `signed` and somewhere below 0 is drawn symmetric about zero, as an error is.
     Raises `VizError` if the number of values fits neither or a value is not finite.
     """
     array, name = _scalar(mesh, values, name)
-    return Scene(mesh, title or name, (Panel("", array, _label(name, unit), _range(array)),))
+    label, largest = _label(name, unit), float(np.abs(array).max())
+    panel = Panel("", array, label, _range(array))
+    if signed and array.min() < 0:
+        panel = Panel("", array, label, (-largest, largest), DIVERGING)
+    return Scene(mesh, title or name, (panel,))
 
 
 def comparison_scene(
@@ -111,7 +118,8 @@ def comparison_scene(
 def show(mesh: Mesh, *, field: str | None = None, compare: str | None = None, unit: str = "", title: str = "") -> Scene:
     """Pick the scene of a mesh and its data: a comparison, a field, the boundaries, or the mesh alone.
 
-    `field` and `compare` are names of point or cell data; a field called `FIELD_reference` is compared with unasked.
+    `field` and `compare` are names of point or cell data; a field called `FIELD_reference` is compared with unasked,
+    and one called `FIELD_error` is signed.
     Raises `VizError` with the nearest name if there is no such field.
     """
     if field is None:
@@ -119,7 +127,8 @@ def show(mesh: Mesh, *, field: str | None = None, compare: str | None = None, un
     values = _lookup(mesh, field)
     partner = compare or f"{field}_reference"
     if compare is None and partner not in {**mesh.point_data, **mesh.cell_data}:
-        return field_scene(mesh, values, field, unit=unit, title=title)
+        signed = field.partition("@")[0].endswith("_error")
+        return field_scene(mesh, values, field, unit=unit, title=title, signed=signed)
     return comparison_scene(mesh, values, _lookup(mesh, partner), name=field, unit=unit, title=title)
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from geometries.cells import CELLS
 from geometries.mesh import Mesh
 from meshops import viz
 from meshops.viz.camera import views
-from meshops.viz.colors import DIVERGING, categorical, lookup, rgb
+from meshops.viz.colors import DIVERGING, SEQUENTIAL, categorical, lookup, rgb
 from meshops.viz.paint import paint
 from meshops.viz.surface import surface
 
@@ -175,6 +176,13 @@ def test_show_picks_the_scene():
     assert len(viz.show(rich, field="u").panels) == 3
     assert len(viz.show(rich, field="u_reference").panels) == 1
     assert len(viz.show(rich, field="u_reference", compare="u").panels) == 3
+    for name, at, colormap, limits in (
+        ("u_error@0.5", mesh.points[:, 0] - 0.75, DIVERGING, (-0.75, 0.75)),
+        ("u_error", mesh.points[:, 0] - 0.25, DIVERGING, (-0.75, 0.75)),
+        ("discretisation_error", mesh.points[:, 0], SEQUENTIAL, (0.0, 1.0)),
+    ):
+        panel = viz.show(replace(mesh, point_data={name: at}), field=name).panels[0]
+        assert (panel.colormap, panel.limits) == (colormap, pytest.approx(limits))
     with pytest.raises(viz.VizError, match="did you mean 'u'"):
         viz.show(rich, field="uu")
     with pytest.raises(viz.VizError, match="holds no fields"):
