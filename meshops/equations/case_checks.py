@@ -103,8 +103,8 @@ def _check_conditions(case: Case) -> None:
         key = ("conditions", name)
         for condition in every(given):
             if type(condition) not in taken:
-                known = ", ".join(c.key for c in taken)
-                raise SpecError(f"{case.equation.name} does not take {condition.key}; it takes {known}.", key)
+                known, found = ", ".join(c.key for c in taken), getattr(condition, "key", condition)
+                raise SpecError(f"{case.equation.name} does not take {found}; it takes {known}.", key)
         kinds = [type(c) for c in every(given)]
         if not kinds or len(set(kinds)) < len(kinds):
             raise SpecError("a boundary has a condition of one kind twice, or none; expected one of each kind.", key)
