@@ -48,7 +48,7 @@ def check_apart(path: str | Path, sources: Iterable[Path], what: str) -> None:
     """Raise `WriteError` where writing `path` would write over one of `sources` of `what`, through links too."""
     for file in sources:
         if file.resolve() == Path(path).resolve():
-            raise WriteError(f"{str(path)!r} is {file.name!r}, which {what} is read from; choose another name.")
+            raise WriteError(f"{str(path)!r} is a file that {what} is read from; choose another name.")
 
 
 def _in_folder(path: str | Path) -> Path:

@@ -1,7 +1,7 @@
 """Case files: one YAML mapping that says which problem to solve.
 
 geometry: bracket.step          # CAD or mesh, relative to this file
-size: 2.0                       # target edge length in `unit`, mm by default (CAD only); also dim, order
+size: 2.0                       # target edge length in `unit`, mm by default; also dim, order
 unit: mm                        # of all lengths here; the mesh is converted to it. Or m:mm where its file tells no unit
 heal: true                      # sew the faces of a CAD file without solids
 boundaries:                     # names for faces that the file does not name, in order
