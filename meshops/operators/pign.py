@@ -54,7 +54,7 @@ class PIGN(Operator):
 
         def iterate(h: Tensor, data: Tensor, c: Tensor) -> Tensor:
             new = self.norm(self.step(self.own(h) + data, graph.edge_index, edge))
-            return torch.where(held, c, torch.lerp(h, new, DAMPING))
+            return torch.where(held, c, (1 - DAMPING) * h + DAMPING * new)
 
         h = c
         with torch.no_grad():

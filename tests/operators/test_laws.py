@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -16,8 +17,9 @@ from geometries.families.grid import Grid
 from meshops.equations import EQUATIONS, Case
 from meshops.graph import MeshGraph, build_graph
 from meshops.nn import plain_forms
-from meshops.operators import OPERATORS, Operator
+from meshops.operators import OPERATORS, Operator, OperatorError
 from tests.operators.graphs import (
+    SMALL,
     imported_fields,
     mixed_case,
     mixed_graph,
@@ -25,6 +27,7 @@ from tests.operators.graphs import (
     numbered,
     permuted,
     renumbered,
+    schema,
     small,
     surface_graph,
     wide,
@@ -129,6 +132,21 @@ def test_essential_values_are_exact_and_others_predicted(operator: Operator, gra
     assert 0 < graph.fixed.sum() < len(out)
 
 
+def test_the_head_gives_the_output_or_a_part_of_it(name: str) -> None:
+    """What its last call gives is added to the output as it is, also where hidden layers are as wide as the output."""
+    width, graph = SMALL["width"], mixed_graph(3, 3, dtype=torch.float64)
+    graph.fixed, graph.fixed_value = graph.fixed.expand(-1, width), graph.fixed_value.expand(-1, width)
+    operator = small(name, replace(schema(2), y=tuple(f"u{i}" for i in range(width)))).double()
+    calls: list[int] = []
+    try:
+        operator.head.register_forward_hook(lambda *_: calls.append(1))
+    except OperatorError:
+        pytest.skip("it has none")
+    before, count = operator.predict(graph), len(calls)
+    operator.head.register_forward_hook(lambda _, __, out: out + (len(calls) == 2 * count))
+    assert close(operator.predict(graph), before + 1.0)
+
+
 def test_every_parameter_gets_a_finite_gradient(operator: Operator, graph: MeshGraph) -> None:
     (operator(Batch.from_data_list([graph, graph])) - 1.0).square().mean().backward()
     gradients = {key: p.grad for key, p in operator.named_parameters()}
@@ -167,6 +185,17 @@ def test_bfloat16_is_finite(operator: Operator, graph: MeshGraph) -> None:
         out.float().square().mean().backward()
     assert out.isfinite().all()
     assert all(p.grad.isfinite().all() for p in operator.parameters())
+
+
+def test_bfloat16_runs_where_norms_are_float32(plane: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a graphics card, whose autocast gives norms and softmax in float32."""
+    for owner, function in ((torch.nn.functional, "layer_norm"), (Tensor, "softmax")):
+        plain = getattr(owner, function)
+        monkeypatch.setattr(owner, function, lambda x, *args, plain=plain, **named: plain(x.float(), *args, **named))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        out = plane(graph_of("triangle"))
+        out.square().mean().backward()
+    assert out.isfinite().all()
 
 
 def test_moving_the_graph_changes_nothing(operator: Operator, graph: MeshGraph) -> None:
