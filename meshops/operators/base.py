@@ -68,12 +68,13 @@ class Operator(nn.Module, ABC):
     def head(self) -> nn.Linear:
         """The layer whose last call gives the output, or a part of it, from features (N, F).
 
-        By default the last linear one with the output's columns. Raises `OperatorError` where there is none.
+        By default the last one with parameters. Raises `OperatorError` where it is not linear with the output's
+        columns.
         """
-        found = [m for m in self.modules() if isinstance(m, nn.Linear) and m.out_features == len(self.schema.y)]
-        if not found:
+        last = [m for m in self.modules() if next(m.parameters(recurse=False), None) is not None][-1]
+        if not isinstance(last, nn.Linear) or last.out_features != len(self.schema.y):
             raise OperatorError(f"{self.name} has no last linear layer; it cannot be refined.")
-        return found[-1]
+        return last
 
     @property
     def pieces(self) -> list[nn.Module]:

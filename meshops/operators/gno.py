@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from scipy.sparse import csr_matrix, identity
-from torch import Tensor
+from torch import Tensor, nn
 
 from meshops.graph import MeshGraph, Schema
 from meshops.nn import MLP, KernelLayer, node_features, node_width, quadrature
@@ -24,8 +24,9 @@ class GNO(Operator):
     κ is an MLP to a matrix: shapes v (N, width), κ (E, width, width). As in the paper's code, all steps share W and κ,
     so κ is computed once. The integral is by mass over mesh neighbours and, with `hops` 2 or more, over those that so
     many edges reach: a neighbourhood that follows the mesh's own resolution and never crosses a slit, where the paper
-    takes a ball of one radius. Its width, 64 with kernels 1024 wide, takes 16 kB an edge; the default is 32 and 128.
-    Memory is O(E width²), linear in N with a large factor.
+    takes a ball of one radius, the node itself with it, for which here W stands. Act is GELU, in its code ReLU. Its
+    width, 64 with kernels 1024 wide, takes 16 kB an edge; the default is 32 and 128. Memory is O(E width²), linear in N
+    with a large factor.
     """
 
     name: ClassVar[str] = "gno"
@@ -39,6 +40,11 @@ class GNO(Operator):
         self.steps, self.hops = steps, hops
         self.encode, self.decode = MLP(given, width, width), MLP(width, width, len(schema.y))
         self.layer = KernelLayer(given, width, kernel)
+
+    @property
+    def head(self) -> nn.Linear:
+        """The decoder's last layer."""
+        return self.decode.layers[-1]
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""

@@ -36,6 +36,7 @@ class Multigrid(Operator):
             up:     h_l ← h_l + p ⊙ P h_{l+1} of the cluster;  h_l ← S(h_l)
             S(h)_i = h_i + V (mean_j g_ij ⊙ (A h)_j + d_i ⊙ (A h)_i)
         before the next cycle h_0 ← G(h_0 + I u + the first h_0), u = D(f ⊙ h_0) with its essential values imposed
+        coarser h_l begin as means of the first h_0 and are kept from cycle to cycle
         output:  u = D(f ⊙ h_0) + b(c)
 
     Of a nonlinear problem, as its equation and the schema's conditions say, the context sees the data too. Of imported

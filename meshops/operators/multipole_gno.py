@@ -25,9 +25,9 @@ class MultipoleGNO(Operator):
 
     Shapes: v_l (n_l, width), κ (E, width, width). K_ll is over a level's edges, K between levels over the members of a
     cluster. κ does not depend on v and is computed once for all cycles. Differs from the paper in that levels are
-    aggregates of `graph.levels`, each a mean of its members, and not random samples with balls of growing radius. Its
-    kernel networks, 256 wide and halved from level to level, start at 128 here, and the width is 32, for κ takes width²
-    numbers an edge. Memory is O(E width²), linear in N with a large factor.
+    aggregates of `graph.levels`, each a mean of its members, and not random samples with balls of growing radius; σ is
+    GELU, in its code ReLU. Its kernel networks, 256 wide and halved from level to level, start at 128 here, and the
+    width is 32, for κ takes width² numbers an edge. Memory is O(E width²), linear in N with a large factor.
     """
 
     name: ClassVar[str] = "multipole_gno"
@@ -45,6 +45,11 @@ class MultipoleGNO(Operator):
         self.within = nn.ModuleList(Kernel(given, width, h) for h in hidden)
         self.down = nn.ModuleList(Kernel(given, width, h) for h in hidden[1:])
         self.up = nn.ModuleList(Kernel(given, width, h) for h in hidden[1:])
+
+    @property
+    def head(self) -> nn.Linear:
+        """The decoder's last layer."""
+        return self.decode.layers[-1]
 
     def predict(self, graph: MeshGraph) -> Tensor:
         """Return (N, C_out)."""
