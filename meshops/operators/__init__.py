@@ -92,6 +92,8 @@ def build(name: str, schema: Schema, options: Mapping[str, object]) -> Operator:
         return _boosted(name, schema, options)
     known = _known(name, options)
     for key, value in options.items():
+        if key in STEPPING and key not in known:
+            raise OperatorError(f"{key} is of operators that go in steps; give bundle, the times a step, too.")
         if key not in known:
             raise OperatorError(f"{name} has no option {key!r}; {nearest(key, known)}")
         default = known[key]

@@ -20,6 +20,8 @@ def test_an_operator_says_what_it_is(name: str) -> None:
     assert operator.cost.startswith("O(")
     assert set(operator.invariances) <= {"translation"}
     assert options_of(name)
+    for value in options_of(name).values():  # what a surrogate's file gives back
+        assert (value > 0) if type(value) is int else isinstance(value, float | bool | str)
 
 
 def test_the_description_is_plain() -> None:
@@ -59,6 +61,7 @@ def test_build_passes_schema_and_options(name: str) -> None:
         ("beno", {"width": 0}, "width of beno is 0; expected a whole number above 0"),
         ("beno", {"steps": True}, "steps of beno is True; expected a whole number"),
         ("beno", {"local": 1}, "local of beno is 1; expected of type bool"),
+        ("beno", {"noise": 0.1}, "noise is of operators that go in steps; give bundle"),
     ],
 )
 def test_what_cannot_be_built_is_said(name: str, options: dict[str, object], message: str) -> None:
