@@ -37,7 +37,6 @@ class AdvectionDiffusion(Equation):
     name = "advection_diffusion"
     title = "∂u/∂t + a·∇u - ∇·(k ∇u) + r u = f"
     fields = (Field("concentration", "mol/m³"),)
-    source_unit = "mol/(m³ s)"
     coefficients = (
         Coefficient("diffusivity", "m²/s", default=1.0, positive=True),
         Coefficient("velocity", "m/s", default=0.0, rank=1),

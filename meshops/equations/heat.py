@@ -32,7 +32,6 @@ class Heat(Equation):
     name = "heat"
     title = "c ∂u/∂t - ∇·(k ∇u) + s u = f"
     fields = (Field("temperature", "K or °C"),)
-    source_unit = "W/m³"
     coefficients = (
         Coefficient("conductivity", "W/(m K)", default=1.0, positive=True, rank=2, vary=True),
         Coefficient("loss", "W/(m³ K)", default=0.0, nonnegative=True),

@@ -26,7 +26,6 @@ class Helmholtz(Equation):
     name = "helmholtz"
     title = "-Δu - k² u = f"
     fields = (Field("pressure", "Pa"),)
-    source_unit = "Pa/m²"
     coefficients = (Coefficient("wavenumber", "1/m", positive=True),)
     definite = False
     terms = MappingProxyType(

@@ -38,7 +38,6 @@ class Magnetostatics(Equation):
     name = "magnetostatics"
     title = "-∇·(1/μ ∇A) = J"
     fields = (Field("potential", "Wb/m"),)
-    source_unit = "A/m²"
     coefficients = (Coefficient("permeability", "H/m", default=VACUUM, positive=True),)
     dims = (2,)
     terms = MappingProxyType(

@@ -30,7 +30,6 @@ class Wave(Equation):
     name = "wave"
     title = "∂²u/∂t² + d ∂u/∂t - ∇·(c² ∇u) = f"
     fields = (Field("displacement", "m"),)
-    source_unit = "m/s²"
     coefficients = (
         Coefficient("speed", "m/s", default=1.0, positive=True),
         Coefficient("damping", "1/s", default=0.0, transient=True, nonnegative=True),
