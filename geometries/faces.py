@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from geometries.measures import simplex_distance
 from geometries.mesh import Mesh
+from geometries.sides import components
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -18,16 +19,10 @@ ALONG = 0.2  # a facet runs along an axis if the cosine between its normal and t
 
 def smooth_faces(mesh: Mesh, angle: float = 30.0) -> Ints:
     """Return (n,) face numbers of the outer sides: faces are joined where normals turn by less than `angle` degrees."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     pairs = side_pairs(mesh)
     _, normals, _ = mesh.side_geometry(mesh.outer)
     cosine = (normals[pairs[:, 0]] * normals[pairs[:, 1]]).sum(1)
-    smooth = pairs[cosine >= np.cos(np.radians(angle))]
-    n = len(mesh.outer)
-    graph = coo_array((np.ones(len(smooth)), (smooth[:, 0], smooth[:, 1])), shape=(n, n))
-    return connected_components(graph, directed=False)[1].astype(np.int64)
+    return components(pairs[cosine >= np.cos(np.radians(angle))], len(mesh.outer))
 
 
 def resolved(mesh: Mesh, angle: float = 5.0) -> NDArray[np.bool_]:

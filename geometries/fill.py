@@ -13,7 +13,7 @@ from geometries.build import Reading, mesh_from_blocks
 from geometries.child import call
 from geometries.errors import CadError, MeshError, NoVolumeCells, ReadError
 from geometries.mesh import Mesh
-from geometries.sides import number_rows
+from geometries.sides import components, number_rows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -111,18 +111,8 @@ def _shell(mesh: Mesh, subject: str) -> Shell:
     normals /= np.linalg.norm(normals, axis=1)[:, None]
     cosine = (normals[owner[:, 0]] * normals[owner[:, 1]]).sum(1) * np.where(against, 1, -1)
     smooth = owner[cosine >= np.cos(np.radians(ANGLE))]
-    piece, face = _connected(owner, len(triangles)), _connected(smooth, len(triangles))
+    piece, face = components(owner, len(triangles)), components(smooth, len(triangles))
     return Shell(mesh.points, triangles, piece, face, int((~against).sum()))
-
-
-def _connected(pairs: Ints, count: int) -> Ints:
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    label = connected_components(graph, directed=False)[1]
-    _, first, label = np.unique(label, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[label].astype(np.int64)
 
 
 def _bodies(shell: Shell, subject: str) -> list[list[int]]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from geometries.errors import SelectionError
 from geometries.faces import ALONG, fit_circles, side_pairs, smooth_faces
 from geometries.mesh import Mesh
+from geometries.sides import components
 from geometries.tags import read_selector
 from geometries.yaml_file import flow
 
@@ -114,12 +115,7 @@ def _groups(label: Ints) -> list[Ints]:
 
 
 def _connected(own: Ints, pairs: Ints) -> Iterator[Ints]:
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    local = np.searchsorted(own, pairs)
-    graph = coo_array((np.ones(len(local)), (local[:, 0], local[:, 1])), shape=(len(own), len(own)))
-    yield from (own[part] for part in _groups(connected_components(graph, directed=False)[1]))
+    yield from (own[part] for part in _groups(components(np.searchsorted(own, pairs), len(own))))
 
 
 @dataclass(frozen=True, eq=False)

@@ -70,6 +70,18 @@ def ranks(owner: Ints) -> Ints:
     return out
 
 
+def components(pairs: Ints, count: int) -> Ints:
+    """Return (count,) the number of the connected piece that each is of, where `pairs` (n, 2) of them are joined.
+
+    Pieces are numbered in the order of their lowest members.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    return connected_components(graph, directed=False)[1].astype(np.int64)
+
+
 def edges(mesh: Mesh) -> Ints:
     """Return the distinct (lower, higher) pairs of points that edges join, sorted: by counting twice, O(n)."""
     from scipy.sparse import coo_array

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, dia_array, vstack
-from scipy.sparse.csgraph import connected_components
 
 from geometries.conditions import Dirichlet, Neumann, Pressure, Robin
 from geometries.errors import SpecError
 from geometries.mesh import Mesh
+from geometries.sides import components
 from meshops.equations.base import AXES, Scaling
 from meshops.equations.case import Case, Part, on_nodes, on_sides
 from meshops.equations.case_checks import evaluated
@@ -50,8 +50,7 @@ def check_held(case: Case) -> None:
     moved, apart = _moving(motions.reshape(mesh.num_points, -1, k), point, body)
     rows = csr_array(vstack([_resisted(case, moved), apart]))
     strength = coo_array(rows.T @ rows)
-    pairs = coo_array((np.ones(strength.nnz), (strength.row // k, strength.col // k)), shape=(bodies, bodies))
-    _, group = connected_components(pairs, directed=False)
+    group = components(np.stack([strength.row, strength.col], 1) // k, bodies)
     matrix = csr_array(strength)
     for i in range(group.max() + 1):
         own = np.flatnonzero(np.repeat(group == i, k))
@@ -68,9 +67,8 @@ def check_held(case: Case) -> None:
 
 def _bodies(mesh: Mesh) -> tuple[int, Ints, Ints]:
     """Return the number of bodies, cells that share facets, and (n,) (n,) each pair of a point and a body it is of."""
-    a, b = mesh.neighbors.T
-    joined = coo_array((np.ones(len(a)), (a, b)), shape=(mesh.num_cells, mesh.num_cells))
-    count, body = connected_components(joined, directed=False)
+    body = components(mesh.neighbors, mesh.num_cells)
+    count = int(body.max()) + 1
     pairs = [
         cells.ravel() * count + np.repeat(body[start : start + len(cells)], cells.shape[1])
         for _, cells, start in mesh.blocks()

@@ -8,12 +8,11 @@ from math import factorial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from geometries.cells import CELLS
 from geometries.conditions import Dirichlet, Neumann, Robin
 from geometries.mesh import Mesh
+from geometries.sides import components
 from geometries.values import evaluate
 from meshops.equations import Case
 from meshops.equations.case import Part
@@ -268,9 +267,8 @@ def fans(simplices: Simplices, facets: Ints) -> Ints:
     joint = (np.broadcast_to(facets[:, None, :], shape) * (corners.max() + 1) + corners[:, :, None])[apart]
     links = np.unique(joint, return_inverse=True)[1].ravel()
     one = np.broadcast_to(np.arange(corners.size).reshape(*corners.shape, 1), shape)[apart]
-    n = corners.size + int(links.max()) + 1
-    graph = coo_array((np.ones(len(one)), (one, corners.size + links)), shape=(n, n))
-    label = connected_components(graph, directed=False)[1][: corners.size]
+    joined = np.stack([one, corners.size + links], axis=1)
+    label = components(joined, corners.size + int(links.max()) + 1)[: corners.size]
     return np.unique(label, return_inverse=True)[1].reshape(corners.shape)
 
 
