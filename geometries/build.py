@@ -17,7 +17,7 @@ from geometries.cells import CELLS, CellType
 from geometries.deck import Loads
 from geometries.defects import defects
 from geometries.errors import NoVolumeCells, ReadError
-from geometries.measures import simplex_measure
+from geometries.measures import signed_measure
 from geometries.mesh import Mesh
 
 Floats = NDArray[np.float64]
@@ -263,12 +263,6 @@ def is_empty(points: Floats, kind: CellType, cells: Ints) -> NDArray[np.bool_]:
 
 def _mirrored(block: Block, mask: NDArray[np.bool_]) -> Ints:
     return np.where(mask[:, None], block.nodes[:, list(block.type.mirror)], block.nodes)
-
-
-def signed_measure(points: Floats, kind: CellType, cells: Ints) -> Floats:
-    """(C,) measure of cells by their corners: below zero where a cell that fills the space is inverted."""
-    spans = [points[cells[:, list(s[1:])]] - points[cells[:, [s[0]]]] for s in kind.simplices]
-    return np.sum([simplex_measure(span) for span in spans], axis=0)
 
 
 def _regions(blocks: list[Block]) -> dict[str, Ints]:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geometries.build import signed_measure
 from geometries.errors import SpecError
 from geometries.families.base import ShapeError
+from geometries.measures import signed_measure
 from geometries.mesh import Mesh
 from geometries.quality import quality
 from geometries.sides import components
