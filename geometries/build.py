@@ -171,16 +171,9 @@ _NONE = np.empty(0, np.int64)
 
 def _distinct(block: Block, problems: list[str]) -> Block:
     """Drop repeated cells; the one that stays gets their names."""
-    keys = np.sort(block.nodes, axis=1)
-    order = sides.order_rows(keys)
-    ordered = keys[order]
-    new = np.r_[True, (ordered[1:] != ordered[:-1]).any(1)]
-    first = order[new]  # the sort is stable: the first of each
-    if len(first) == len(order):
+    kept, place = sides.first_rows(np.sort(block.nodes, axis=1))
+    if len(kept) == len(place):
         return block
-    kept = np.sort(first)
-    place = np.empty(len(order), np.int64)
-    place[order] = np.searchsorted(kept, first)[np.cumsum(new) - 1]
     names = {k: np.unique(place[rows]) for k, rows in block.names.items()}
     copies = np.bincount(place)
     labels = np.bincount(np.concatenate([_NONE, *names.values()]), minlength=len(kept))

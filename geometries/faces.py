@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from geometries.measures import simplex_distance
 from geometries.mesh import Mesh
-from geometries.sides import components
+from geometries.sides import components, row_keys
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -47,8 +47,9 @@ def side_pairs(mesh: Mesh) -> Ints:
             ridges.append(ridge)
             owner.append(at)
     rows, owners = np.concatenate(ridges), np.concatenate(owner)
-    order = np.lexsort(rows.T[::-1])
-    same = (rows[order[1:]] == rows[order[:-1]]).all(1)
+    keys = row_keys(rows)
+    order = np.argsort(keys, kind="stable")
+    same = keys[order[1:]] == keys[order[:-1]]
     return np.stack([owners[order[:-1]][same], owners[order[1:]][same]], axis=1)
 
 

@@ -39,14 +39,16 @@ def row_keys(rows: NDArray[np.generic]) -> Ints:
     return key
 
 
-def order_rows(rows: NDArray[np.generic]) -> Ints:
-    """Return the permutation that sorts `rows` lexicographically; equal rows stay in their order."""
-    return np.argsort(row_keys(rows), kind="stable")
-
-
 def unique_rows(rows: Ints) -> Ints:
     """Return the distinct rows, sorted: `np.unique(rows, axis=0)`, faster."""
     return rows[np.unique(row_keys(rows), return_index=True)[1]]
+
+
+def first_rows(rows: NDArray[np.generic]) -> tuple[Ints, Ints]:
+    """Return (m,) where each distinct row first stands, ascending, and (n,) the place there of the row that each is."""
+    _, first, number = np.unique(row_keys(rows), return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return first[order], np.argsort(order)[number]
 
 
 def number_rows(rows: NDArray[np.generic]) -> tuple[Ints, Ints]:

@@ -14,6 +14,7 @@ from geometries.errors import ReadError, WriteError
 from geometries.fill import fill
 from geometries.formats.base import Reader
 from geometries.mesh import Mesh
+from geometries.sides import first_rows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -46,14 +47,8 @@ def surface_file(content: Callable[[Path], Surface]) -> Reader:
 
 def merged(soup: Floats) -> tuple[Floats, Ints]:
     """Return the distinct points of (n, 3) in the order of their first appearance, and (n,) the number of each."""
-    order = np.lexsort(soup.T[::-1])
-    ordered = soup[order]
-    new = np.r_[True, (ordered[1:] != ordered[:-1]).any(1)]
-    first = order[new]  # the sort is stable: the first of each
-    rank = np.argsort(np.argsort(first))
-    number = np.empty(len(soup), np.int64)
-    number[order] = rank[np.cumsum(new) - 1]
-    return soup[np.sort(first)], number
+    first, number = first_rows(soup)
+    return soup[first], number
 
 
 def written(mesh: Mesh, what: str) -> Mesh:
