@@ -77,8 +77,11 @@ def mesh_from_blocks(
     dim: int | None = None,
     point_data: Arrays = MappingProxyType({}),
     node_sets: Mapping[str, Ints] = MappingProxyType({}),
+    problems: Sequence[str] = (),
 ) -> Reading:
     """Return a valid mesh of the cells of dimension `dim` (default: the highest) and the problems that were put right.
+
+    They follow the `problems` that the reader met.
 
     Blocks (or dicts of `Block`'s fields) may be of any dimension, several of one type. Named cells one dimension lower
     become boundaries, and so do `node_sets` {name: point numbers}: the outer sides whose corners are all in the set,
@@ -89,7 +92,7 @@ def mesh_from_blocks(
     Raises `ReadError` for points that are not finite, nodes out of range, no cells of that dimension (`NoVolumeCells`
     if it is 3), empty cells.
     """
-    problems: list[str] = []
+    problems = list(problems)
     given = [_checked(b if isinstance(b, Block) else Block(**b), len(np.asarray(points))) for b in blocks]
     dim = _dimension(given, dim)
     own = [_distinct(block, problems) for block in _joined(given, dim)]

@@ -54,23 +54,21 @@ def fill(reading: Reading, subject: str, size: float | None = None) -> Reading:
     labels, code, regions = _labels(shell, bodies, surface)
     values = {"points": shell.points, "triangles": shell.triangles, "code": code, "labels": labels, "size": step}
     values |= {"path": subject, "piece": shell.piece}
-    raw, problems = _filled(values, {"pieces": bodies, "names": regions})
-    found = mesh_from_blocks(**raw, dim=3)
-    return replace(found, problems=(*reading.problems, *problems, *found.problems))
+    found = mesh_from_blocks(**_filled(values, {"pieces": bodies, "names": regions}), dim=3)
+    return replace(found, problems=(*reading.problems, *found.problems))
 
 
-def _filled(values: dict[str, Any], bodies: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def _filled(values: dict[str, Any], bodies: dict[str, Any]) -> dict[str, Any]:
     """Return the blocks of the volume, remeshed or, where that fails, with the surface as it is; and the problems."""
-    problems: list[str] = []
     try:
-        raw = call("geometries.fill_model:mesh", {**values, "bodies": {**bodies, "remesh": True}})
+        return call("geometries.fill_model:mesh", {**values, "bodies": {**bodies, "remesh": True}})
     except ReadError as error:
-        problems.append(f"the surface does not remesh at size {values['size']:.4g}: its own facets bound the cells")
+        told = f"the surface does not remesh at size {values['size']:.4g}: its own facets bound the cells"
         try:
             raw = call("geometries.fill_model:mesh", {**values, "bodies": {**bodies, "remesh": False}})
         except ReadError:
             raise CadError(str(error)) from None
-    return raw, [*problems, *raw.pop("problems")]
+    return {**raw, "problems": [told, *raw["problems"]]}
 
 
 # -- the surface -------------------------------------------------------------------------------------------------------

@@ -34,10 +34,9 @@ def merged(parts: Sequence[tuple[str, Mesh]], dim: int | None = None) -> Reading
         place = number[start : start + mesh.num_points]
         blocks += [replace(b, nodes=place[b.nodes]) for b in to_blocks(mesh, name, boundaries=mesh.dim == chosen)]
         start += mesh.num_points
-    found = mesh_from_blocks(points[kept], blocks, dim=dim)
     shared = len(points) - len(kept)
     told = (f"{shared} points at the place of others merged",) if shared else ()
-    return replace(found, problems=(*told, *found.problems))
+    return mesh_from_blocks(points[kept], blocks, dim=dim, problems=told)
 
 
 def to_blocks(mesh: Mesh, name: str = "", *, boundaries: bool = True) -> list[Block]:

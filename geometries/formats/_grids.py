@@ -95,8 +95,9 @@ def reading(grid: Grid, dim: int | None, name: str) -> Reading:
 def _foreign(grid: Grid, dim: int | None) -> Reading:
     problems: list[str] = []
     found = blocks(grid, problems)
-    read = mesh_from_blocks(grid.points, found, dim=dim, point_data=_numbers(grid.point_data, len(grid.points)))
-    return Reading(mesh=read.mesh, problems=(*problems, *read.problems), field_data=grid.field_data)
+    numbers = _numbers(grid.point_data, len(grid.points))
+    read = mesh_from_blocks(grid.points, found, dim=dim, point_data=numbers, problems=problems)
+    return replace(read, field_data=grid.field_data)
 
 
 def _own(grid: Grid, sets: Mapping[str, Array | str], space_dim: int) -> Reading:

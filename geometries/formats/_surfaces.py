@@ -38,8 +38,8 @@ def surface_file(content: Callable[[Path], Surface]) -> Reader:
         if size is not None and dim != 3:
             raise ReadError(f"{path.name} is a surface: size applies to its volume only; add dim=3 or leave size out.")
         found = content(path)
-        reading = mesh_from_blocks(found.points, found.blocks, dim=2 if dim == 3 else dim)
-        reading = replace(reading, problems=(*found.problems, *reading.problems))
+        wanted = 2 if dim == 3 else dim
+        reading = mesh_from_blocks(found.points, found.blocks, dim=wanted, problems=found.problems)
         return fill(reading, path.name, size) if dim == 3 else reading
 
     return read

@@ -75,10 +75,7 @@ def read(path: Path, *, dim: int | None = None) -> Reading:
     told. Raises `ReadError` for INCLUDE and for coordinate systems other than rectangular and cylindrical ones defined
     in the basic one.
     """
-    found = call("geometries.formats.nastran:model", {"path": str(path)})
-    problems = found.pop("problems")
-    reading = mesh_from_blocks(**found, dim=dim)
-    return Reading(mesh=reading.mesh, problems=(*problems, *reading.problems))
+    return mesh_from_blocks(**call("geometries.formats.nastran:model", {"path": str(path)}), dim=dim)
 
 
 def model(path: str) -> dict[str, Any]:

@@ -59,10 +59,7 @@ class _Elements(NamedTuple):
 # -- reading -----------------------------------------------------------------------------------------------------------
 def read(path: Path, *, dim: int | None = None) -> Reading:
     """Return the mesh in a .unv file; groups of elements become regions and boundaries, groups of nodes boundaries."""
-    found = call("geometries.formats.unv:model", {"path": str(path)})
-    problems = found.pop("problems")
-    reading = mesh_from_blocks(**found, dim=dim)
-    return Reading(mesh=reading.mesh, problems=(*problems, *reading.problems))
+    return mesh_from_blocks(**call("geometries.formats.unv:model", {"path": str(path)}), dim=dim)
 
 
 def model(path: str) -> dict[str, Any]:
