@@ -17,6 +17,7 @@ from geometries.cells import CELLS, CellType
 from geometries.deck import Loads
 from geometries.defects import defects
 from geometries.errors import NoVolumeCells, ReadError
+from geometries.faces import every_point
 from geometries.measures import signed_measure
 from geometries.mesh import Mesh
 
@@ -302,9 +303,7 @@ def _on_nodes(mesh: Mesh, sets: Mapping[str, Ints], problems: list[str]) -> dict
         inside = np.zeros(mesh.num_points + 1, dtype=bool)
         inside[points] = True
         inside[-1] = False
-        on = np.zeros(len(mesh.outer), dtype=bool)
-        for kind, at, nodes in mesh.facets(mesh.outer):
-            on[at] = inside[nodes[:, : kind.corners]].all(1)
+        on = every_point(mesh, inside)
         if on.any():
             out[name] = mesh.outer[on]
         else:

@@ -19,8 +19,9 @@ from geometries.deck import Loads
 from geometries.errors import ReadError
 from geometries.files import existing
 from geometries.formats import _inp_ucd
+from geometries.formats._inp_assign import Numbering
 from geometries.formats._inp_deck import LARGEST, read_deck
-from geometries.formats._inp_loads import Numbering, read_loads
+from geometries.formats._inp_loads import read_loads
 from geometries.formats._inp_model import Model, Set, all_faces, read_model
 from geometries.formats._inp_read_solid import is_solid, read_solid
 from geometries.formats._inp_write import write_deck
