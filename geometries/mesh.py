@@ -347,6 +347,11 @@ def _data(arrays: Mapping[str, ArrayLike], size: int, what: str) -> dict[str, ND
     return out
 
 
+def spatial(points: Floats) -> Floats:
+    """Return (N, 3) points: those of a line or a plane get zeros."""
+    return np.pad(points, ((0, 0), (0, 3 - points.shape[1])))
+
+
 def _check_measure(mesh: Mesh) -> None:
     if mesh.dim > mesh.space_dim:
         raise MeshError(f"cells of dimension {mesh.dim} have points in {mesh.space_dim} dimensions.")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from geometries.build import Block, Reading, mesh_from_blocks
 from geometries.errors import ReadError
-from geometries.mesh import Mesh
+from geometries.mesh import Mesh, spatial
 from geometries.sides import first_rows
 
 Ints = NDArray[np.int64]
@@ -26,7 +26,7 @@ def merged(parts: Sequence[tuple[str, Mesh]], dim: int | None = None) -> Reading
     if not dims:
         raise ReadError("there are no parts; expected at least one.")
     chosen = dims[-1] if dim is None else dim
-    points = np.concatenate([np.pad(m.points, ((0, 0), (0, 3 - m.space_dim))) for _, m in parts])
+    points = np.concatenate([spatial(m.points) for _, m in parts])
     kept, number = first_rows(points)
     blocks: list[Block] = []
     start = 0

@@ -19,7 +19,7 @@ from geometries.build import Block, Reading, mesh_from_blocks
 from geometries.cells import CELLS
 from geometries.errors import MeshError, ReadError, WriteError
 from geometries.formats import _polygons
-from geometries.mesh import Mesh
+from geometries.mesh import Mesh, spatial
 
 Array = NDArray[np.generic]
 Ints = NDArray[np.int64]
@@ -193,7 +193,7 @@ def from_mesh(mesh: Mesh, field_data: Mapping[str, Array | str]) -> Grid:
     if clash:
         raise WriteError(f"field data may not be named {clash[0]!r}: that is a set of the mesh.")
     return Grid(
-        points=np.pad(mesh.points, ((0, 0), (0, 3 - mesh.space_dim))),
+        points=spatial(mesh.points),
         connectivity=connectivity,
         offsets=np.concatenate([[0], np.cumsum(widths)]),
         types=types,

@@ -13,7 +13,7 @@ from geometries.build import Block, Reading, mesh_from_blocks
 from geometries.errors import ReadError, WriteError
 from geometries.fill import fill
 from geometries.formats.base import Reader
-from geometries.mesh import Mesh
+from geometries.mesh import Mesh, spatial
 from geometries.sides import first_rows
 
 Floats = NDArray[np.float64]
@@ -59,8 +59,7 @@ def written(mesh: Mesh, what: str) -> Mesh:
     """
     if mesh.dim == 1 or mesh.order == 2:
         raise WriteError(f"{what} holds triangles and quads; the mesh has {', '.join(mesh.cells)} cells.")
-    points = np.pad(mesh.points, ((0, 0), (0, 3 - mesh.space_dim)))
-    return skin(mesh) if mesh.dim == 3 else replace(mesh, points=points)
+    return skin(mesh) if mesh.dim == 3 else replace(mesh, points=spatial(mesh.points))
 
 
 def skin(mesh: Mesh) -> Mesh:

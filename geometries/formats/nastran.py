@@ -22,7 +22,7 @@ from geometries.formats._nastran_cards import Cards, cards, whole
 from geometries.formats._sets import check_names, combinations, facets
 from geometries.formats._text import Floats, Ints, lines, places
 from geometries.formats.base import Format, mesh_file
-from geometries.mesh import Mesh
+from geometries.mesh import Mesh, spatial
 
 # our name: the card that is written and others that hold it, and the place of each of our nodes in it
 _ELEMENTS: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
@@ -316,7 +316,7 @@ def _chunks(mesh: Mesh) -> Iterator[bytes]:
     yield b"BEGIN BULK\n"
     yield from _comments(members, list(mesh.regions), 0)
     yield from _comments(skins, list(mesh.boundaries), len(members))
-    points = np.pad(np.where(np.abs(mesh.points) < 1 / _LARGEST, 0.0, mesh.points), ((0, 0), (0, 3 - mesh.space_dim)))
+    points = spatial(np.where(np.abs(mesh.points) < 1 / _LARGEST, 0.0, mesh.points))
     table = np.column_stack([np.arange(1, len(points) + 1), points])
     yield lines("GRID*   %16d" + " " * 16 + "%16.9E%16.9E*\n*       %16.9E", table)
     cells = [(kind.name, nodes, np.arange(start, start + len(nodes))) for kind, nodes, start in mesh.blocks()]
