@@ -160,8 +160,7 @@ def mesh_of(inside: NDArray[np.bool_]) -> tuple[Mesh, tuple[Ints, Ints]]:
     lattice = np.concatenate(quads)
     keys, cells = np.unique(lattice.reshape(-1, 2), axis=0, return_inverse=True)
     mesh = Mesh(points=keys / (2 * n), cells={"quad": cells.reshape(-1, 4)})
-    named = Mesh(points=mesh.points, cells=mesh.cells, boundaries={"outer": mesh.outer})
-    return named, (keys[:, 0], keys[:, 1])
+    return mesh.named(boundaries={"outer": mesh.outer}), (keys[:, 0], keys[:, 1])
 
 
 def _files(source: Path) -> list[Path]:
