@@ -14,6 +14,7 @@ from geometries.sides import components, row_keys
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _TIED = 1e-9  # of the mesh's length, by which distances differ by rounding
+_FINE = 5.0  # degrees
 ALONG = 0.2  # a facet runs along an axis if the cosine between its normal and the axis is below this
 
 
@@ -25,13 +26,13 @@ def smooth_faces(mesh: Mesh, angle: float = 30.0) -> Ints:
     return components(pairs[cosine >= np.cos(np.radians(angle))], len(mesh.outer))
 
 
-def resolved(mesh: Mesh, angle: float = 5.0) -> NDArray[np.bool_]:
+def resolved(mesh: Mesh) -> NDArray[np.bool_]:
     """Return (n,) whether an outer side is of a face that is flat, or told finely: not a chord of a coarse circle.
 
-    Such a face, whose normals turn by less than `angle` degrees from one to the next, has a point all of whose facets
+    Such a face, whose normals turn by less than 5° from one to the next, has a point all of whose facets
     are its own; the strips that a coarse circle is made of have none.
     """
-    faces, corners = smooth_faces(mesh, angle), outer_corners(mesh)
+    faces, corners = smooth_faces(mesh, _FINE), outer_corners(mesh)
     low, high = np.full(mesh.num_points, len(faces)), np.full(mesh.num_points, -1)
     np.minimum.at(low, corners, faces[:, None])
     np.maximum.at(high, corners, faces[:, None])

@@ -30,9 +30,9 @@ class _Cells:
     same: NDArray[np.bool_]
 
 
-def repaired(reading: Reading, tolerance: float = TOLERANCE) -> Reading:
+def repaired(reading: Reading) -> Reading:
     """Return a reading whose mesh is repaired, with what was done among its problems."""
-    mesh, done = repair(reading.mesh, tolerance)
+    mesh, done = repair(reading.mesh)
     gone = [p for p in reading.problems if "--repair" not in p]  # what the repair was offered for
     return replace(reading, mesh=mesh, problems=(*gone, *done))
 

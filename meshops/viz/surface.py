@@ -73,14 +73,13 @@ class Surface:
         return out
 
 
-def surface(mesh: Mesh, sides: Ints | None = None) -> tuple[Surface, Ints]:
+def surface(mesh: Mesh) -> tuple[Surface, Ints]:
     """Return the drawn surface and the (F, 2) sides that its facets are.
 
-    A volume's facets are `sides`, by default its outer ones; those of a plane or line mesh are its cells (local
-    facet -1).
+    A volume's facets are its outer ones; those of a plane or line mesh are its cells (local facet -1).
     """
     if mesh.dim == 3:
-        sides = mesh.outer if sides is None else sides
+        sides = mesh.outer
         groups = [(kind.name, at, points, sides[at, 0]) for kind, at, points in mesh.facets(sides)]
     else:
         sides = np.stack([np.arange(mesh.num_cells), np.full(mesh.num_cells, -1)], axis=1)
