@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, dia_array, vstack
 
-from geometries.conditions import Dirichlet, Neumann, Pressure, Robin
+from geometries.conditions import Dirichlet, Robin
 from geometries.errors import SpecError
 from geometries.mesh import Mesh
 from geometries.sides import components
@@ -20,6 +20,7 @@ from meshops.equations.case_checks import evaluated
 from meshops.equations.constraints import constraints
 from meshops.equations.layout import Layout
 from meshops.equations.reactions import reactions
+from meshops.equations.scales import mean, put_in
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -124,8 +125,7 @@ def scaled(case: Case) -> Scaling:
     put in. So u' is of order one in any units for a compact part, and linear in the data up to that one number.
     """
     mesh, length = case.mesh, case.mesh.length
-    young = float(mesh.mass @ case.nodal("young") / mesh.mass.sum())
-    force = float(mesh.mass @ np.linalg.norm(case.loads, axis=1)) + sum(_force(case, p) for p in case.parts)
+    young, force = mean(case, "young"), put_in(case)
     moved = sum(_moved(case, p) for p in case.parts)
     expansion, strain = _expansion(case)
     scale = float(np.sqrt(moved + (force / (young * length ** (mesh.dim - 2))) ** 2 + (strain * length) ** 2)) or length
@@ -153,13 +153,6 @@ def _expansion(case: Case) -> tuple[float, float]:
         return 1.0, 0.0
     alpha = np.abs(case.nodal("expansion"))
     return float(alpha.max()) or 1.0, float((alpha * np.abs(case.nodal("temperature_rise"))).max())
-
-
-def _force(case: Case, part: Part) -> float:
-    if not isinstance(part.condition, Neumann | Pressure):
-        return 0.0
-    area = case.mesh.side_geometry(part.sides)[2]
-    return float(area @ np.linalg.norm(on_sides(case, part, "value").reshape(len(area), -1), axis=1))
 
 
 def _moved(case: Case, part: Part) -> float:
