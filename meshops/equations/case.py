@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -121,9 +121,7 @@ class Case:
         """The conditions with their sides, `*` resolved; of several on one boundary one part each."""
         sides = {name: self.mesh.sides(name) for name in self.conditions if name != REST}
         if REST in self.conditions:
-            taken = [self.mesh.facet_ids(self.mesh.sides(name)) for name in claimed(self.conditions)]
-            ids = np.concatenate(taken) if taken else np.empty(0, np.int64)
-            sides[REST] = self.mesh.outer[~np.isin(self.mesh.facet_ids(self.mesh.outer), ids)]
+            sides[REST] = unclaimed(self.mesh, claimed(self.conditions))
         return tuple(Part(n, c, own) for n, own in sides.items() for c in every(self.conditions[n]))
 
     @cached_property
@@ -203,14 +201,14 @@ class Case:
     @cached_property
     def level(self) -> float:
         """The mean of the scalar field's values that are given: on boundaries, of surroundings, at the start."""
-        found = [v[~np.isnan(v)] for v in (self.fixed[:, 0],)]
+        found = [self.fixed[:, 0]]
         for part in self.parts:
             if isinstance(part.condition, Robin | Radiation):
-                values = on_nodes(self, part, "ambient")
-                found.append(values[~np.isnan(values)])
+                found.append(on_nodes(self, part, "ambient"))
         if self.equation.field in self.initial:
             found.append(self.start_values()[self.equation.field][:, 0])
-        known = np.concatenate(found)
+        values = np.concatenate(found)
+        known = values[~np.isnan(values)]
         return float(known.mean()) if len(known) else 0.0
 
     def start_values(self, suffix: str = "") -> dict[str, Floats]:
@@ -251,6 +249,12 @@ def claimed(conditions: Mapping[str, Conditions]) -> list[str]:
     """Return the boundaries whose sides `*` leaves out: those with conditions, and the partners of periodic ones."""
     found = [c for given in conditions.values() for c in every(given)]
     return [*(name for name in conditions if name != REST), *(c.partner for c in found if isinstance(c, Periodic))]
+
+
+def unclaimed(mesh: Mesh, names: Iterable[str]) -> Ints:
+    """Return the outer sides that are of none of the boundaries `names`: what `*` stands for."""
+    ids = [np.empty(0, np.int64), *(mesh.facet_ids(mesh.sides(name)) for name in names)]
+    return mesh.outer[~np.isin(mesh.facet_ids(mesh.outer), np.concatenate(ids))]
 
 
 def on_nodes(case: Case, part: Part, name: str, time: float | None = None) -> Floats:
