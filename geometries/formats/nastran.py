@@ -19,7 +19,7 @@ from geometries.child import call
 from geometries.errors import ReadError, WriteError
 from geometries.files import atomic_write
 from geometries.formats._nastran_cards import Cards, cards, whole
-from geometries.formats._sets import check_names, combinations, facets
+from geometries.formats._sets import by_number, check_names, combinations, facets
 from geometries.formats._text import Floats, Ints, lines, places
 from geometries.formats.base import Format, mesh_file
 from geometries.mesh import Mesh, spatial
@@ -90,7 +90,7 @@ def model(path: str) -> dict[str, Any]:
     problems = _left_out(deck)
     blocks = []
     for e in elements:
-        sets = _by_property(e, names) | _loaded_shells(e, loads)
+        sets = by_number(e.properties, names, "pid ") | _loaded_shells(e, loads)
         blocks.append({"kind": e.kind, "nodes": places(labels, e.nodes), "names": sets})
     for sid, kind, nodes in [*_loaded_facets(elements, loads, problems), *_pressed(deck, elements)]:
         sets = {f"pload {sid}": np.arange(len(nodes))}
@@ -163,15 +163,6 @@ def _names(text: bytes) -> dict[int, list[str]]:
             found.setdefault(int(match[1]), []).extend([name] if name else [])
         out = found | out
     return out
-
-
-def _by_property(elements: _Elements, names: Mapping[int, list[str]]) -> dict[str, Ints]:
-    sets: dict[str, list[Ints]] = {}
-    for number in np.unique(elements.properties[elements.properties != 0]):
-        rows = np.flatnonzero(elements.properties == number)
-        for name in names.get(int(number), [f"pid {number}"]):
-            sets.setdefault(name, []).append(rows)
-    return {name: np.concatenate(rows) for name, rows in sets.items()}
 
 
 def _covered(labels: Ints, first: Ints, last: Ints) -> Ints:
