@@ -66,7 +66,7 @@ class Simplices:
         corners = mesh.points[cells[:, : kind.corners]]
         jacobian = np.ascontiguousarray((corners[:, 1:] - corners[:, :1]).transpose(0, 2, 1))
         if kind.order == 2:
-            pairs = np.array(_edges(kinds[0]))
+            pairs = np.array(kind.middles)
             off = np.abs(corners[:, pairs].mean(2) - mesh.points[cells[:, kind.corners :]]).max(initial=0.0)
             if off > _STRAIGHT * np.abs(jacobian).max():
                 raise TrustError("the mesh has curved cells; equilibrated fluxes need straight ones.")
@@ -121,7 +121,8 @@ class Simplices:
         lam = barycentric(points)
         if self.order == 1:
             return lam
-        return np.vstack([lam * (2 * lam - 1), *(4 * lam[i : i + 1] * lam[j : j + 1] for i, j in _edges(self.kind))])
+        edges = [4 * lam[i : i + 1] * lam[j : j + 1] for i, j in CELLS[self.kind].middles]
+        return np.vstack([lam * (2 * lam - 1), *edges])
 
     def slopes(self, points: Floats) -> Floats:
         """Return (n, Q, d) the reference gradients of the nodal basis at reference points (Q, d)."""
@@ -130,7 +131,7 @@ class Simplices:
         if self.order == 1:
             return np.broadcast_to(grad, (self.dim + 1, len(points), self.dim))
         lam = lam[:, :, None]
-        edges = [4 * (lam[i] * grad[j] + lam[j] * grad[i]) for i, j in _edges(self.kind)]
+        edges = [4 * (lam[i] * grad[j] + lam[j] * grad[i]) for i, j in CELLS[self.kind].middles]
         return np.concatenate([(4 * lam - 1) * grad, np.array(edges)])
 
     def data(self, case: Case, name: str, points: Floats) -> Floats:
@@ -270,8 +271,3 @@ def fans(simplices: Simplices, facets: Ints) -> Ints:
     joined = np.stack([one, corners.size + links], axis=1)
     label = components(joined, corners.size + int(links.max()) + 1)[: corners.size]
     return np.unique(label, return_inverse=True)[1].reshape(corners.shape)
-
-
-def _edges(kind: str) -> tuple[tuple[int, int], ...]:
-    """The corners of each mid-node, in node order."""
-    return CELLS[kind.rstrip("0123456789")].edges
