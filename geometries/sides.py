@@ -197,6 +197,22 @@ def geometry(mesh: Mesh, sides: Ints) -> tuple[Floats, Floats, Floats]:
     return centers, vectors / np.where(size > 0, size, 1.0)[:, None], size
 
 
+def over_sides(mesh: Mesh, sides: Ints, value: object, shape: tuple[int, ...] = ()) -> bool:
+    """Return whether a value is an array over `sides`: it has their number, and not that of their points."""
+    array = isinstance(value, np.ndarray) and value.shape == (len(sides), *shape)
+    return array and len(mesh.nodes(sides)) != len(sides)
+
+
+def to_nodes(mesh: Mesh, sides: Ints, values: Floats) -> Floats:
+    """Return (n, ...) the means of values over `sides` around each of their points, `mesh.nodes(sides)`."""
+    total, count = np.zeros((mesh.num_points, *values.shape[1:])), np.zeros(mesh.num_points)
+    for _, at, points in facets(mesh, sides):
+        np.add.at(total, points, values[at][:, None])
+        np.add.at(count, points, 1.0)
+    nodes = mesh.nodes(sides)
+    return total[nodes] / count[nodes].reshape(-1, *(1 for _ in values.shape[1:]))
+
+
 def _area_vectors(corners: Floats, outward: Floats) -> Floats:
     """(n, d) normals whose length is the facet's measure, from (n, k, d) corners and a direction out of the cell."""
     k = corners.shape[1]

@@ -177,11 +177,7 @@ def _on_sides(out: _Out, name: str, sides: Ints, values: Floats) -> float | Floa
     if len(nodes) != len(sides) or (values == values[0]).all():
         return plain(values)
     out.notes.append(f"the values on {name!r}, one a face, are averaged to its points")
-    total, count = np.zeros((2, out.mesh.num_points))
-    for _, at, points in out.mesh.facets(sides):
-        np.add.at(total, points, values[at][:, None])
-        np.add.at(count, points, 1.0)
-    return total[nodes] / count[nodes]
+    return sides_.to_nodes(out.mesh, sides, values)
 
 
 def plain(values: Floats) -> float | Floats:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from geometries.conditions import Condition, Dirichlet, Periodic, Radiation, Robin
 from geometries.errors import SpecError, nearest
 from geometries.mesh import Mesh
+from geometries.sides import over_sides, to_nodes
 from geometries.values import Value, as_value, evaluate, names_in
 from meshops.equations.base import Equation
 from meshops.equations.loads import loads
@@ -266,12 +267,8 @@ def on_nodes(case: Case, part: Part, name: str, time: float | None = None) -> Fl
     mesh, given, shape = case.mesh, part.values[name], case.condition_shape(part.condition, name)
     out = np.full((mesh.num_points, *shape), np.nan)
     nodes = mesh.nodes(part.sides)
-    if isinstance(given, np.ndarray) and given.shape == (len(part.sides), *shape) and len(nodes) != len(part.sides):
-        total, count = np.zeros((mesh.num_points, *shape)), np.zeros(mesh.num_points)
-        for _, at, points in mesh.facets(part.sides):
-            np.add.at(total, points, given[at][:, None])
-            np.add.at(count, points, 1.0)
-        out[nodes] = total[nodes] / count[nodes].reshape(-1, *(1 for _ in shape))
+    if over_sides(mesh, part.sides, given, shape):
+        out[nodes] = to_nodes(mesh, part.sides, given)
     else:
         moment = case.start if time is None else time
         out[nodes] = evaluate(given, mesh.points[nodes], label(part, name), shape=shape, time=moment)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from geometries.cells import CELLS
 from geometries.conditions import Dirichlet, Neumann, Robin
 from geometries.mesh import Mesh
-from geometries.sides import components
+from geometries.sides import components, over_sides
 from geometries.values import evaluate
 from meshops.equations import Case
 from meshops.equations.case import Part
@@ -220,11 +220,10 @@ def _side_values(data: _Data, part: Part, given: object, mine: Ints, rows: Ints)
     cells = data.cells[rows]
     if not isinstance(given, np.ndarray):
         return evaluate(given, simplices.at(data.points, cells), part.condition.key)
-    nodes = mesh.nodes(part.sides)
-    if given.shape == (len(part.sides),) and len(nodes) != len(part.sides):
+    if over_sides(mesh, part.sides, given):
         return np.broadcast_to(given[mine][:, None], (len(mine), len(data.points)))
     spread = np.zeros(mesh.num_points)
-    spread[nodes] = given
+    spread[mesh.nodes(part.sides)] = given
     return spread[simplices.cells[cells]] @ simplices.shape(data.points)
 
 
