@@ -153,10 +153,7 @@ def _block(
     if not kind:
         kind, parts = _SPLIT[number](grid.points, nodes, problems)
         pieces, nodes = parts.shape[1], parts.reshape(-1, parts.shape[2])
-    place = np.full(len(grid.types), -1)
-    place[at] = np.arange(len(at))
-    names = {name: _polygons.rows(place[cells], pieces) for name, cells in groups.items()}
-    names = {name: rows for name, rows in names.items() if len(rows)}
+    names = _polygons.named_rows(groups, at, len(grid.types), pieces)
     return Block(kind=kind, nodes=nodes, names=names, data={k: np.repeat(v[at], pieces, 0) for k, v in data.items()})
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from geometries.build import Block, Reading, mesh_from_blocks
 from geometries.errors import ReadError, WriteError
 from geometries.fill import fill
+from geometries.formats._polygons import named_rows
 from geometries.formats.base import Reader
 from geometries.mesh import Mesh, spatial
 from geometries.sides import first_rows
@@ -69,8 +70,6 @@ def skin(mesh: Mesh) -> Mesh:
     names = {name: place[mesh.facet_ids(sides)] for name, sides in mesh.boundaries.items()}
     blocks = []
     for kind, at, nodes in mesh.facets(mesh.outer):
-        row = np.full(len(mesh.outer) + 1, -1)
-        row[at] = np.arange(len(at))
-        own = {name: row[found][row[found] >= 0] for name, found in names.items()}
-        blocks.append(Block(kind=kind.name, nodes=nodes, names={k: v for k, v in own.items() if len(v)}))
+        own = named_rows(names, at, len(mesh.outer) + 1, 1)  # -1, which is no outer side, is the last place
+        blocks.append(Block(kind=kind.name, nodes=nodes, names=own))
     return mesh_from_blocks(mesh.points, blocks, dim=2).mesh
