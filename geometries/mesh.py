@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Protocol, TypeVar
 
@@ -65,8 +65,8 @@ class Mesh:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle as plain dicts (between our own processes; files are never pickles)."""
-        parts = (self.cells, self.regions, self.boundaries, self.point_data, self.cell_data)
-        return _rebuild, (self.points, *map(dict, parts))
+        names = ("cells", "regions", "boundaries", "point_data", "cell_data")
+        return partial(Mesh, points=self.points, **{name: dict(getattr(self, name)) for name in names}), ()
 
     # -- sizes ---------------------------------------------------------------------------------------------------
     @property
@@ -230,11 +230,6 @@ class Mesh:
                 f"nothing is named {unknown[0]!r}; {nearest(unknown[0], [*self.boundaries, *self.regions])}"
             )
         return self.named(boundaries=_rename(self.boundaries, names), regions=_rename(self.regions, names))
-
-
-def _rebuild(points: Floats, *parts: dict[str, Ints]) -> Mesh:
-    names = ("cells", "regions", "boundaries", "point_data", "cell_data")
-    return Mesh(points=points, **dict(zip(names, parts, strict=True)))
 
 
 def _rename(sets: Mapping[str, Ints], names: Mapping[str, str]) -> dict[str, Ints]:
