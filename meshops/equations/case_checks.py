@@ -158,7 +158,7 @@ def _check_names(case: Case) -> None:
             raise SpecError(f"{case.equation.name} has no field {name!r}; {nearest(name, known)}", ("initial", name))
     may = {c.name for c in case.equation.coefficients if c.vary}
     for name in sorted(case.varying - may):
-        what = "the source" if name == "source" else f"{name}"
+        what = "the source" if name == "source" else name
         raise SpecError(f"{what} of {case.equation.name} may not depend on u.", _key(name))
 
 
