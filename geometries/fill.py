@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometries.build import Reading, mesh_from_blocks
+from geometries.cad import MOST_CELLS
 from geometries.child import call
 from geometries.errors import CadError, MeshError, NoVolumeCells, ReadError
 from geometries.mesh import Mesh
@@ -19,7 +20,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 ANGLE = 40.0  # degrees: facets that meet at less are one face
 _DEFAULT = 20  # cells along the diagonal of the bounding box
-_MOST_CELLS = 5e6
 _EDGES = np.array([[0, 1], [1, 2], [2, 0]])
 
 
@@ -143,7 +143,7 @@ def _check_count(shell: Shell, mesh: Mesh, step: float, subject: str) -> None:
     corners = shell.points[shell.triangles] - shell.points.mean(0)
     volume = abs(np.linalg.det(corners).sum() / 6)
     cells = max(6 * math.sqrt(2) * volume / step**3, 4 / math.sqrt(3) * mesh.measure.sum() / step**2)
-    if cells > _MOST_CELLS:
+    if cells > MOST_CELLS:
         raise CadError(f"size {step:g} would give {subject} about {cells:.1e} cells; take a larger size.")
 
 
