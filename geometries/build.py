@@ -17,7 +17,8 @@ from geometries.cells import CELLS, CellType
 from geometries.deck import Loads
 from geometries.defects import defects
 from geometries.errors import NoVolumeCells, ReadError
-from geometries.measures import simplex_measure
+from geometries.faces import every_point
+from geometries.measures import signed_measure
 from geometries.mesh import Mesh
 
 Floats = NDArray[np.float64]
@@ -77,8 +78,11 @@ def mesh_from_blocks(
     dim: int | None = None,
     point_data: Arrays = MappingProxyType({}),
     node_sets: Mapping[str, Ints] = MappingProxyType({}),
+    problems: Sequence[str] = (),
 ) -> Reading:
     """Return a valid mesh of the cells of dimension `dim` (default: the highest) and the problems that were put right.
+
+    They follow the `problems` that the reader met.
 
     Blocks (or dicts of `Block`'s fields) may be of any dimension, several of one type. Named cells one dimension lower
     become boundaries, and so do `node_sets` {name: point numbers}: the outer sides whose corners are all in the set,
@@ -89,7 +93,7 @@ def mesh_from_blocks(
     Raises `ReadError` for points that are not finite, nodes out of range, no cells of that dimension (`NoVolumeCells`
     if it is 3), empty cells.
     """
-    problems: list[str] = []
+    problems = list(problems)
     given = [_checked(b if isinstance(b, Block) else Block(**b), len(np.asarray(points))) for b in blocks]
     dim = _dimension(given, dim)
     own = [_distinct(block, problems) for block in _joined(given, dim)]
@@ -171,16 +175,9 @@ _NONE = np.empty(0, np.int64)
 
 def _distinct(block: Block, problems: list[str]) -> Block:
     """Drop repeated cells; the one that stays gets their names."""
-    keys = np.sort(block.nodes, axis=1)
-    order = sides.order_rows(keys)
-    ordered = keys[order]
-    new = np.r_[True, (ordered[1:] != ordered[:-1]).any(1)]
-    first = order[new]  # the sort is stable: the first of each
-    if len(first) == len(order):
+    kept, place = sides.first_rows(np.sort(block.nodes, axis=1))
+    if len(kept) == len(place):
         return block
-    kept = np.sort(first)
-    place = np.empty(len(order), np.int64)
-    place[order] = np.searchsorted(kept, first)[np.cumsum(new) - 1]
     names = {k: np.unique(place[rows]) for k, rows in block.names.items()}
     copies = np.bincount(place)
     labels = np.bincount(np.concatenate([_NONE, *names.values()]), minlength=len(kept))
@@ -265,12 +262,6 @@ def _mirrored(block: Block, mask: NDArray[np.bool_]) -> Ints:
     return np.where(mask[:, None], block.nodes[:, list(block.type.mirror)], block.nodes)
 
 
-def signed_measure(points: Floats, kind: CellType, cells: Ints) -> Floats:
-    """(C,) measure of cells by their corners: below zero where a cell that fills the space is inverted."""
-    spans = [points[cells[:, list(s[1:])]] - points[cells[:, [s[0]]]] for s in kind.simplices]
-    return np.sum([simplex_measure(span) for span in spans], axis=0)
-
-
 def _regions(blocks: list[Block]) -> dict[str, Ints]:
     found: dict[str, list[Ints]] = {}
     start = 0
@@ -312,9 +303,7 @@ def _on_nodes(mesh: Mesh, sets: Mapping[str, Ints], problems: list[str]) -> dict
         inside = np.zeros(mesh.num_points + 1, dtype=bool)
         inside[points] = True
         inside[-1] = False
-        on = np.zeros(len(mesh.outer), dtype=bool)
-        for kind, at, nodes in mesh.facets(mesh.outer):
-            on[at] = inside[nodes[:, : kind.corners]].all(1)
+        on = every_point(mesh, inside)
         if on.any():
             out[name] = mesh.outer[on]
         else:

@@ -73,12 +73,10 @@ def read_cad(
         dim = _dimension(file, survey, dim)
         tries = list(_attempts(file, survey, size, dim))
         raw, used = _first_mesh(child, file, tries, {"dim": dim, "order": order, "heal": heal}, end)
-    problems = raw.pop("problems")
     if used != tries[0]:
-        problems.append(f"size {tries[0]['size']:.4g} does not mesh; meshed at size {used['size']:.4g}")
-    reading = mesh_from_blocks(**raw, dim=dim)
+        raw["problems"].append(f"size {tries[0]['size']:.4g} does not mesh; meshed at size {used['size']:.4g}")
     unit = None if file.suffix.lower() == ".brep" else "mm"
-    return replace(reading, problems=(*problems, *reading.problems), unit=unit, file_unit=units.of_cad(file))
+    return replace(mesh_from_blocks(**raw, dim=dim), unit=unit, file_unit=units.of_cad(file))
 
 
 def faces_at_fault(path: str | Path, *, timeout: float = 60.0) -> Mesh:

@@ -109,7 +109,7 @@ def _is_flat(model: ModuleType) -> bool:
 
 
 def mesh(path: str, size: float, algorithm: int, dim: int, order: int, heal: bool = False) -> dict[str, Any]:
-    """Mesh a CAD file; return keyword arguments of `build.mesh_from_blocks` and `problems`.
+    """Mesh a CAD file; return keyword arguments of `build.mesh_from_blocks`.
 
     `heal` sews the faces of a file without solids first. Raises `CadError` where that fails, with the faces at fault.
     """

@@ -79,9 +79,7 @@ _LINEAR: dict[str, tuple[int, tuple[Nodes, ...], tuple[Nodes, ...], tuple[Nodes,
         (0, 3, 2, 1, 4, 7, 6, 5),
     ),
 }
-_LINEAR_FACET = {1: "vertex", 2: "line", 3: "triangle", 4: "quad"}
-_WEDGE_QUADS = ((0, 1, 4, 3), (1, 2, 5, 4), (2, 0, 3, 5))
-_HEX_QUADS = ((0, 4, 7, 3), (1, 2, 6, 5), (0, 1, 5, 4), (3, 7, 6, 2), (0, 3, 2, 1), (4, 5, 6, 7))
+FACETS = {1: "vertex", 2: "line", 3: "triangle", 4: "quad"}  # of the first order, by their corners
 # second-order type: linear type, and the corner sets beyond the edges that have a node in their middle
 _SECOND: dict[str, tuple[str, tuple[Nodes, ...]]] = {
     "line3": ("line", ()),
@@ -92,9 +90,9 @@ _SECOND: dict[str, tuple[str, tuple[Nodes, ...]]] = {
     "pyramid13": ("pyramid", ()),
     "pyramid14": ("pyramid", ((0, 1, 2, 3),)),
     "wedge15": ("wedge", ()),
-    "wedge18": ("wedge", _WEDGE_QUADS),
+    "wedge18": ("wedge", _LINEAR["wedge"][1][2:]),
     "hexahedron20": ("hexahedron", ()),
-    "hexahedron27": ("hexahedron", (*_HEX_QUADS, tuple(range(8)))),
+    "hexahedron27": ("hexahedron", (*_LINEAR["hexahedron"][1], tuple(range(8)))),
 }
 # Shares of corners and edge nodes where a plain equal share would be poor: those of the once refined linear cell
 # (simplices), of Simpson's rule (line3, quad9, hexahedron27), and of a mass matrix's scaled diagonal (quad8).
@@ -113,7 +111,7 @@ _SECOND_FACET = {(2, 3): "line3", (3, 6): "triangle6", (4, 8): "quad8", (4, 9): 
 def _linear(name: str) -> CellType:
     dim, facets, edges, simplices, mirror = _LINEAR[name]
     n = len(mirror)
-    named = tuple((_LINEAR_FACET[len(f)], f) for f in facets)
+    named = tuple((FACETS[len(f)], f) for f in facets)
     pairs = tuple((e[0], e[1]) for e in edges)
     return CellType(name, dim, 1, n, named, pairs, simplices, _SHARES.get(name, (1 / n,) * n), mirror)
 

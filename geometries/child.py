@@ -20,7 +20,6 @@ import tempfile
 import traceback
 from multiprocessing.connection import wait
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -60,7 +59,7 @@ class Child:
         """Return the child itself."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         """End the process."""
         self.close()
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from geometries.measures import simplex_distance
 from geometries.mesh import Mesh
+from geometries.sides import components
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -60,19 +61,10 @@ def folds(mesh: Mesh) -> tuple[str, ...]:
 
 def coincident(points: Floats, *, tolerance: float) -> Ints:
     """(n,) the lowest number among the points (n, d) that are joined to each by steps of at most `tolerance`."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
 
-    n = len(points)
-    pairs = cKDTree(points).query_pairs(tolerance, output_type="ndarray")
-    if not len(pairs):
-        return np.arange(n)
-    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    number = connected_components(graph, directed=False)[1]
-    first = np.full(number.max() + 1, n)
-    np.minimum.at(first, number, np.arange(n))
-    return first[number]
+    number = components(cKDTree(points).query_pairs(tolerance, output_type="ndarray"), len(points))
+    return np.unique(number, return_index=True)[1][number]
 
 
 def _hanging(mesh: Mesh, nodes: Ints) -> Ints:

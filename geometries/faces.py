@@ -9,34 +9,30 @@ from numpy.typing import NDArray
 
 from geometries.measures import simplex_distance
 from geometries.mesh import Mesh
+from geometries.sides import components, row_keys
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _TIED = 1e-9  # of the mesh's length, by which distances differ by rounding
+_FINE = 5.0  # degrees
 ALONG = 0.2  # a facet runs along an axis if the cosine between its normal and the axis is below this
 
 
 def smooth_faces(mesh: Mesh, angle: float = 30.0) -> Ints:
     """Return (n,) face numbers of the outer sides: faces are joined where normals turn by less than `angle` degrees."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     pairs = side_pairs(mesh)
     _, normals, _ = mesh.side_geometry(mesh.outer)
     cosine = (normals[pairs[:, 0]] * normals[pairs[:, 1]]).sum(1)
-    smooth = pairs[cosine >= np.cos(np.radians(angle))]
-    n = len(mesh.outer)
-    graph = coo_array((np.ones(len(smooth)), (smooth[:, 0], smooth[:, 1])), shape=(n, n))
-    return connected_components(graph, directed=False)[1].astype(np.int64)
+    return components(pairs[cosine >= np.cos(np.radians(angle))], len(mesh.outer))
 
 
-def resolved(mesh: Mesh, angle: float = 5.0) -> NDArray[np.bool_]:
+def resolved(mesh: Mesh) -> NDArray[np.bool_]:
     """Return (n,) whether an outer side is of a face that is flat, or told finely: not a chord of a coarse circle.
 
-    Such a face, whose normals turn by less than `angle` degrees from one to the next, has a point all of whose facets
+    Such a face, whose normals turn by less than 5° from one to the next, has a point all of whose facets
     are its own; the strips that a coarse circle is made of have none.
     """
-    faces, corners = smooth_faces(mesh, angle), outer_corners(mesh)
+    faces, corners = smooth_faces(mesh, _FINE), outer_corners(mesh)
     low, high = np.full(mesh.num_points, len(faces)), np.full(mesh.num_points, -1)
     np.minimum.at(low, corners, faces[:, None])
     np.maximum.at(high, corners, faces[:, None])
@@ -52,8 +48,9 @@ def side_pairs(mesh: Mesh) -> Ints:
             ridges.append(ridge)
             owner.append(at)
     rows, owners = np.concatenate(ridges), np.concatenate(owner)
-    order = np.lexsort(rows.T[::-1])
-    same = (rows[order[1:]] == rows[order[:-1]]).all(1)
+    keys = row_keys(rows)
+    order = np.argsort(keys, kind="stable")
+    same = keys[order[1:]] == keys[order[:-1]]
     return np.stack([owners[order[:-1]][same], owners[order[1:]][same]], axis=1)
 
 

@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometries.build import Reading, mesh_from_blocks
+from geometries.cad import MOST_CELLS
 from geometries.child import call
 from geometries.errors import CadError, MeshError, NoVolumeCells, ReadError
 from geometries.mesh import Mesh
-from geometries.sides import number_rows
+from geometries.sides import components, number_rows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 ANGLE = 40.0  # degrees: facets that meet at less are one face
 _DEFAULT = 20  # cells along the diagonal of the bounding box
-_MOST_CELLS = 5e6
 _EDGES = np.array([[0, 1], [1, 2], [2, 0]])
 
 
@@ -54,23 +54,21 @@ def fill(reading: Reading, subject: str, size: float | None = None) -> Reading:
     labels, code, regions = _labels(shell, bodies, surface)
     values = {"points": shell.points, "triangles": shell.triangles, "code": code, "labels": labels, "size": step}
     values |= {"path": subject, "piece": shell.piece}
-    raw, problems = _filled(values, {"pieces": bodies, "names": regions})
-    found = mesh_from_blocks(**raw, dim=3)
-    return replace(found, problems=(*reading.problems, *problems, *found.problems))
+    found = mesh_from_blocks(**_filled(values, {"pieces": bodies, "names": regions}), dim=3)
+    return replace(found, problems=(*reading.problems, *found.problems))
 
 
-def _filled(values: dict[str, Any], bodies: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def _filled(values: dict[str, Any], bodies: dict[str, Any]) -> dict[str, Any]:
     """Return the blocks of the volume, remeshed or, where that fails, with the surface as it is; and the problems."""
-    problems: list[str] = []
     try:
-        raw = call("geometries.fill_model:mesh", {**values, "bodies": {**bodies, "remesh": True}})
+        return call("geometries.fill_model:mesh", {**values, "bodies": {**bodies, "remesh": True}})
     except ReadError as error:
-        problems.append(f"the surface does not remesh at size {values['size']:.4g}: its own facets bound the cells")
+        told = f"the surface does not remesh at size {values['size']:.4g}: its own facets bound the cells"
         try:
             raw = call("geometries.fill_model:mesh", {**values, "bodies": {**bodies, "remesh": False}})
         except ReadError:
             raise CadError(str(error)) from None
-    return raw, [*problems, *raw.pop("problems")]
+    return {**raw, "problems": [told, *raw["problems"]]}
 
 
 # -- the surface -------------------------------------------------------------------------------------------------------
@@ -111,18 +109,8 @@ def _shell(mesh: Mesh, subject: str) -> Shell:
     normals /= np.linalg.norm(normals, axis=1)[:, None]
     cosine = (normals[owner[:, 0]] * normals[owner[:, 1]]).sum(1) * np.where(against, 1, -1)
     smooth = owner[cosine >= np.cos(np.radians(ANGLE))]
-    piece, face = _connected(owner, len(triangles)), _connected(smooth, len(triangles))
+    piece, face = components(owner, len(triangles)), components(smooth, len(triangles))
     return Shell(mesh.points, triangles, piece, face, int((~against).sum()))
-
-
-def _connected(pairs: Ints, count: int) -> Ints:
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    label = connected_components(graph, directed=False)[1]
-    _, first, label = np.unique(label, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[label].astype(np.int64)
 
 
 def _bodies(shell: Shell, subject: str) -> list[list[int]]:
@@ -155,7 +143,7 @@ def _check_count(shell: Shell, mesh: Mesh, step: float, subject: str) -> None:
     corners = shell.points[shell.triangles] - shell.points.mean(0)
     volume = abs(np.linalg.det(corners).sum() / 6)
     cells = max(6 * math.sqrt(2) * volume / step**3, 4 / math.sqrt(3) * mesh.measure.sum() / step**2)
-    if cells > _MOST_CELLS:
+    if cells > MOST_CELLS:
         raise CadError(f"size {step:g} would give {subject} about {cells:.1e} cells; take a larger size.")
 
 

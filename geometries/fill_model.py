@@ -27,7 +27,7 @@ def mesh(
     bodies: dict[str, Any],
     size: float,
 ) -> dict[str, Any]:
-    """Fill a surface; return keyword arguments of `build.mesh_from_blocks` and `problems`.
+    """Fill a surface; return keyword arguments of `build.mesh_from_blocks`.
 
     `labels[code[t]]` are the names of triangle t, `piece[t]` the closed piece that it is of. `bodies`: `pieces` that
     bound each, and the `names` of each; `remesh`: whether the surface is meshed anew, at `size`.

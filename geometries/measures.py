@@ -35,6 +35,12 @@ def simplex_measure(spans: Floats) -> Floats:
     return np.sqrt(np.maximum(_determinant(spans @ spans.transpose(0, 2, 1)), 0.0)) / factorial
 
 
+def signed_measure(points: Floats, kind: CellType, cells: Ints) -> Floats:
+    """(C,) measure of cells by their corners: below zero where a cell that fills the space is inverted."""
+    spans = [points[cells[:, list(s[1:])]] - points[cells[:, [s[0]]]] for s in kind.simplices]
+    return np.sum([simplex_measure(span) for span in spans], axis=0)
+
+
 def simplex_distance(points: Floats, corners: Floats) -> Floats:
     """Return (n,) distances of points (n, d) from simplices (n, k, d), by barycentric coordinates; inf beside them."""
     spans = corners[:, 1:] - corners[:, :1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Protocol, TypeVar
 
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from geometries import sides as _sides
 from geometries.cells import CELLS, CellType
 from geometries.errors import MeshError, SelectionError, nearest, short
-from geometries.measures import folded, simplex_measure
+from geometries.measures import folded, signed_measure
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -65,8 +65,8 @@ class Mesh:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle as plain dicts (between our own processes; files are never pickles)."""
-        parts = (self.cells, self.regions, self.boundaries, self.point_data, self.cell_data)
-        return _rebuild, (self.points, *map(dict, parts))
+        names = ("cells", "regions", "boundaries", "point_data", "cell_data")
+        return partial(Mesh, points=self.points, **{name: dict(getattr(self, name)) for name in names}), ()
 
     # -- sizes ---------------------------------------------------------------------------------------------------
     @property
@@ -108,7 +108,7 @@ class Mesh:
 
         Quads count as two triangles, and what bulges between the corners of second-order cells does not count.
         """
-        return _frozen(np.concatenate([_measure(self.points, kind, cells) for kind, cells, _ in self.blocks()]))
+        return _frozen(np.concatenate([signed_measure(self.points, kind, cells) for kind, cells, _ in self.blocks()]))
 
     @cached_property
     def folded(self) -> Ints:
@@ -119,11 +119,7 @@ class Mesh:
     @cached_property
     def mass(self) -> Floats:
         """(N,) lumped quadrature weight of each point; sums to the mesh's measure."""
-        mass = np.zeros(self.num_points)
-        for kind, cells, start in self.blocks():
-            parts = self.measure[start : start + len(cells), None] * np.asarray(kind.shares)
-            mass += np.bincount(cells.ravel(), parts.ravel(), minlength=self.num_points)
-        return _frozen(mass)
+        return _frozen(self._shared(self.measure))
 
     @cached_property
     def centroid(self) -> Floats:
@@ -143,12 +139,15 @@ class Mesh:
 
     def to_points(self, values: Floats) -> Floats:
         """Return (N,) the mean, weighted by measure, of cell values (C_total,) around each point."""
+        return self._shared(self.measure * values) / np.where(self.mass > 0, self.mass, 1.0)
+
+    def _shared(self, amounts: Floats) -> Floats:
+        """Return (N,) amounts of cells (C_total,), each shared among its points."""
         total = np.zeros(self.num_points)
         for kind, cells, start in self.blocks():
-            inside = slice(start, start + len(cells))
-            parts = (self.measure[inside] * values[inside])[:, None] * np.asarray(kind.shares)
+            parts = amounts[start : start + len(cells), None] * np.asarray(kind.shares)
             total += np.bincount(cells.ravel(), parts.ravel(), minlength=self.num_points)
-        return total / np.where(self.mass > 0, self.mass, 1.0)
+        return total
 
     # -- edges and sides -------------------------------------------------------------------------------------------
     @cached_property
@@ -231,11 +230,6 @@ class Mesh:
                 f"nothing is named {unknown[0]!r}; {nearest(unknown[0], [*self.boundaries, *self.regions])}"
             )
         return self.named(boundaries=_rename(self.boundaries, names), regions=_rename(self.regions, names))
-
-
-def _rebuild(points: Floats, *parts: dict[str, Ints]) -> Mesh:
-    names = ("cells", "regions", "boundaries", "point_data", "cell_data")
-    return Mesh(points=points, **dict(zip(names, parts, strict=True)))
 
 
 def _rename(sets: Mapping[str, Ints], names: Mapping[str, str]) -> dict[str, Ints]:
@@ -348,18 +342,14 @@ def _data(arrays: Mapping[str, ArrayLike], size: int, what: str) -> dict[str, ND
     return out
 
 
+def spatial(points: Floats) -> Floats:
+    """Return (N, 3) points: those of a line or a plane get zeros."""
+    return np.pad(points, ((0, 0), (0, 3 - points.shape[1])))
+
+
 def _check_measure(mesh: Mesh) -> None:
     if mesh.dim > mesh.space_dim:
         raise MeshError(f"cells of dimension {mesh.dim} have points in {mesh.space_dim} dimensions.")
     bad = np.flatnonzero(~(mesh.measure > 0))
     if len(bad):
         raise MeshError(f"{len(bad)} of {mesh.num_cells} cells are inverted or empty (first: cell {bad[0]}).")
-
-
-def _measure(points: Floats, kind: CellType, cells: Ints) -> Floats:
-    """(C,) measures: signed where the cell's dimension is the space's, else positive."""
-    total = np.zeros(len(cells))
-    for simplex in kind.simplices:
-        corners = points[cells[:, list(simplex)]]
-        total += simplex_measure(corners[:, 1:] - corners[:, :1])
-    return total

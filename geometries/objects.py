@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometries.build import Block, mesh_from_blocks
-from geometries.cells import CELLS, CellType
+from geometries.cells import CELLS, FACETS, CellType
 from geometries.errors import MeshError, ReadError
 from geometries.formats import _grids, _sets, _surfaces, vtk
 from geometries.formats._grids import Grid
@@ -40,10 +40,6 @@ _SKFEM: dict[str, tuple[str, tuple[int, ...]]] = {
 }
 
 SKFEM_ORDERS = dict(_SKFEM.values())
-_FACETS = {
-    "line": "vertex", "triangle": "line", "quad": "line", "tetra": "triangle", "hexahedron": "quad",
-    "triangle6": "line", "quad9": "line", "tetra10": "triangle",
-}  # fmt: skip
 
 
 # -- meshio ------------------------------------------------------------------------------------------------------------
@@ -189,7 +185,8 @@ def from_skfem(given: Any) -> Mesh:  # noqa: ANN401  scikit-fem is untyped
     blocks = [Block(kind=kind, nodes=nodes, names=regions)]
     for title, numbers in (given.boundaries or {}).items():
         corners = np.asarray(given.facets)[:, np.asarray(numbers, np.int64)].T
-        blocks.append(Block(kind=_FACETS[kind], nodes=corners, names={title: np.arange(len(corners))}))
+        facet = FACETS[corners.shape[1]]
+        blocks.append(Block(kind=facet, nodes=corners, names={title: np.arange(len(corners))}))
     return mesh_from_blocks(np.asarray(given.doflocs).T, blocks, dim=CELLS[kind].dim).mesh
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from geometries.build import Block, Reading, mesh_from_blocks
 from geometries.errors import ReadError
-from geometries.mesh import Mesh
-from geometries.sides import number_rows
+from geometries.mesh import Mesh, spatial
+from geometries.sides import first_rows
 
 Ints = NDArray[np.int64]
 
@@ -26,23 +26,17 @@ def merged(parts: Sequence[tuple[str, Mesh]], dim: int | None = None) -> Reading
     if not dims:
         raise ReadError("there are no parts; expected at least one.")
     chosen = dims[-1] if dim is None else dim
-    points = np.concatenate([np.pad(m.points, ((0, 0), (0, 3 - m.space_dim))) for _, m in parts])
-    number, count = number_rows(points)
-    first = np.full(len(count), -1)
-    first[number[::-1]] = np.arange(len(points))[::-1]
+    points = np.concatenate([spatial(m.points) for _, m in parts])
+    kept, number = first_rows(points)
     blocks: list[Block] = []
     start = 0
     for name, mesh in parts:
-        place = first[number[start : start + mesh.num_points]]
+        place = number[start : start + mesh.num_points]
         blocks += [replace(b, nodes=place[b.nodes]) for b in to_blocks(mesh, name, boundaries=mesh.dim == chosen)]
         start += mesh.num_points
-    used = np.unique(first[number])
-    renumbered = np.searchsorted(used, np.arange(len(points)))
-    blocks = [replace(b, nodes=renumbered[b.nodes]) for b in blocks]
-    found = mesh_from_blocks(points[used], blocks, dim=dim)
-    shared = len(points) - len(used)
+    shared = len(points) - len(kept)
     told = (f"{shared} points at the place of others merged",) if shared else ()
-    return replace(found, problems=(*told, *found.problems))
+    return mesh_from_blocks(points[kept], blocks, dim=dim, problems=told)
 
 
 def to_blocks(mesh: Mesh, name: str = "", *, boundaries: bool = True) -> list[Block]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from geometries.errors import SelectionError
 from geometries.faces import ALONG, fit_circles, side_pairs, smooth_faces
 from geometries.mesh import Mesh
+from geometries.sides import components
 from geometries.tags import read_selector
 from geometries.yaml_file import flow
 
@@ -43,8 +44,8 @@ class Proposal:
         return f"{self.name}: {flow(self.selector)}"
 
 
-def propose(mesh: Mesh, most: int = MOST) -> tuple[Proposal, ...]:
-    """Return at most `most` proposals, largest first: flat faces, cylinders (circles in 2-D), other smooth faces.
+def propose(mesh: Mesh) -> tuple[Proposal, ...]:
+    """Return at most `MOST` proposals, largest first: flat faces, cylinders (circles in 2-D), other smooth faces.
 
     Each selector finds exactly the face that its proposal means, or all holes of one kind. Faces that carry a name
     which a user gave, and meshes of lines and of surfaces in space, get none.
@@ -57,7 +58,7 @@ def propose(mesh: Mesh, most: int = MOST) -> tuple[Proposal, ...]:
     found: list[Proposal] = []
     taken = set(mesh.boundaries)
     covered = np.zeros(len(mesh.outer), dtype=bool)
-    for at in pieces[: 2 * most]:
+    for at in pieces[: 2 * MOST]:
         if covered[at].all():
             continue
         described = _Face(mesh, at, normals[at], sizes[at]).described()
@@ -68,7 +69,7 @@ def propose(mesh: Mesh, most: int = MOST) -> tuple[Proposal, ...]:
         taken.add(name)
         covered[sides] = True
         found.append(Proposal(name, spec, what, float(sizes[sides].sum())))
-    return tuple(sorted(found, key=lambda p: -p.measure)[:most])
+    return tuple(sorted(found, key=lambda p: -p.measure)[:MOST])
 
 
 def _unnamed(mesh: Mesh, pieces: list[Ints]) -> list[Ints]:
@@ -114,12 +115,7 @@ def _groups(label: Ints) -> list[Ints]:
 
 
 def _connected(own: Ints, pairs: Ints) -> Iterator[Ints]:
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    local = np.searchsorted(own, pairs)
-    graph = coo_array((np.ones(len(local)), (local[:, 0], local[:, 1])), shape=(len(own), len(own)))
-    yield from (own[part] for part in _groups(connected_components(graph, directed=False)[1]))
+    yield from (own[part] for part in _groups(components(np.searchsorted(own, pairs), len(own))))
 
 
 @dataclass(frozen=True, eq=False)

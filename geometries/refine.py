@@ -41,7 +41,7 @@ def second_order(mesh: Mesh) -> Mesh:
     dropped. Raises `MeshError` if a cell is of second order already.
     """
     _first_order(mesh)
-    sets = [_sets(kind) for kind, _, _ in mesh.blocks()]
+    sets = [CELLS[_SECOND[kind.name]].middles for kind, _, _ in mesh.blocks()]
     keys = [_keys(cells, local) for (_, cells, _), local in zip(mesh.blocks(), sets, strict=True)]
     rows = np.concatenate([k.reshape(-1, _WIDTH) for k in keys])
     number, count = number_rows(rows)
@@ -89,14 +89,7 @@ def _first_order(mesh: Mesh) -> None:
         raise MeshError(f"the mesh holds {', '.join(mesh.cells)} cells; expected first order.")
 
 
-def _sets(kind: CellType) -> list[Nodes]:
-    """Corner sets of the mid-nodes of the full second-order cell, in its node order."""
-    quads = [nodes for facet, nodes in kind.facets if facet == "quad"]
-    whole = [tuple(range(kind.corners))] if kind.name in ("quad", "hexahedron") else []
-    return [*kind.edges, *quads, *whole]
-
-
-def _keys(cells: Ints, sets: list[Nodes]) -> Ints:
+def _keys(cells: Ints, sets: tuple[Nodes, ...]) -> Ints:
     """(C, sets, 8) sorted corners of each set, padded with -1: equal for equal sets."""
     keys = np.full((len(cells), len(sets), _WIDTH), -1, dtype=np.int64)
     for i, local in enumerate(sets):
@@ -117,7 +110,8 @@ def _means(values: NDArray[np.generic], rows: Ints) -> NDArray[np.generic]:
 def _lattice(kind: CellType) -> dict[Nodes, int]:
     """Local nodes of the full second-order cell by twice their reference coordinates."""
     corners = np.array(_CORNERS[kind.name])
-    at = [2 * c for c in corners] + [(2 * corners[list(s)]).sum(0) // len(s) for s in _sets(kind)]
+    middles = CELLS[_SECOND[kind.name]].middles
+    at = [2 * c for c in corners] + [(2 * corners[list(s)]).sum(0) // len(s) for s in middles]
     return {tuple(int(v) for v in p): i for i, p in enumerate(at)}
 
 

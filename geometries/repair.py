@@ -30,9 +30,9 @@ class _Cells:
     same: NDArray[np.bool_]
 
 
-def repaired(reading: Reading, tolerance: float = TOLERANCE) -> Reading:
+def repaired(reading: Reading) -> Reading:
     """Return a reading whose mesh is repaired, with what was done among its problems."""
-    mesh, done = repair(reading.mesh, tolerance)
+    mesh, done = repair(reading.mesh)
     gone = [p for p in reading.problems if "--repair" not in p]  # what the repair was offered for
     return replace(reading, mesh=mesh, problems=(*gone, *done))
 
@@ -75,12 +75,11 @@ def _cells(mesh: Mesh, first: Ints) -> _Cells:
     blocks, places, same, total = {}, [], [], 0
     for kind, old, _ in mesh.blocks():
         nodes = first[old]
-        number, _ = _sides.number_rows(np.sort(nodes, axis=1))
-        original = np.full(number.max() + 1, len(nodes))
-        np.minimum.at(original, number, np.arange(len(nodes)))
+        kept, number = _sides.first_rows(np.sort(nodes, axis=1))
+        original = kept[number]
         empty = is_empty(mesh.points, kind, nodes)
-        stays = (original[number] == np.arange(len(nodes))) & ~empty
-        place = (total + np.cumsum(stays) - 1)[original[number]]
+        stays = (original == np.arange(len(nodes))) & ~empty
+        place = (total + np.cumsum(stays) - 1)[original]
         places.append(np.where(empty, -1, place))
         same.append(stays)
         blocks[kind.name] = nodes[stays]

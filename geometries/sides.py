@@ -39,14 +39,16 @@ def row_keys(rows: NDArray[np.generic]) -> Ints:
     return key
 
 
-def order_rows(rows: NDArray[np.generic]) -> Ints:
-    """Return the permutation that sorts `rows` lexicographically; equal rows stay in their order."""
-    return np.argsort(row_keys(rows), kind="stable")
-
-
 def unique_rows(rows: Ints) -> Ints:
     """Return the distinct rows, sorted: `np.unique(rows, axis=0)`, faster."""
     return rows[np.unique(row_keys(rows), return_index=True)[1]]
+
+
+def first_rows(rows: NDArray[np.generic]) -> tuple[Ints, Ints]:
+    """Return (m,) where each distinct row first stands, ascending, and (n,) the place there of the row that each is."""
+    _, first, number = np.unique(row_keys(rows), return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return first[order], np.argsort(order)[number]
 
 
 def number_rows(rows: NDArray[np.generic]) -> tuple[Ints, Ints]:
@@ -68,6 +70,18 @@ def ranks(owner: Ints) -> Ints:
     out = np.empty(len(owner), np.int64)
     out[order] = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
     return out
+
+
+def components(pairs: Ints, count: int) -> Ints:
+    """Return (count,) the number of the connected piece that each is of, where `pairs` (n, 2) of them are joined.
+
+    Pieces are numbered in the order of their lowest members.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    return connected_components(graph, directed=False)[1].astype(np.int64)
 
 
 def edges(mesh: Mesh) -> Ints:
@@ -181,6 +195,22 @@ def geometry(mesh: Mesh, sides: Ints) -> tuple[Floats, Floats, Floats]:
         vectors[at] = _area_vectors(corners, centers[at] - mesh.cell_centers[sides[at, 0]])
     size = np.linalg.norm(vectors, axis=1)
     return centers, vectors / np.where(size > 0, size, 1.0)[:, None], size
+
+
+def over_sides(mesh: Mesh, sides: Ints, value: object, shape: tuple[int, ...] = ()) -> bool:
+    """Return whether a value is an array over `sides`: it has their number, and not that of their points."""
+    array = isinstance(value, np.ndarray) and value.shape == (len(sides), *shape)
+    return array and len(mesh.nodes(sides)) != len(sides)
+
+
+def to_nodes(mesh: Mesh, sides: Ints, values: Floats) -> Floats:
+    """Return (n, ...) the means of values over `sides` around each of their points, `mesh.nodes(sides)`."""
+    total, count = np.zeros((mesh.num_points, *values.shape[1:])), np.zeros(mesh.num_points)
+    for _, at, points in facets(mesh, sides):
+        np.add.at(total, points, values[at][:, None])
+        np.add.at(count, points, 1.0)
+    nodes = mesh.nodes(sides)
+    return total[nodes] / count[nodes].reshape(-1, *(1 for _ in values.shape[1:]))
 
 
 def _area_vectors(corners: Floats, outward: Floats) -> Floats:

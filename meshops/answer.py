@@ -86,9 +86,8 @@ class Demand:
             raise MeshopsError(f"--tol is {self.tolerance}; expected a share of the solution above 0, such as 1e-3.")
 
 
-def answer(path: Path, *, run: Path | None = None, demand: Demand | None = None) -> Answer:
+def answer(path: Path, *, run: Path | None, demand: Demand) -> Answer:
     """Read a case file and solve it; raises `MeshopsError` for a demand without a surrogate."""
-    demand = demand or Demand()
     if run is None and demand != Demand():
         raise MeshopsError(
             "--compare, --tol, --sharpen and --accelerate need --surrogate RUN: without one the answer is the "

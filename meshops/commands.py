@@ -66,7 +66,7 @@ def mesh(cad: Path, *, output: Path, names: Path | None = None, **options: Unpac
     from meshops.equations.case_file import names_of
 
     check_target(output, formats.writable())
-    check_apart(output, formats.files_of(cad), "the mesh")
+    check_apart(output, formats.geometry_files(cad), "the mesh")
     with console.working(f"meshing {cad.name}"):
         reading = formats.inspect(cad, **options)
     part = reading.mesh
@@ -95,7 +95,7 @@ def convert(source: Path, target: Path, **options: Unpack[Options]) -> None:
 
     check_target(target, (*formats.writable(), *EXTENSIONS))
     as_case = converts_case(source, target)
-    read = files_of(source) if as_case else formats.files_of(source)
+    read = files_of(source) if as_case else formats.geometry_files(source)
     check_apart(target, read, "the case" if as_case else "the mesh")
     if as_case:
         _convert_case(source, target, options)

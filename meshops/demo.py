@@ -20,7 +20,7 @@ from meshops.data import MeshDataset, Recipe, generate
 from meshops.data.threads import one_thread
 from meshops.equations import Case
 from meshops.evaluation import Baseline, Evaluation, baseline_errors, error_of, evaluate, fit_baselines
-from meshops.graph import MeshGraph, build_graph
+from meshops.graph import build_graph
 from meshops.training import Settings, Surrogate, shipped, train
 from meshops.trust import Guard
 from meshops.trust.guard import remember
@@ -71,7 +71,7 @@ def run(folder: Path) -> Demo:
         unseen = evaluate(surrogate, samples.split("test"), samples.split("train"), progress=update)
     with _stage("solve the part", seconds):
         found = predicted(surrogate, Guard.load(folder / "run"), case, Demand(compare=True), {})
-        part = _part_errors(surrogate, found, fit_baselines(_graphs(samples.split("train"))))
+        part = _part_errors(surrogate, found, fit_baselines(samples.split("train")))
     with _stage("write and draw", seconds):
         answers = _write(found, folder)
     seconds["reference solve of the part"] = found.seconds["reference"]
@@ -110,7 +110,7 @@ def _read(folder: Path, seconds: dict[str, float]) -> tuple[Case, list[Path]]:
 def _train(samples: MeshDataset, folder: Path) -> Surrogate:
     """Train beside, then replace: a demo that is stopped leaves the last one's run."""
     beside = folder.with_name(f"{folder.name}.new")
-    train_set, validation_set = (_graphs(samples.split(name)) for name in ("train", "validation"))
+    train_set, validation_set = (list(samples.split(name)) for name in ("train", "validation"))
     settings = Settings(minutes=MINUTES, batch_size=4)
     busy = MeshopsError(
         f"another demo is training in {str(folder.parent)!r}; wait for it, or give another folder (-o)."
@@ -122,10 +122,6 @@ def _train(samples: MeshDataset, folder: Path) -> Surrogate:
         shutil.rmtree(folder, ignore_errors=True)
         beside.rename(folder)
     return Surrogate.load(folder)
-
-
-def _graphs(samples: MeshDataset) -> list[MeshGraph]:
-    return [samples[i] for i in range(len(samples))]
 
 
 def _means(result: Evaluation) -> dict[str, float]:

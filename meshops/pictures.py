@@ -49,12 +49,11 @@ def draw_samples(solutions: Sequence[Solution], path: Path) -> None:
         image.quantize(palette=palette, dither=Image.Dither.NONE).save(temporary, optimize=True)
 
 
-def draw_card(dataset: MeshDataset) -> Path:
-    """Draw samples of a data set beside its shards, and its card with them; return the card."""
+def draw_card(dataset: MeshDataset) -> None:
+    """Draw samples of a data set beside its shards, and its card with them."""
     picked = np.unique(np.linspace(0, len(dataset) - 1, _SAMPLES).astype(int))
     draw_samples([dataset.solution(int(i)) for i in picked], dataset.folder / PICTURE)
     write_card(dataset)
-    return dataset.folder / "README.md"
 
 
 def shown(solution: Solution) -> tuple[Mesh, Floats, str]:

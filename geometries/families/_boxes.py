@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 
 from geometries.cells import CELLS
 from geometries.families.base import Family, Shape
-from geometries.families.grid import lattice, split
+from geometries.families.grid import TYPES, lattice, split
 from geometries.mesh import Mesh
 from geometries.refine import second_order
 
 Floats = NDArray[np.float64]
 Masks = dict[str, NDArray[np.bool_]]
-_SIMPLEX = {2: "triangle", 3: "tetra"}
-_BLOCK = {2: "quad", 3: "hexahedron"}
 SLACK = 1e-9
 
 
@@ -36,8 +34,8 @@ class Boxes(Family):
     def __post_init__(self) -> None:
         """Check the parameters."""
         self.require_numbers()
-        object.__setattr__(self, "cell", self.cell or _SIMPLEX[self.dim])
-        known = (_SIMPLEX[self.dim], _BLOCK[self.dim])
+        known = TYPES[self.dim]
+        object.__setattr__(self, "cell", self.cell or known[0])
         self.require("cell", self.cell in known, " or ".join(known))
         self.require("order", self.order in (1, 2), "1 or 2")
 
@@ -80,4 +78,4 @@ def named(mesh: Mesh, masks: Callable[[Floats], Masks], rest: str) -> Mesh:
     boundaries = {}
     for name, mask in masks(mesh.side_geometry(mesh.outer)[0]).items():
         boundaries[name], left = mesh.outer[mask & left], left & ~mask
-    return replace(mesh, boundaries=boundaries | {rest: mesh.outer[left]})
+    return mesh.named(boundaries=boundaries | {rest: mesh.outer[left]})

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geometries.build import signed_measure
 from geometries.errors import SpecError
 from geometries.families.base import ShapeError
+from geometries.measures import signed_measure
 from geometries.mesh import Mesh
 from geometries.quality import quality
+from geometries.sides import components
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -138,14 +139,9 @@ def _planes(mesh: Mesh, name: str) -> Iterator[tuple[Floats, Ints]]:
 
 def _pieces(mesh: Mesh, sides: Ints) -> list[Ints]:
     """Return the connected pieces of a boundary."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    pairs = [np.stack([np.repeat(at, nodes.shape[1]), nodes.ravel()], 1) for _, at, nodes in mesh.facets(sides)]
-    side, node = np.concatenate(pairs).T
-    size = len(sides) + mesh.num_points
-    graph = coo_matrix((np.ones(len(side)), (side, len(sides) + node)), shape=(size, size))
-    label = connected_components(graph, directed=False)[1][: len(sides)]
+    n = len(sides)
+    pairs = [np.stack([np.repeat(at, nodes.shape[1]), n + nodes.ravel()], 1) for _, at, nodes in mesh.facets(sides)]
+    label = components(np.concatenate(pairs), n + mesh.num_points)[:n]
     return [sides[label == value] for value in np.unique(label)]
 
 

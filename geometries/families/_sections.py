@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometries.errors import ReadError
+from geometries.families._polylines import area
 from geometries.families.base import ShapeError
 from geometries.files import existing
 
 Floats = NDArray[np.float64]
 _THICKNESS = (0.2969, -0.1260, -0.3516, 0.2843, -0.1036)  # of √x, x, x², x³, x⁴: closed at the trailing edge
 # Five digits: the second and third, then where the camber's cubic ends, k1 and k2/k1, for a lift coefficient of 0.3
-_CAMBER = {
+CAMBER = {
     "10": (0.0580, 361.400, 0.0),
     "20": (0.1260, 51.640, 0.0),
     "30": (0.2025, 15.957, 0.0),
@@ -58,7 +59,7 @@ def _camber(digits: str) -> Callable[[Floats], tuple[Floats, Floats]]:
         m, p = int(digits[0]) / 100, int(digits[1]) / 10
         return lambda x: _four(x, m, p or 0.5)
     if re.fullmatch(r"[1-6]([1-5]0|[2-5]1)[0-9]{2}", digits) and 0 < int(digits[3:]) <= 40:
-        end, k1, ratio = _CAMBER[digits[1:3]]
+        end, k1, ratio = CAMBER[digits[1:3]]
         return lambda x: _five(x, end, k1 * int(digits[0]) / 2, ratio)
     raise ShapeError(f"NACA {digits!r} is no section; expected four digits such as 2412, or five such as 23012.")
 
@@ -86,7 +87,8 @@ def section(path: str | Path, count: int) -> Floats:
     stays so. Raises `ReadError` for anything else.
     """
     around = _ordered(existing(path))
-    edge, away = (around[0] + around[-1]) / 2, np.linalg.norm(around - (around[0] + around[-1]) / 2, axis=1)
+    edge = (around[0] + around[-1]) / 2
+    away = np.linalg.norm(around - edge, axis=1)
     nose = int(away.argmax())
     x, y = (edge - around[nose]) / away[nose] ** 2
     around = (around - around[nose]) @ np.array([[x, -y], [y, x]])
@@ -109,8 +111,7 @@ def _ordered(file: Path) -> Floats:
     if len(points) < 10 or not np.isfinite(points).all() or np.ptp(points[:, 0]) <= 0:
         raise ReadError(f"{file.name} holds {len(points)} points; expected an airfoil's, ten or more lines of x and y.")
     points = points[np.append(True, np.linalg.norm(np.diff(points, axis=0), axis=1) > 0)]
-    doubled = (np.roll(points, -1, axis=0) * points[:, ::-1] * (1, -1)).sum()
-    return points if doubled < 0 else points[::-1]
+    return points if area(points) > 0 else points[::-1]
 
 
 def _blunt(around: Floats) -> bool:

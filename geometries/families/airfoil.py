@@ -10,12 +10,12 @@ import numpy as np
 
 from geometries.errors import ReadError
 from geometries.families._planar import Loop, Planar, box_names, rectangle
-from geometries.families._sections import naca, section
+from geometries.families._sections import CAMBER, naca, section
 from geometries.families.base import Shape
 
 _NAMES = ("inflow", "outflow", "farfield", "farfield")
 _FILES = (".dat", ".txt", ".csv")
-_CAMBERS = ("10", "20", "30", "40", "50", "21", "31", "41", "51")
+_CAMBERS = tuple(CAMBER)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from geometries.families._boxes import fill
 from geometries.families.base import Family, Shape
-from geometries.families.grid import lattice, split
 from geometries.mesh import Mesh
 
 Floats = NDArray[np.float64]
@@ -51,13 +51,10 @@ class Corners(Family):
 
     def mesh(self, shape: Shape) -> Mesh:
         """Return the cells that are left."""
-        cuts = np.array(shape["corners"], dtype=np.int64)
-        points, blocks = lattice((self.cells, self.cells))
-        inside = ~_cut(points[blocks].mean(1) / self.cells, cuts / self.cells).any(1)
-        used, cells = np.unique(split(blocks[inside], self.cell), return_inverse=True)
-        nodes = 3 if self.cell == "triangle" else 4
-        mesh = Mesh(points=points[used] / self.cells, cells={self.cell: cells.reshape(-1, nodes)})
-        return Mesh(points=mesh.points, cells=mesh.cells, boundaries=_names(mesh, cuts / self.cells))
+        cuts = np.array(shape["corners"], dtype=np.int64) / self.cells
+        axis = np.arange(self.cells + 1) / self.cells
+        mesh = fill([axis, axis], self.cell, lambda centers: ~_cut(centers, cuts).any(1))
+        return mesh.named(boundaries=_names(mesh, cuts))
 
 
 def _cut(points: Floats, cuts: Floats) -> NDArray[np.bool_]:

@@ -163,7 +163,8 @@ def _owners(gmsh: ModuleType, parts: list[Primitive]) -> dict[str, list[int]]:
     """Return the faces of each primitive: those with a point inside that lies on its surface."""
     found: dict[str, list[int]] = {}
     for _, face in gmsh.model.getEntities(2):
-        away = [abs(_distance(part, _inner_point(gmsh, face))) for part in parts]
+        point = _inner_point(gmsh, face)
+        away = [abs(_distance(part, point)) for part in parts]
         if min(away) > _SLACK:
             raise ShapeError("a face lies on none of the primitives; draw another shape.")
         found.setdefault(f"part{int(np.argmin(away)) + 1}", []).append(face)

@@ -15,8 +15,7 @@ from geometries.refine import second_order
 
 Ints = NDArray[np.int64]
 _NAMES = (("left", "right"), ("bottom", "top"), ("front", "back"))
-_CELLS = {1: ("line",), 2: ("triangle", "quad"), 3: ("tetra", "hexahedron")}
-_BLOCK = {1: "line", 2: "quad", 3: "hexahedron"}
+TYPES = {1: ("line",), 2: ("triangle", "quad"), 3: ("tetra", "hexahedron")}  # the simplex, the block
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,10 @@ class Grid(Family):
         """Check the parameters."""
         sizes = self.shape if isinstance(self.shape, tuple | list) else ()
         whole = all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sizes)
-        self.require("shape", len(sizes) in _CELLS and whole, "one to three whole numbers above 0")
+        self.require("shape", len(sizes) in TYPES and whole, "one to three whole numbers above 0")
         object.__setattr__(self, "shape", tuple(sizes))
-        object.__setattr__(self, "cell", self.cell or _CELLS[self.dim][0])
-        self.require("cell", self.cell in _CELLS[self.dim], f"{' or '.join(_CELLS[self.dim])} in {self.dim}-D")
+        object.__setattr__(self, "cell", self.cell or TYPES[self.dim][0])
+        self.require("cell", self.cell in TYPES[self.dim], f"{' or '.join(TYPES[self.dim])} in {self.dim}-D")
         self.require("order", self.order in (1, 2), "1 or 2")
 
     @property
@@ -74,7 +73,7 @@ def lattice(sizes: tuple[int, ...]) -> tuple[NDArray[np.float64], Ints]:
 
 def split(blocks: Ints, cell: str) -> Ints:
     """Cut lines, quads or hexahedra into cells of type `cell`, those of one block next to each other."""
-    kind = _BLOCK[CELLS[cell].dim]
+    kind = TYPES[CELLS[cell].dim][-1]
     if cell == kind:
         return blocks
     return blocks[:, np.array(CELLS[kind].simplices)].reshape(-1, CELLS[cell].corners)
@@ -88,4 +87,4 @@ def name_sides(mesh: Mesh) -> Mesh:
         for axis in range(mesh.dim)
         for end, name in enumerate(_NAMES[axis])
     }
-    return Mesh(points=mesh.points, cells=mesh.cells, boundaries=named)
+    return mesh.named(boundaries=named)

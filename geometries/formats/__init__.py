@@ -70,7 +70,7 @@ __all__ = [
     "Format",
     "Options",
     "Reading",
-    "files_of",
+    "geometry_files",
     "inspect",
     "read",
     "readable",
@@ -123,7 +123,7 @@ def readable() -> dict[str, Format]:
     return {e: f for f in FORMATS.values() if f.read for e in f.extensions}
 
 
-def files_of(path: Path) -> tuple[Path, ...]:
+def geometry_files(path: Path) -> tuple[Path, ...]:
     """Return a geometry's file, and those of its parts."""
     parts = vtm.parts_of(path) if path.suffix.lower() in vtm.FORMAT.extensions else []
     return path, *(part for _, part in parts)

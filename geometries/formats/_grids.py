@@ -19,7 +19,7 @@ from geometries.build import Block, Reading, mesh_from_blocks
 from geometries.cells import CELLS
 from geometries.errors import MeshError, ReadError, WriteError
 from geometries.formats import _polygons
-from geometries.mesh import Mesh
+from geometries.mesh import Mesh, spatial
 
 Array = NDArray[np.generic]
 Ints = NDArray[np.int64]
@@ -95,8 +95,9 @@ def reading(grid: Grid, dim: int | None, name: str) -> Reading:
 def _foreign(grid: Grid, dim: int | None) -> Reading:
     problems: list[str] = []
     found = blocks(grid, problems)
-    read = mesh_from_blocks(grid.points, found, dim=dim, point_data=_numbers(grid.point_data, len(grid.points)))
-    return Reading(mesh=read.mesh, problems=(*problems, *read.problems), field_data=grid.field_data)
+    numbers = _numbers(grid.point_data, len(grid.points))
+    read = mesh_from_blocks(grid.points, found, dim=dim, point_data=numbers, problems=problems)
+    return replace(read, field_data=grid.field_data)
 
 
 def _own(grid: Grid, sets: Mapping[str, Array | str], space_dim: int) -> Reading:
@@ -152,10 +153,7 @@ def _block(
     if not kind:
         kind, parts = _SPLIT[number](grid.points, nodes, problems)
         pieces, nodes = parts.shape[1], parts.reshape(-1, parts.shape[2])
-    place = np.full(len(grid.types), -1)
-    place[at] = np.arange(len(at))
-    names = {name: _polygons.rows(place[cells], pieces) for name, cells in groups.items()}
-    names = {name: rows for name, rows in names.items() if len(rows)}
+    names = _polygons.named_rows(groups, at, len(grid.types), pieces)
     return Block(kind=kind, nodes=nodes, names=names, data={k: np.repeat(v[at], pieces, 0) for k, v in data.items()})
 
 
@@ -192,7 +190,7 @@ def from_mesh(mesh: Mesh, field_data: Mapping[str, Array | str]) -> Grid:
     if clash:
         raise WriteError(f"field data may not be named {clash[0]!r}: that is a set of the mesh.")
     return Grid(
-        points=np.pad(mesh.points, ((0, 0), (0, 3 - mesh.space_dim))),
+        points=spatial(mesh.points),
         connectivity=connectivity,
         offsets=np.concatenate([[0], np.cumsum(widths)]),
         types=types,

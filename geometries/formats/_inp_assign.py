@@ -110,7 +110,7 @@ def _dirichlet(out: _Out, fixed: list[Fixed]) -> Ints:
             given[load.points] = load.values
     for load in reversed(fixed):
         sides = mesh.boundaries.get(load.name or "", outer)
-        sides = sides[_inside(mesh, sides, load.points)]
+        sides = sides[held_whole(mesh, sides, load.points)]
         sides = sides[~np.isin(mesh.facet_ids(sides), held)] if load.values is not None else sides
         if not len(sides):
             continue
@@ -119,7 +119,7 @@ def _dirichlet(out: _Out, fixed: list[Fixed]) -> Ints:
             held = np.union1d(held, mesh.facet_ids(sides))
             own = np.full(mesh.num_points, np.nan)
             own[load.points] = load.values
-            found.append((name, Dirichlet(_plain(own[mesh.nodes(sides)]))))
+            found.append((name, Dirichlet(plain(own[mesh.nodes(sides)]))))
     for name, condition in reversed(found):
         out.put(name, condition)
     _compare(out, given)
@@ -147,7 +147,8 @@ def _compare(out: _Out, given: Floats) -> None:
         out.notes.append(f"{beyond} more points lie on sides whose temperature is given: theirs is too")
 
 
-def _inside(mesh: Mesh, sides: Ints, points: Ints) -> Bools:
+def held_whole(mesh: Mesh, sides: Ints, points: Ints) -> Bools:
+    """Return which sides have all their nodes among `points`."""
     inside = np.zeros(mesh.num_points, dtype=bool)
     inside[points] = True
     on = np.zeros(len(sides), dtype=bool)
@@ -174,14 +175,12 @@ def _on_sides(out: _Out, name: str, sides: Ints, values: Floats) -> float | Floa
     """Return a number, or an array over sides; over nodes where that could be mistaken for one over nodes."""
     nodes = out.mesh.nodes(sides)
     if len(nodes) != len(sides) or (values == values[0]).all():
-        return _plain(values)
+        return plain(values)
     out.notes.append(f"the values on {name!r}, one a face, are averaged to its points")
-    total, count = np.zeros((2, out.mesh.num_points))
-    for _, at, points in out.mesh.facets(sides):
-        np.add.at(total, points, values[at][:, None])
-        np.add.at(count, points, 1.0)
-    return total[nodes] / count[nodes]
+    return sides_.to_nodes(out.mesh, sides, values)
 
 
-def _plain(values: Floats) -> float | Floats:
-    return float(values[0]) if (values == values[0]).all() else values
+def plain(values: Floats) -> float | Floats:
+    """Return values in rows that are all alike as that one."""
+    even = (values == values[0]).all()
+    return (float(values[0]) if values.ndim == 1 else np.array(values[0])) if even else values

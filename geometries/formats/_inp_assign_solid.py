@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from geometries import sides as sides_
 from geometries.conditions import Condition, Dirichlet, Neumann, Pressure
+from geometries.formats._inp_assign import held_whole, plain
 from geometries.formats._inp_deck import fields, floats
 from geometries.formats._inp_forces import traction
 from geometries.formats._inp_loads import SECTIONS, Found
@@ -152,12 +153,7 @@ def _pushed(out: _Sides, name: str | None, given: Floats) -> None:
     order = [name, *out.known] if name in out.known else list(out.known)
     sides = next((out.known[n] for n in order if n and np.array_equal(mesh.nodes(out.known[n]), points)), None)
     if sides is None:
-        inside = np.zeros(mesh.num_points, bool)
-        inside[points] = True
-        on = np.zeros(len(mesh.outer), bool)
-        for _, at, nodes in mesh.facets(mesh.outer):
-            on[at] = inside[nodes].all(1)
-        sides = mesh.outer[on]
+        sides = mesh.outer[held_whole(mesh, mesh.outer, points)]
     if not np.array_equal(mesh.nodes(sides), points):
         return out.solid.found.lose(f"*CLOAD on {len(points)} points that are not those of whole sides")
     found = traction(mesh, sides, forces / _thickness(out.solid.found))
@@ -180,8 +176,3 @@ def _thickness(found: Found) -> float:
     if len(sizes) > 1:
         found.lose("sections of several thicknesses")
     return next(iter(sizes), 0.0) or 1.0
-
-
-def plain(values: Floats) -> float | Floats:
-    even = (values == values[0]).all()
-    return (float(values[0]) if values.ndim == 1 else np.array(values[0])) if even else values

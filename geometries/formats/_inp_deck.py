@@ -182,6 +182,16 @@ def fields(card: Card) -> Texts:
     return out
 
 
+def padded(rows: Texts, width: int) -> Texts:
+    """Return rows of at least `width` fields: empty ones are added."""
+    return np.pad(rows, ((0, 0), (0, max(0, width - rows.shape[1]))))
+
+
+def are_labels(words: Texts) -> NDArray[np.bool_]:
+    """Return which words are numbers of nodes or elements, and not names."""
+    return np.char.isdecimal(words) & (np.char.str_len(words) < 18)
+
+
 def whole(values: Floats, card: Card) -> Ints:
     """Return numbers as integers; raises `ReadError` where they are not."""
     if not (np.isfinite(values) & (np.abs(values) < 2**53) & (values == np.floor(values))).all():

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from geometries.formats._inp_tables import side_labels
 from geometries.mesh import Mesh
+from geometries.sides import over_sides, to_nodes
 from geometries.values import Value, evaluate
 
 Floats = NDArray[np.float64]
@@ -66,30 +67,18 @@ def number(value: float) -> str:
 def on_points(mesh: Mesh, name: str, value: Value, shape: tuple[int, ...] = ()) -> Floats:
     """Return a condition's values at the points of its boundary; an array over sides is averaged, as in a case."""
     sides = mesh.boundaries[name]
-    nodes = mesh.nodes(sides)
-    if not over_sides(mesh, name, value, shape):
-        return evaluate(value, mesh.points[nodes], f"the value on {name!r}", shape=shape)
-    total, count = np.zeros((mesh.num_points, *shape)), np.zeros(mesh.num_points)
-    for _, at, points in mesh.facets(sides):
-        np.add.at(total, points, np.asarray(value)[at][:, None])
-        np.add.at(count, points, 1.0)
-    return total[nodes] / count[nodes].reshape(-1, *(1 for _ in shape))
+    if over_sides(mesh, sides, value, shape):
+        return to_nodes(mesh, sides, np.asarray(value))
+    return evaluate(value, mesh.points[mesh.nodes(sides)], f"the value on {name!r}", shape=shape)
 
 
 def on_faces(mesh: Mesh, name: str, value: Value) -> Floats:
     """Return one value of a condition on each side of its boundary: an array over sides itself, else the mean."""
     sides = mesh.boundaries[name]
-    if over_sides(mesh, name, value):
+    if over_sides(mesh, sides, value):
         return np.asarray(value)
     spread, out = np.zeros(mesh.num_points), np.zeros(len(sides))
     spread[mesh.nodes(sides)] = on_points(mesh, name, value)
     for _, at, points in mesh.facets(sides):
         out[at] = spread[points].mean(1)
     return np.full(len(sides), value) if isinstance(value, float) else out
-
-
-def over_sides(mesh: Mesh, name: str, value: Value, shape: tuple[int, ...] = ()) -> bool:
-    """Return whether a value is an array over the sides of a boundary, and not over its points."""
-    sides = mesh.boundaries[name]
-    array = isinstance(value, np.ndarray) and value.shape == (len(sides), *shape)
-    return array and len(mesh.nodes(sides)) != len(sides)

@@ -13,13 +13,11 @@ from numpy.typing import NDArray
 from geometries.deck import Loads
 from geometries.errors import short
 from geometries.formats._inp_assign import Fixed, Flux, Numbering, assigned
-from geometries.formats._inp_deck import Card, Deck, Texts, fields, floats
+from geometries.formats._inp_deck import Card, Deck, Texts, are_labels, fields, floats, padded
 from geometries.formats._inp_model import Body, Model, face_rows
 from geometries.formats._inp_tables import ALTERS_HEAT, LOAD_KEYWORDS, MESH_KEYWORDS, SILENT
 from geometries.mesh import Mesh
 from geometries.values import Value
-
-__all__ = ["Numbering", "read_loads"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -122,7 +120,7 @@ def _take(found: Found, card: Card, rows: Texts) -> None:
 
 # -- nodes -------------------------------------------------------------------------------------------------------------
 def _boundary(found: Found, card: Card, rows: Texts) -> None:
-    rows = np.pad(rows, ((0, 0), (0, max(0, 4 - rows.shape[1]))))
+    rows = padded(rows, 4)
     numeric = np.char.isdecimal(rows[:, 1]) & (np.char.str_len(rows[:, 1]) < 9)
     first = np.where(numeric, rows[:, 1], "0").astype(np.int64)
     last = np.where(np.char.isdecimal(rows[:, 2]), rows[:, 2], rows[:, 1])
@@ -138,7 +136,7 @@ def _boundary(found: Found, card: Card, rows: Texts) -> None:
 
 def node_groups(found: Found, card: Card, rows: Texts) -> Iterator[tuple[str | None, Ints, Ints]]:
     """Yield (name, points, rows) for each set, and once, without a name, for all rows that name single nodes."""
-    numeric = np.char.isdecimal(rows[:, 0]) & (np.char.str_len(rows[:, 0]) < 18)
+    numeric = are_labels(rows[:, 0])
     for at in np.flatnonzero(~numeric).tolist():
         named = found.model.find(found.model.nsets, str(rows[at, 0]), found.body)
         items = found.model.resolve(found.model.nsets, str(rows[at, 0]), found.body)
@@ -156,7 +154,7 @@ def node_groups(found: Found, card: Card, rows: Texts) -> Iterator[tuple[str | N
 
 # -- faces -------------------------------------------------------------------------------------------------------------
 def _flux(found: Found, card: Card, rows: Texts) -> None:
-    rows = np.pad(rows, ((0, 0), (0, max(0, 3 - rows.shape[1]))))
+    rows = padded(rows, 3)
     body = np.char.startswith(np.char.upper(rows[:, 1]), "BF")
     for elements, given in element_groups(found, card, rows[body]):
         cells, values = found.numbering.cells[elements], floats(given[:, 2], card)
@@ -168,7 +166,7 @@ def _flux(found: Found, card: Card, rows: Texts) -> None:
 
 
 def _film(found: Found, card: Card, rows: Texts) -> None:
-    rows = np.pad(rows, ((0, 0), (0, max(0, 4 - rows.shape[1]))))
+    rows = padded(rows, 4)
     plain = np.array([re.fullmatch(r"F(\d?|S?POS|S?NEG)", x.upper()) is not None for x in np.unique(rows[:, 1])])
     mask = plain[np.unique(rows[:, 1], return_inverse=True)[1]]
     if not mask.all():
@@ -180,7 +178,7 @@ def _film(found: Found, card: Card, rows: Texts) -> None:
 
 def element_groups(found: Found, card: Card, rows: Texts) -> Iterator[tuple[Ints, Texts]]:
     """Yield (elements, the row of each): once for rows of single elements, and for each set."""
-    numeric = np.char.isdecimal(rows[:, 0]) & (np.char.str_len(rows[:, 0]) < 18)
+    numeric = are_labels(rows[:, 0])
     elements = found.body.elements.find(rows[numeric, 0].astype(np.int64))
     yield elements[elements >= 0], rows[numeric][elements >= 0]
     for row in rows[~numeric]:
@@ -193,7 +191,7 @@ def element_groups(found: Found, card: Card, rows: Texts) -> Iterator[tuple[Ints
 
 def face_groups(found: Found, card: Card, rows: Texts) -> Iterator[tuple[str | None, Ints, Texts]]:
     """Yield (name, sides, the row of each side): for each set or surface, and once for rows of single elements."""
-    numeric = np.char.isdecimal(rows[:, 0]) & (np.char.str_len(rows[:, 0]) < 18)
+    numeric = are_labels(rows[:, 0])
     singles = rows[numeric]
     sides, given = [np.empty((0, 2), np.int64)], [singles[:0]]
     for label in np.unique(singles[:, 1]) if len(singles) else ():

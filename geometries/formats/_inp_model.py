@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from geometries.cells import CELLS
 from geometries.errors import ReadError, short
-from geometries.formats._inp_deck import Card, Deck, Texts, fields, floats, numbers, whole
+from geometries.formats._inp_deck import Card, Deck, Texts, are_labels, fields, floats, numbers, whole
 from geometries.formats._inp_tables import GENERATORS, ElementType, element_type, face, linear
 from geometries.formats._text import chain
 
@@ -317,7 +317,7 @@ def _within(items: Ints, block: Elements) -> Ints:
 def _add_tokens(model: Model, body: Body, card: Card, sets: dict[str, Set], index: Index, target: Set) -> None:
     tokens = fields(card).ravel()
     tokens = tokens[tokens != ""]
-    numeric = np.char.isdecimal(tokens) & (np.char.str_len(tokens) < 18)
+    numeric = are_labels(tokens)
     found = index.find(tokens[numeric].astype(np.int64))
     target.parts.append(found[found >= 0])
     lost = [str(n) for n in tokens[numeric][found < 0][:1]]
@@ -350,7 +350,7 @@ def _from_surface(model: Model, body: Body, card: Card) -> None:
 def face_rows(model: Model, body: Body, rows: Texts) -> Iterator[tuple[Ints, str, str]]:
     """Yield (elements, face label in capitals, a label or name that is nowhere) of rows of `element or set, face`."""
     labels = np.char.upper(rows[:, 1]) if rows.shape[1] > 1 else np.full(len(rows), "")
-    numeric = np.char.isdecimal(rows[:, 0]) & (np.char.str_len(rows[:, 0]) < 18)
+    numeric = are_labels(rows[:, 0])
     for label in np.unique(labels).tolist():
         mine = rows[:, 0][numeric & (labels == label)]
         found = body.elements.find(mine.astype(np.int64))

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from geometries.cells import CELLS
 from geometries.deck import Loads
-from geometries.formats._inp_assign import Numbering
-from geometries.formats._inp_assign_solid import Solid, assigned_solid, plain
-from geometries.formats._inp_deck import Card, Deck, Texts, fields, floats
+from geometries.formats._inp_assign import Numbering, plain
+from geometries.formats._inp_assign_solid import Solid, assigned_solid
+from geometries.formats._inp_deck import Card, Deck, Texts, fields, floats, padded
 from geometries.formats._inp_loads import (
     HEAT_STEPS,
     Found,
@@ -72,13 +72,9 @@ def _is_thin(deck: Deck) -> bool:
     return any(card.keyword == "ELEMENT" and "CPS" in card.options.get("TYPE", "").upper() for card in deck.cards)
 
 
-def _padded(rows: Texts, width: int) -> Texts:
-    return np.pad(rows, ((0, 0), (0, max(0, width - rows.shape[1]))))
-
-
 # -- cards -------------------------------------------------------------------------------------------------------------
 def _boundary(solid: Solid, card: Card, rows: Texts) -> None:
-    rows = _padded(rows, 4)
+    rows = padded(rows, 4)
     words = np.char.upper(rows[:, 1])
     for word, ends in _WORDS.items():
         at = words == word
@@ -98,7 +94,7 @@ def _boundary(solid: Solid, card: Card, rows: Texts) -> None:
 
 
 def _point_loads(solid: Solid, card: Card, rows: Texts) -> None:
-    rows = _padded(rows, 3)
+    rows = padded(rows, 3)
     dof = floats(rows[:, 1], card)
     if (dof > solid.held.shape[1]).any():
         solid.found.lose(f"*CLOAD on the degree of freedom {dof.max():g}")
@@ -115,7 +111,7 @@ def _point_loads(solid: Solid, card: Card, rows: Texts) -> None:
 
 
 def _faces(solid: Solid, card: Card, rows: Texts) -> None:
-    rows = _padded(rows, 6)
+    rows = padded(rows, 6)
     kind = np.char.upper(rows[:, 1])
     pressed = np.array([re.fullmatch(r"P\d?", k) is not None for k in kind.tolist()])
     for name, on, given in face_groups(solid.found, card, rows[pressed]):
@@ -153,7 +149,7 @@ def _temperatures(solid: Solid, card: Card, rows: Texts) -> None:
     if "FILE" in card.options:
         return solid.found.lose("*TEMPERATURE from a file")
     into = solid.start if start else solid.warm
-    rows = _padded(rows, 2)
+    rows = padded(rows, 2)
     for _, points, at in node_groups(solid.found, card, rows):
         into[points] = floats(rows[at, 1], card)
     return None
@@ -223,7 +219,7 @@ def _properties(found: Found) -> dict[str, dict[str, float]]:
             if not kind.startswith("ISO"):
                 found.lose(f"*{card.keyword}, TYPE={kind}")
                 continue
-            values = floats(_padded(rows, 2), card)
+            values = floats(padded(rows, 2), card)
             if (values[:, : len(_PROPERTIES[card.keyword])] != values[0, : len(_PROPERTIES[card.keyword])]).any():
                 found.lose(f"*{card.keyword} of {material!r} changes with temperature")
             for name, value in zip(_PROPERTIES[card.keyword], values[0], strict=False):

@@ -17,7 +17,7 @@ from geometries.formats._inp_lines import ALL, faces_of, integers, listed, numbe
 from geometries.formats._inp_tables import PLANE_WRITTEN, SHELL_WRITTEN, WRITTEN
 from geometries.formats._inp_write_heat import heat_lines
 from geometries.formats._inp_write_solid import solid_lines
-from geometries.mesh import Mesh
+from geometries.mesh import Mesh, spatial
 
 Floats = NDArray[np.float64]
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,59}")
@@ -62,7 +62,7 @@ def _mesh_lines(mesh: Mesh, labels: Mapping[str, str], plane: str) -> Iterator[s
     yield name_comment(ALL, None)
     yield from (name_comment(label, name) for name, label in labels.items() if label != name)
     yield f"*NODE, NSET={ALL}\n"
-    yield rows(integers(np.arange(1, mesh.num_points + 1)), *(numbers(c) for c in _spatial(mesh).T))
+    yield rows(integers(np.arange(1, mesh.num_points + 1)), *(numbers(c) for c in spatial(mesh.points).T))
     types = _types(mesh, plane)
     for kind, cells, start in mesh.blocks():
         if kind.name not in types:
@@ -84,7 +84,3 @@ def _mesh_lines(mesh: Mesh, labels: Mapping[str, str], plane: str) -> Iterator[s
 def _types(mesh: Mesh, plane: str) -> dict[str, str]:
     flat = {kind: f"{plane}{n}" for kind, n in PLANE_WRITTEN.items()}
     return WRITTEN | (flat if mesh.space_dim == 2 else SHELL_WRITTEN)
-
-
-def _spatial(mesh: Mesh) -> Floats:
-    return np.pad(mesh.points, ((0, 0), (0, 3 - mesh.space_dim)))

@@ -11,18 +11,9 @@ from geometries.conditions import Condition, Dirichlet, Neumann, Pressure, Rolle
 from geometries.deck import Loads
 from geometries.errors import WriteError
 from geometries.formats._inp_forces import forces
-from geometries.formats._inp_lines import (
-    ALL,
-    faces_of,
-    integers,
-    number,
-    numbers,
-    on_faces,
-    on_points,
-    over_sides,
-    rows,
-)
+from geometries.formats._inp_lines import ALL, faces_of, integers, number, numbers, on_faces, on_points, rows
 from geometries.mesh import Mesh
+from geometries.sides import over_sides
 from geometries.values import Value, evaluate, names_in
 
 Floats = NDArray[np.float64]
@@ -166,7 +157,7 @@ def _pressure(mesh: Mesh, name: str, condition: Pressure) -> Iterator[str]:
 
 def _traction(mesh: Mesh, name: str, condition: Neumann) -> Iterator[str]:
     sides, d = mesh.boundaries[name], mesh.space_dim
-    if over_sides(mesh, name, condition.value, (d,)):
+    if over_sides(mesh, sides, condition.value, (d,)):
         values = np.asarray(condition.value)
     else:
         values = np.zeros((mesh.num_points, d))

@@ -38,10 +38,15 @@ def polylines(points: Floats, nodes: Ints, problems: list[str]) -> tuple[str, In
     return "line", nodes[:, np.arange(nodes.shape[1] - 1)[:, None] + np.arange(2)]
 
 
-def rows(place: Ints, pieces: int) -> Ints:
-    """Return the rows of pieces from the rows of the cells that they are of, -1 for none."""
-    found = place[place >= 0]
-    return (found[:, None] * pieces + np.arange(pieces)).ravel()
+def named_rows(names: Mapping[str, Ints], at: Ints, count: int, pieces: int) -> dict[str, Ints]:
+    """Return {name: rows} in a block of the elements `at`, out of `count`, each cut into `pieces`; none is empty.
+
+    `names` {name: elements}.
+    """
+    place = np.full(count, -1)
+    place[at] = np.arange(len(at))
+    own = {name: place[elements][place[elements] >= 0] for name, elements in names.items()}
+    return {n: (rows[:, None] * pieces + np.arange(pieces)).ravel() for n, rows in own.items() if len(rows)}
 
 
 def face_blocks(
@@ -64,10 +69,7 @@ def face_blocks(
             dropped += int((~whole).sum())
             at, nodes = at[whole], nodes[whole]
         kind, parts = polygons(points, nodes, problems)
-        place = np.full(len(counts), -1)
-        place[at] = np.arange(len(at))
-        own = {name: rows(place[faces], parts.shape[1]) for name, faces in names.items()}
-        own = {name: found for name, found in own.items() if len(found)}
+        own = named_rows(names, at, len(counts), parts.shape[1])
         out.append(Block(kind=kind, nodes=parts.reshape(-1, parts.shape[2]), names=own))
     if dropped:
         problems.append(f"{dropped} triangles with a corner twice dropped")

@@ -27,6 +27,16 @@ def combinations(count: int, sets: Mapping[str, Ints]) -> tuple[Ints, dict[int, 
     return code + 1, members
 
 
+def by_number(numbers: Ints, names: Mapping[int, list[str]], prefix: str = "") -> dict[str, Ints]:
+    """Return {name: rows} of cells' numbers but 0; those without names are called `prefix` and the number."""
+    sets: dict[str, list[Ints]] = {}
+    for number in np.unique(numbers[numbers != 0]):
+        rows = np.flatnonzero(numbers == number)
+        for name in names.get(int(number), [f"{prefix}{number}"]):
+            sets.setdefault(name, []).append(rows)
+    return {name: np.concatenate(rows) for name, rows in sets.items()}
+
+
 def facets(mesh: Mesh) -> tuple[list[tuple[str, Ints, Ints]], dict[str, Ints], int]:
     """Return the facets of all boundaries, each once: (type, nodes, numbers), boundaries as numbers, how many."""
     if not mesh.boundaries:

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from geometries.build import Block, Reading, mesh_from_blocks
 from geometries.errors import ReadError, WriteError
 from geometries.fill import fill
+from geometries.formats._polygons import named_rows
 from geometries.formats.base import Reader
-from geometries.mesh import Mesh
+from geometries.mesh import Mesh, spatial
+from geometries.sides import first_rows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -37,8 +39,8 @@ def surface_file(content: Callable[[Path], Surface]) -> Reader:
         if size is not None and dim != 3:
             raise ReadError(f"{path.name} is a surface: size applies to its volume only; add dim=3 or leave size out.")
         found = content(path)
-        reading = mesh_from_blocks(found.points, found.blocks, dim=2 if dim == 3 else dim)
-        reading = replace(reading, problems=(*found.problems, *reading.problems))
+        wanted = 2 if dim == 3 else dim
+        reading = mesh_from_blocks(found.points, found.blocks, dim=wanted, problems=found.problems)
         return fill(reading, path.name, size) if dim == 3 else reading
 
     return read
@@ -46,14 +48,8 @@ def surface_file(content: Callable[[Path], Surface]) -> Reader:
 
 def merged(soup: Floats) -> tuple[Floats, Ints]:
     """Return the distinct points of (n, 3) in the order of their first appearance, and (n,) the number of each."""
-    order = np.lexsort(soup.T[::-1])
-    ordered = soup[order]
-    new = np.r_[True, (ordered[1:] != ordered[:-1]).any(1)]
-    first = order[new]  # the sort is stable: the first of each
-    rank = np.argsort(np.argsort(first))
-    number = np.empty(len(soup), np.int64)
-    number[order] = rank[np.cumsum(new) - 1]
-    return soup[np.sort(first)], number
+    first, number = first_rows(soup)
+    return soup[first], number
 
 
 def written(mesh: Mesh, what: str) -> Mesh:
@@ -64,8 +60,7 @@ def written(mesh: Mesh, what: str) -> Mesh:
     """
     if mesh.dim == 1 or mesh.order == 2:
         raise WriteError(f"{what} holds triangles and quads; the mesh has {', '.join(mesh.cells)} cells.")
-    points = np.pad(mesh.points, ((0, 0), (0, 3 - mesh.space_dim)))
-    return skin(mesh) if mesh.dim == 3 else replace(mesh, points=points)
+    return skin(mesh) if mesh.dim == 3 else replace(mesh, points=spatial(mesh.points))
 
 
 def skin(mesh: Mesh) -> Mesh:
@@ -75,8 +70,6 @@ def skin(mesh: Mesh) -> Mesh:
     names = {name: place[mesh.facet_ids(sides)] for name, sides in mesh.boundaries.items()}
     blocks = []
     for kind, at, nodes in mesh.facets(mesh.outer):
-        row = np.full(len(mesh.outer) + 1, -1)
-        row[at] = np.arange(len(at))
-        own = {name: row[found][row[found] >= 0] for name, found in names.items()}
-        blocks.append(Block(kind=kind.name, nodes=nodes, names={k: v for k, v in own.items() if len(v)}))
+        own = named_rows(names, at, len(mesh.outer) + 1, 1)  # -1, which is no outer side, is the last place
+        blocks.append(Block(kind=kind.name, nodes=nodes, names=own))
     return mesh_from_blocks(mesh.points, blocks, dim=2).mesh

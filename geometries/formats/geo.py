@@ -32,15 +32,12 @@ def read(
             "if you know where it comes from, or have gmsh write a .msh of it."
         )
     values = {"path": str(path), "size": size, "dim": dim, "order": order}
-    raw = call("geometries.formats.geo:model", values)
-    dim, problems = raw.pop("dim"), raw.pop("problems")
-    reading = mesh_from_blocks(**raw, dim=dim)
-    return Reading(mesh=reading.mesh, problems=(*problems, *reading.problems))
+    return mesh_from_blocks(**call("geometries.formats.geo:model", values))
 
 
 # -- the child's side --------------------------------------------------------------------------------------------------
 def model(path: str, size: float | None, dim: int | None, order: int | None) -> dict[str, Any]:
-    """Run a script that is trusted and mesh its model; return arguments of `mesh_from_blocks` and `problems`."""
+    """Run a script that is trusted and mesh its model; return arguments of `mesh_from_blocks`."""
     script, problems = _copied(Path(path)), []
     with session() as gmsh:
         _run(gmsh.merge, str(script), ReadError(f"{Path(path).name} does not run"), gmsh.logger.get)

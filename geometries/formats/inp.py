@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geometries.build import Block, Reading, mesh_from_blocks
-from geometries.cells import CELLS
+from geometries.cells import CELLS, FACETS
 from geometries.deck import Loads
 from geometries.errors import ReadError
 from geometries.files import existing
 from geometries.formats import _inp_ucd
+from geometries.formats._inp_assign import Numbering
 from geometries.formats._inp_deck import LARGEST, read_deck
-from geometries.formats._inp_loads import Numbering, read_loads
+from geometries.formats._inp_loads import read_loads
 from geometries.formats._inp_model import Model, Set, all_faces, read_model
 from geometries.formats._inp_read_solid import is_solid, read_solid
 from geometries.formats._inp_write import write_deck
@@ -129,14 +130,11 @@ def _sides(model: Model) -> list[Block]:
         for items, given in surface.faces:
             labels = [given] if given else sorted({x for b in model.elements for x in all_faces(b.type)})
             for label in labels:
-                for kind, _, corners, own in model.facets(items, label):
+                for _, _, corners, own in model.facets(items, label):
                     if surface.name and not own:
-                        facet = _FACETS[CELLS[kind.kind].dim - 1, corners.shape[1]]
+                        facet = FACETS[corners.shape[1]]
                         out.append(Block(kind=facet, nodes=corners, names={surface.name: np.arange(len(corners))}))
     return out
-
-
-_FACETS = {(0, 1): "vertex", (1, 2): "line", (2, 3): "triangle", (2, 4): "quad"}
 
 
 def _other_dimensions(model: Model, mesh: Mesh) -> list[str]:

@@ -54,9 +54,8 @@ def read(path: Path, *, dim: int | None = None, zone: str | None = None) -> Read
         if stream.read(len(SIGNATURE)) != SIGNATURE:
             raise ReadError(f"{path.name} does not begin like HDF5; expected a .med file of version 3 or later.")
     found = call("geometries.formats.med:model", {"path": str(path), "zone": zone})
-    unit, told = found.pop("unit"), found.pop("problems")
-    reading = mesh_from_blocks(**found, dim=dim)
-    return replace(reading, unit=unit, problems=(*told, *reading.problems))
+    unit = found.pop("unit")
+    return replace(mesh_from_blocks(**found, dim=dim), unit=unit)
 
 
 def model(path: str, zone: str | None = None) -> dict[str, Any]:

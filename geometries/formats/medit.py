@@ -20,7 +20,7 @@ from geometries.cells import CELLS
 from geometries.child import call
 from geometries.errors import ReadError, WriteError
 from geometries.files import atomic_write
-from geometries.formats._sets import combinations, facets
+from geometries.formats._sets import by_number, combinations, facets
 from geometries.formats._text import Floats, Ints, integers, lines, numbers
 from geometries.formats.base import Format, mesh_file
 from geometries.mesh import Mesh
@@ -71,7 +71,7 @@ def model(path: str) -> dict[str, Any]:
     for block in blocks:
         references = block.pop("references")
         what = "cells" if CELLS[block["kind"]].dim == top else "facets"
-        block["names"] = _named(references, {ref: found for (kind, ref), found in names.items() if kind == what})
+        block["names"] = by_number(references, {ref: found for (kind, ref), found in names.items() if kind == what})
     return {"points": sections["Vertices"][:, :-1], "blocks": blocks}
 
 
@@ -153,16 +153,6 @@ def _table(content: bytes, at: int, count: str, row: np.dtype[np.void]) -> Float
 def _block(kind: str, table: Floats, names: Mapping[tuple[str, int], list[str]]) -> dict[str, Any]:
     values = integers(table, kind)
     return {"kind": kind, "nodes": values[:, :-1] - 1, "references": values[:, -1]}
-
-
-def _named(references: Ints, names: Mapping[int, list[str]]) -> dict[str, Ints]:
-    """Return {name: rows} of references; those without a name are called by their number."""
-    sets: dict[str, list[Ints]] = {}
-    for reference in np.unique(references[references != 0]):
-        rows = np.flatnonzero(references == reference)
-        for name in names.get(int(reference), [str(reference)]):
-            sets.setdefault(name, []).append(rows)
-    return {name: np.concatenate(rows) for name, rows in sets.items()}
 
 
 def _comments(content: bytes) -> dict[tuple[str, int], list[str]]:

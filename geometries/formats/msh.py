@@ -21,7 +21,7 @@ from geometries.formats import _by_gmsh
 from geometries.formats._sets import check_names, combinations, facets
 from geometries.formats.base import Format, mesh_file
 from geometries.gmsh_model import ELEMENTS
-from geometries.mesh import Mesh
+from geometries.mesh import Mesh, spatial
 
 Ints = NDArray[np.int64]
 _TYPES = {name: (number, np.argsort(order)) for number, (name, order) in ELEMENTS.items()}
@@ -115,16 +115,12 @@ def _names(model: _Model) -> bytes:
     return "\n".join([str(len(lines)), *lines]).encode()
 
 
-def _padded(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.pad(points, ((0, 0), (0, 3 - points.shape[1])))
-
-
 def _chunks_22(points: NDArray[np.float64], model: _Model) -> Iterator[tuple[bytes, bytes]]:
     """Yield sections. An element in several groups is repeated, once for each: the format's way."""
     yield b"MeshFormat", b"2.2 1 8\n" + np.int32(1).tobytes()
     yield b"PhysicalNames", _names(model)
     nodes = np.empty(len(points), dtype=[("tag", "<i4"), ("x", "<f8", 3)])
-    nodes["tag"], nodes["x"] = np.arange(1, len(points) + 1), _padded(points)
+    nodes["tag"], nodes["x"] = np.arange(1, len(points) + 1), spatial(points)
     yield b"Nodes", b"%d\n%b" % (len(points), nodes.tobytes())
     body, total = [], 0
     for part in model.elements:
@@ -151,7 +147,7 @@ def _chunks_41(points: NDArray[np.float64], model: _Model) -> Iterator[tuple[byt
     """Yield sections. All nodes are given to the first entity; elements are numbered in the mesh's order."""
     yield b"MeshFormat", b"4.1 1 8\n" + np.int32(1).tobytes()
     yield b"PhysicalNames", _names(model)
-    padded = _padded(points)
+    padded = spatial(points)
     yield b"Entities", _entity_section(padded, model)
     tags = np.arange(1, len(points) + 1)
     top = max(model.entities)

@@ -19,10 +19,10 @@ from geometries.child import call
 from geometries.errors import ReadError, WriteError
 from geometries.files import atomic_write
 from geometries.formats._nastran_cards import Cards, cards, whole
-from geometries.formats._sets import check_names, combinations, facets
+from geometries.formats._sets import by_number, check_names, combinations, facets
 from geometries.formats._text import Floats, Ints, lines, places
 from geometries.formats.base import Format, mesh_file
-from geometries.mesh import Mesh
+from geometries.mesh import Mesh, spatial
 
 # our name: the card that is written and others that hold it, and the place of each of our nodes in it
 _ELEMENTS: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
@@ -75,10 +75,7 @@ def read(path: Path, *, dim: int | None = None) -> Reading:
     told. Raises `ReadError` for INCLUDE and for coordinate systems other than rectangular and cylindrical ones defined
     in the basic one.
     """
-    found = call("geometries.formats.nastran:model", {"path": str(path)})
-    problems = found.pop("problems")
-    reading = mesh_from_blocks(**found, dim=dim)
-    return Reading(mesh=reading.mesh, problems=(*problems, *reading.problems))
+    return mesh_from_blocks(**call("geometries.formats.nastran:model", {"path": str(path)}), dim=dim)
 
 
 def model(path: str) -> dict[str, Any]:
@@ -93,7 +90,7 @@ def model(path: str) -> dict[str, Any]:
     problems = _left_out(deck)
     blocks = []
     for e in elements:
-        sets = _by_property(e, names) | _loaded_shells(e, loads)
+        sets = by_number(e.properties, names, "pid ") | _loaded_shells(e, loads)
         blocks.append({"kind": e.kind, "nodes": places(labels, e.nodes), "names": sets})
     for sid, kind, nodes in [*_loaded_facets(elements, loads, problems), *_pressed(deck, elements)]:
         sets = {f"pload {sid}": np.arange(len(nodes))}
@@ -166,15 +163,6 @@ def _names(text: bytes) -> dict[int, list[str]]:
             found.setdefault(int(match[1]), []).extend([name] if name else [])
         out = found | out
     return out
-
-
-def _by_property(elements: _Elements, names: Mapping[int, list[str]]) -> dict[str, Ints]:
-    sets: dict[str, list[Ints]] = {}
-    for number in np.unique(elements.properties[elements.properties != 0]):
-        rows = np.flatnonzero(elements.properties == number)
-        for name in names.get(int(number), [f"pid {number}"]):
-            sets.setdefault(name, []).append(rows)
-    return {name: np.concatenate(rows) for name, rows in sets.items()}
 
 
 def _covered(labels: Ints, first: Ints, last: Ints) -> Ints:
@@ -319,7 +307,7 @@ def _chunks(mesh: Mesh) -> Iterator[bytes]:
     yield b"BEGIN BULK\n"
     yield from _comments(members, list(mesh.regions), 0)
     yield from _comments(skins, list(mesh.boundaries), len(members))
-    points = np.pad(np.where(np.abs(mesh.points) < 1 / _LARGEST, 0.0, mesh.points), ((0, 0), (0, 3 - mesh.space_dim)))
+    points = spatial(np.where(np.abs(mesh.points) < 1 / _LARGEST, 0.0, mesh.points))
     table = np.column_stack([np.arange(1, len(points) + 1), points])
     yield lines("GRID*   %16d" + " " * 16 + "%16.9E%16.9E*\n*       %16.9E", table)
     cells = [(kind.name, nodes, np.arange(start, start + len(nodes))) for kind, nodes, start in mesh.blocks()]

@@ -106,10 +106,8 @@ def _line_blocks(
     for width in np.unique(counts[counts > 1]).tolist():
         at = np.flatnonzero(counts == width)
         kind, parts = _polygons.polylines(points, flat[start[at][:, None] + np.arange(width)], problems)
-        place = np.full(len(counts), -1)
-        place[at] = np.arange(len(at))
-        own = {name: _polygons.rows(place[lines], width - 1) for name, lines in names.items()}
-        out.append(Block(kind=kind, nodes=parts.reshape(-1, 2), names={k: v for k, v in own.items() if len(v)}))
+        own = _polygons.named_rows(names, at, len(counts), width - 1)
+        out.append(Block(kind=kind, nodes=parts.reshape(-1, 2), names=own))
     return out
 
 

@@ -44,10 +44,7 @@ def read(path: Path, *, dim: int | None = None, zone: str | None = None) -> Read
 
     Its markers become boundaries, those of a partition are left out.
     """
-    found = call("geometries.formats.su2:model", {"path": str(path), "zone": zone})
-    problems = found.pop("problems")
-    reading = mesh_from_blocks(**found, dim=dim)
-    return Reading(mesh=reading.mesh, problems=(*problems, *reading.problems))
+    return mesh_from_blocks(**call("geometries.formats.su2:model", {"path": str(path), "zone": zone}), dim=dim)
 
 
 def model(path: str, zone: str | None = None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from geometries.files import atomic_write
 from geometries.formats._sets import check_names, facets
 from geometries.formats._text import Floats, Ints, Rows, chain, integers, lines, numbers, places, rows
 from geometries.formats.base import Format, mesh_file
-from geometries.mesh import Mesh
+from geometries.mesh import Mesh, spatial
 
 # our name: the numbers of the elements (the one that is written first), and the place of each of our nodes in the file
 _ELEMENTS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
@@ -59,10 +59,7 @@ class _Elements(NamedTuple):
 # -- reading -----------------------------------------------------------------------------------------------------------
 def read(path: Path, *, dim: int | None = None) -> Reading:
     """Return the mesh in a .unv file; groups of elements become regions and boundaries, groups of nodes boundaries."""
-    found = call("geometries.formats.unv:model", {"path": str(path)})
-    problems = found.pop("problems")
-    reading = mesh_from_blocks(**found, dim=dim)
-    return Reading(mesh=reading.mesh, problems=(*problems, *reading.problems))
+    return mesh_from_blocks(**call("geometries.formats.unv:model", {"path": str(path)}), dim=dim)
 
 
 def model(path: str) -> dict[str, Any]:
@@ -195,7 +192,7 @@ def _dataset(number: int, body: bytes) -> bytes:
 
 def _node_lines(mesh: Mesh) -> bytes:
     labels = np.arange(1.0, mesh.num_points + 1)[:, None]
-    points = np.pad(mesh.points, ((0, 0), (0, 3 - mesh.space_dim)))
+    points = spatial(mesh.points)
     return lines("%10d         1         1        11\n%25.16E%25.16E%25.16E", np.hstack([labels, points]))
 
 

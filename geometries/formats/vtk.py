@@ -19,11 +19,9 @@ from geometries.child import call
 from geometries.errors import ReadError, WriteError
 from geometries.files import atomic_write
 from geometries.formats import _grids
-from geometries.formats._grids import TYPES, Grid
+from geometries.formats._grids import Grid
 from geometries.formats.base import Format, mesh_file
 from geometries.mesh import Mesh
-
-__all__ = ["FORMAT", "TYPES", "grid", "grid_arrays", "read", "read_grid", "write"]
 
 Array = NDArray[np.generic]
 _MOST_CELLS = 2_000_000  # of grids whose cells are not in the file: images, rectilinear grids

@@ -23,7 +23,7 @@ from geometries.formats import _grids, _text, _xml
 from geometries.formats._grids import Grid
 from geometries.formats._xdmf_data import Items
 from geometries.formats.base import Format, mesh_file
-from geometries.mesh import Mesh
+from geometries.mesh import Mesh, spatial
 
 Array = NDArray[np.generic]
 Ints = NDArray[np.int64]
@@ -98,7 +98,7 @@ def _points(element: Element | None, items: Items, name: str) -> NDArray[np.floa
     if kind not in ("XYZ", "XY") or element is None:
         raise ReadError(f"{name} has points of type {kind}; expected XYZ or XY.")
     points = items.array(element.find("DataItem")).astype(np.float64).reshape(-1, len(kind))
-    return np.pad(points, ((0, 0), (0, 3 - len(kind))))
+    return spatial(points)
 
 
 def _cells(element: Element | None, items: Items, name: str) -> tuple[Ints, Ints, Ints]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -73,6 +74,10 @@ class MeshDataset(Dataset[MeshGraph]):
         graph = lift(graph, self.store.read_mesh(self.ids[i])) if self.lifting else graph
         graph.sample = torch.tensor([self.ids[i]])
         return graph
+
+    def __iter__(self) -> Iterator[MeshGraph]:
+        """Yield the graphs, one after the other."""
+        return (self[i] for i in range(len(self)))
 
     def case(self, i: int) -> Case:
         """Return the case of the i-th sample."""

@@ -129,11 +129,6 @@ class Maker:
         return np.random.default_rng([self.seed, number, *self.entropy])
 
 
-def make_sample(recipe: Recipe, seed: int, number: int) -> tuple[Entry, Arrays]:
-    """Make one sample of a recipe, of none of its own splits; see `Maker.sample`."""
-    return Maker(recipe, seed).sample(number)
-
-
 def make_shard(job: Job) -> bytes:
     """Make the samples of a shard, one after the other in this process, and return the shard's file."""
     maker = job.maker

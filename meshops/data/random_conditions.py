@@ -14,8 +14,8 @@ from geometries.conditions import CONDITIONS, Condition
 from geometries.errors import SpecError, nearest
 from geometries.mesh import Mesh
 from meshops.data.distributions import Distribution, Place, read_distribution
-from meshops.data.distributions.base import REST, by_name, check_keys, counts_of, only_entry, under
-from meshops.equations.case import claimed
+from meshops.data.distributions.base import by_name, check_keys, counts_of, only_entry, under
+from meshops.equations.case import REST, claimed
 
 
 class RandomCondition(ABC):

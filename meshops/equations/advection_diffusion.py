@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from skfem.helpers import dot, grad
 
-from geometries.conditions import Dirichlet, Neumann, Periodic, Robin
+from geometries.conditions import Neumann, Robin
 from geometries.errors import SpecError
 from geometries.values import names_in
-from meshops.equations.base import Coefficient, Equation, Field, Manufactured, Scaling, Terms
+from meshops.equations.base import Coefficient, Equation, Field, Manufactured, Scaling
 from meshops.equations.case import Case
 from meshops.equations.case_checks import check_level
+from meshops.equations.forms import SCALAR_TERMS
 from meshops.equations.scales import mean, offset_and_scale, scalar_quantities
 
 
@@ -37,7 +38,6 @@ class AdvectionDiffusion(Equation):
     name = "advection_diffusion"
     title = "∂u/∂t + a·∇u - ∇·(k ∇u) + r u = f"
     fields = (Field("concentration", "mol/m³"),)
-    source_unit = "mol/(m³ s)"
     coefficients = (
         Coefficient("diffusivity", "m²/s", default=1.0, positive=True),
         Coefficient("velocity", "m/s", default=0.0, rank=1),
@@ -46,14 +46,7 @@ class AdvectionDiffusion(Equation):
     time_order = 1
     definite = False
     stabilised = True
-    terms = MappingProxyType(
-        {
-            Dirichlet: Terms(),
-            Periodic: Terms(),
-            Neumann: Terms(linear=lambda v, w: w.value * v),
-            Robin: Terms(lambda u, v, w: w.coefficient * u * v, lambda v, w: w.coefficient * w.ambient * v),
-        }
-    )
+    terms = SCALAR_TERMS
 
     @staticmethod
     def bilinear(u: Any, v: Any, w: Any) -> Any:  # noqa: ANN401

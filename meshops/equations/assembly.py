@@ -19,6 +19,7 @@ from skfem.assembly.form.form import FormExtraParams
 
 from geometries.cells import CELLS
 from geometries.errors import SpecError
+from geometries.sides import over_sides
 from geometries.values import Value, evaluate, names_in, slope_by_field
 from meshops.equations.base import Form, Terms
 from meshops.equations.case import Case, Part, label
@@ -285,7 +286,7 @@ def _side_data(case: Case, term: Term, state: Data, time: float) -> Data:
             return tuple(None if item is None else spread(item, shape[1:]) for item in given)
         if not isinstance(given, np.ndarray):
             return given
-        if given.shape == (len(part.sides), *shape) and len(nodes) != len(part.sides):
+        if over_sides(mesh, part.sides, given, shape):
             return np.repeat(given[term.inside][:, None], at.points.shape[1], axis=1)
         if given.shape == (len(nodes), *shape):
             over_points = np.zeros((mesh.num_points, *shape))

@@ -139,8 +139,8 @@ class Equation(ABC):
     """One PDE, M ∂ⁿu/∂tⁿ + D ∂u/∂t + A(u) = f. Stateless: class attributes and weak forms.
 
     Subclasses state `name`, `title` (the equation in one line), `fields` (conditions hold the first), `coefficients`,
-    `source_unit`, and in `terms` the conditions that they take, each with its weak terms (`Dirichlet`, `Roller` and
-    `Periodic` have none).
+    and in `terms` the conditions that they take, each with its weak terms (`Dirichlet`, `Roller` and `Periodic` have
+    none).
 
     - `bilinear(u, v, w)` is the integrand of a(u, v), `linear(v, w)` that of the source term; `w` holds coefficients,
       `source`, position `x`, cell size `h` and the order of cells `degree`. With several fields: `bilinear(u, p, v, q,
@@ -162,7 +162,6 @@ class Equation(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     fields: ClassVar[tuple[Field, ...]]
-    source_unit: ClassVar[str]
     coefficients: ClassVar[tuple[Coefficient, ...]]
     terms: ClassVar[Mapping[type[Condition], Terms]] = MappingProxyType({Dirichlet: Terms()})
     dims: ClassVar[tuple[int, ...]] = (1, 2, 3)

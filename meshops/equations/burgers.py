@@ -25,7 +25,6 @@ class Burgers(Equation):
     name = "burgers"
     title = "∂u/∂t + (u·∇)u - ∇·(ν ∇u) = f"
     fields = (Field("velocity", "m/s", components=AXES),)
-    source_unit = "m/s²"
     coefficients = (Coefficient("viscosity", "m²/s", positive=True),)
     dims = (1, 2)
     time_order = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from geometries.conditions import Condition, Dirichlet, Periodic, Radiation, Robin
 from geometries.errors import SpecError, nearest
 from geometries.mesh import Mesh
+from geometries.sides import over_sides, to_nodes
 from geometries.values import Value, as_value, evaluate, names_in
 from meshops.equations.base import Equation
 from meshops.equations.loads import loads
@@ -121,9 +122,7 @@ class Case:
         """The conditions with their sides, `*` resolved; of several on one boundary one part each."""
         sides = {name: self.mesh.sides(name) for name in self.conditions if name != REST}
         if REST in self.conditions:
-            taken = [self.mesh.facet_ids(self.mesh.sides(name)) for name in claimed(self.conditions)]
-            ids = np.concatenate(taken) if taken else np.empty(0, np.int64)
-            sides[REST] = self.mesh.outer[~np.isin(self.mesh.facet_ids(self.mesh.outer), ids)]
+            sides[REST] = unclaimed(self.mesh, claimed(self.conditions))
         return tuple(Part(n, c, own) for n, own in sides.items() for c in every(self.conditions[n]))
 
     @cached_property
@@ -203,14 +202,14 @@ class Case:
     @cached_property
     def level(self) -> float:
         """The mean of the scalar field's values that are given: on boundaries, of surroundings, at the start."""
-        found = [v[~np.isnan(v)] for v in (self.fixed[:, 0],)]
+        found = [self.fixed[:, 0]]
         for part in self.parts:
             if isinstance(part.condition, Robin | Radiation):
-                values = on_nodes(self, part, "ambient")
-                found.append(values[~np.isnan(values)])
+                found.append(on_nodes(self, part, "ambient"))
         if self.equation.field in self.initial:
             found.append(self.start_values()[self.equation.field][:, 0])
-        known = np.concatenate(found)
+        values = np.concatenate(found)
+        known = values[~np.isnan(values)]
         return float(known.mean()) if len(known) else 0.0
 
     def start_values(self, suffix: str = "") -> dict[str, Floats]:
@@ -253,6 +252,12 @@ def claimed(conditions: Mapping[str, Conditions]) -> list[str]:
     return [*(name for name in conditions if name != REST), *(c.partner for c in found if isinstance(c, Periodic))]
 
 
+def unclaimed(mesh: Mesh, names: Iterable[str]) -> Ints:
+    """Return the outer sides that are of none of the boundaries `names`: what `*` stands for."""
+    ids = [np.empty(0, np.int64), *(mesh.facet_ids(mesh.sides(name)) for name in names)]
+    return mesh.outer[~np.isin(mesh.facet_ids(mesh.outer), np.concatenate(ids))]
+
+
 def on_nodes(case: Case, part: Part, name: str, time: float | None = None) -> Floats:
     """Return (N, *shape) one value of a condition at the points of its sides, NaN elsewhere.
 
@@ -262,12 +267,8 @@ def on_nodes(case: Case, part: Part, name: str, time: float | None = None) -> Fl
     mesh, given, shape = case.mesh, part.values[name], case.condition_shape(part.condition, name)
     out = np.full((mesh.num_points, *shape), np.nan)
     nodes = mesh.nodes(part.sides)
-    if isinstance(given, np.ndarray) and given.shape == (len(part.sides), *shape) and len(nodes) != len(part.sides):
-        total, count = np.zeros((mesh.num_points, *shape)), np.zeros(mesh.num_points)
-        for _, at, points in mesh.facets(part.sides):
-            np.add.at(total, points, given[at][:, None])
-            np.add.at(count, points, 1.0)
-        out[nodes] = total[nodes] / count[nodes].reshape(-1, *(1 for _ in shape))
+    if over_sides(mesh, part.sides, given, shape):
+        out[nodes] = to_nodes(mesh, part.sides, given)
     else:
         moment = case.start if time is None else time
         out[nodes] = evaluate(given, mesh.points[nodes], label(part, name), shape=shape, time=moment)

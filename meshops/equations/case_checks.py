@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from geometries.conditions import Absorbing, Dirichlet, Neumann, Periodic, Pressure, Radiation, Robin, Roller
 from geometries.errors import ExpressionError, SpecError, nearest
+from geometries.sides import components
 from meshops.equations.base import Coefficient, Terms
 from meshops.equations.case import REST, Case, every, label, on_nodes, per_cell
 from meshops.equations.constraints import held_along, images_of
@@ -62,12 +63,8 @@ def check_level(case: Case, loss: str | None = None) -> None:
 
 def pieces(case: Case) -> tuple[int, Ints]:
     """Return the number of connected pieces of the mesh, periodic images joined, and (N,) the piece of each point."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    n, edges = case.mesh.num_points, np.concatenate([case.mesh.edges, images_of(case)])
-    count, piece = connected_components(coo_array((np.ones(len(edges)), edges.T), shape=(n, n)), directed=False)
-    return count, piece
+    piece = components(np.concatenate([case.mesh.edges, images_of(case)]), case.mesh.num_points)
+    return int(piece.max()) + 1, piece
 
 
 def _held(case: Case, loss: str | None) -> Floats:
@@ -161,7 +158,7 @@ def _check_names(case: Case) -> None:
             raise SpecError(f"{case.equation.name} has no field {name!r}; {nearest(name, known)}", ("initial", name))
     may = {c.name for c in case.equation.coefficients if c.vary}
     for name in sorted(case.varying - may):
-        what = "the source" if name == "source" else f"{name}"
+        what = "the source" if name == "source" else name
         raise SpecError(f"{what} of {case.equation.name} may not depend on u.", _key(name))
 
 

@@ -30,8 +30,7 @@ from geometries.conditions import read_condition, write_condition
 from geometries.deck import Loads
 from geometries.errors import MeshopsError, SpecError, WriteError, nearest, short
 from geometries.files import atomic_write
-from geometries.formats import files_of as parts_of
-from geometries.formats import inp, inspect, readable, write
+from geometries.formats import geometry_files, inp, inspect, readable, write
 from geometries.mesh import Selector
 from geometries.tags import read_selector
 from geometries.values import to_spec
@@ -196,7 +195,7 @@ def files_of(path: str | Path) -> tuple[Path, ...]:
     path = Path(path)
     if path.suffix.lower() in DECKS:
         return (path,)
-    return path, *parts_of(path.parent / _text(_open(path), "geometry"))
+    return path, *geometry_files(path.parent / _text(_open(path), "geometry"))
 
 
 def _open(path: str | Path) -> YamlFile:

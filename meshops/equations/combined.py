@@ -30,7 +30,6 @@ class Combined(Equation):
     name = "combined"
     title = "∂u/∂t + ∂x(α u² - β ∂x u + γ ∂xx u) = f"
     fields = (Field("velocity", "m/s"), Field("curvature", "1/(m s)"))
-    source_unit = "m/s²"
     coefficients = (
         Coefficient("advection", "1", default=1.0),
         Coefficient("diffusion", "m²/s", default=0.0),

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, eye_array, hstack
-from scipy.sparse.csgraph import connected_components
 
 from geometries.conditions import Dirichlet, Periodic, Roller
 from geometries.errors import SpecError
 from geometries.faces import resolved
 from geometries.mesh import Mesh
-from geometries.sides import ranks
+from geometries.sides import components, ranks
 from meshops.equations.case import Case, Part, on_nodes
 from meshops.equations.layout import Layout
 
@@ -102,8 +101,8 @@ def node_normals(mesh: Mesh, sides: Ints) -> tuple[Ints, Floats]:
     a, b = (around @ around.T).nonzero()
     turn, chord = (normals[facet[a]] * normals[facet[b]]).sum(1), _chords(mesh, sides)[facet]
     smooth = turn > np.where(chord[a] & chord[b], _COARSE, _SMOOTH)
-    pairs = coo_array((smooth[smooth], (a[smooth], b[smooth])), shape=(len(point), len(point)))
-    count, face = connected_components(pairs, directed=False)
+    face = components(np.stack([a, b], 1)[smooth], len(point))
+    count = face.max(initial=-1) + 1
     total, points = np.zeros((count, mesh.space_dim)), np.zeros(count, np.int64)
     np.add.at(total, face, normals[facet] * areas[facet, None])
     points[face] = point
@@ -171,13 +170,10 @@ def images_of(case: Case) -> Ints:
     pairs = [_images(case.mesh, part) for part in case.parts if isinstance(part.condition, Periodic)]
     if not pairs:
         return np.empty((0, 2), np.int64)
-    a, b = np.concatenate(pairs).T
-    n = case.mesh.num_points
-    _, label = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)
-    _, first = np.unique(label, return_index=True)
-    own = np.arange(n)
-    moved = own[first[label] != own]
-    return np.stack([moved, first[label[moved]]], axis=1)
+    label = components(np.concatenate(pairs), case.mesh.num_points)
+    first = np.unique(label, return_index=True)[1][label]
+    moved = np.flatnonzero(first != np.arange(len(first)))
+    return np.stack([moved, first[moved]], axis=1)
 
 
 def _images(mesh: Mesh, part: Part) -> Ints:
@@ -212,8 +208,8 @@ def _identify(
     """
     n = len(fixed)
     found = [np.concatenate([numbers[pairs[:, i]].ravel() for numbers in layout.numbers.values()]) for i in (0, 1)]
-    a, b = (ends[found[0] >= 0] for ends in found)
-    count, label = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(n, n)), directed=False)
+    label = components(np.stack(found, 1)[found[0] >= 0], n)
+    count = label.max() + 1
     held = np.zeros(count, bool)
     held[label[fixed]] = True
     given = ~np.isnan(named)

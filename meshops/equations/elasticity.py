@@ -38,7 +38,6 @@ class Elasticity(Solid, Equation):
     name = "elasticity"
     title = "-∇·σ(u) = f, plane strain in 2-D"
     fields = (Field("displacement", "m", AXES),)
-    source_unit = "N/m³"
     coefficients = (
         Coefficient("young", "Pa", default=1.0, positive=True),
         Coefficient("poisson", "1", default=0.3),

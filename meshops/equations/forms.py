@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+
+from geometries.conditions import Dirichlet, Neumann, Periodic, Robin
+from meshops.equations.base import Terms
+
+SCALAR_TERMS = MappingProxyType(
+    {
+        Dirichlet: Terms(),
+        Periodic: Terms(),
+        Neumann: Terms(linear=lambda v, w: w.value * v),
+        Robin: Terms(lambda u, v, w: w.coefficient * u * v, lambda v, w: w.coefficient * w.ambient * v),
+    }
+)
 
 
 def times(k: Any, g: Any) -> Any:  # noqa: ANN401

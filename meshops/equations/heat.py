@@ -8,11 +8,11 @@ from typing import Any
 
 from skfem.helpers import dot, grad
 
-from geometries.conditions import Dirichlet, Neumann, Periodic, Radiation, Robin
+from geometries.conditions import Neumann, Radiation, Robin
 from meshops.equations.base import Coefficient, Equation, Field, Manufactured, Scaling, Terms
 from meshops.equations.case import Case
 from meshops.equations.case_checks import check_level
-from meshops.equations.forms import times
+from meshops.equations.forms import SCALAR_TERMS, times
 from meshops.equations.scales import mean, offset_and_scale, relative_slope, scalar_quantities
 
 
@@ -32,7 +32,6 @@ class Heat(Equation):
     name = "heat"
     title = "c ∂u/∂t - ∇·(k ∇u) + s u = f"
     fields = (Field("temperature", "K or °C"),)
-    source_unit = "W/m³"
     coefficients = (
         Coefficient("conductivity", "W/(m K)", default=1.0, positive=True, rank=2, vary=True),
         Coefficient("loss", "W/(m³ K)", default=0.0, nonnegative=True),
@@ -42,10 +41,7 @@ class Heat(Equation):
     numbers = ("radiation.level", "conductivity.slope")
     terms = MappingProxyType(
         {
-            Dirichlet: Terms(),
-            Periodic: Terms(),
-            Neumann: Terms(linear=lambda v, w: w.value * v),
-            Robin: Terms(lambda u, v, w: w.coefficient * u * v, lambda v, w: w.coefficient * w.ambient * v),
+            **SCALAR_TERMS,
             Radiation: Terms(
                 bilinear=lambda u, v, w: w.coefficient * abs(w.temperature) ** 3 * u * v,
                 linear=lambda v, w: w.coefficient * w.ambient**4 * v,

@@ -7,9 +7,10 @@ from typing import Any
 
 from skfem.helpers import dot, grad
 
-from geometries.conditions import Dirichlet, Neumann, Periodic, Robin
-from meshops.equations.base import Coefficient, Equation, Field, Manufactured, Scaling, Terms
+from geometries.conditions import Neumann, Robin
+from meshops.equations.base import Coefficient, Equation, Field, Manufactured, Scaling
 from meshops.equations.case import Case
+from meshops.equations.forms import SCALAR_TERMS
 from meshops.equations.scales import held_size, mean, put_in
 
 
@@ -26,17 +27,9 @@ class Helmholtz(Equation):
     name = "helmholtz"
     title = "-Δu - k² u = f"
     fields = (Field("pressure", "Pa"),)
-    source_unit = "Pa/m²"
     coefficients = (Coefficient("wavenumber", "1/m", positive=True),)
     definite = False
-    terms = MappingProxyType(
-        {
-            Dirichlet: Terms(),
-            Periodic: Terms(),
-            Neumann: Terms(linear=lambda v, w: w.value * v),
-            Robin: Terms(lambda u, v, w: w.coefficient * u * v, lambda v, w: w.coefficient * w.ambient * v),
-        }
-    )
+    terms = SCALAR_TERMS
 
     @staticmethod
     def bilinear(u: Any, v: Any, w: Any) -> Any:  # noqa: ANN401

@@ -27,7 +27,6 @@ class DampedHelmholtz(Equation):
     name = "helmholtz_damped"
     title = "-Δu - k² (1 + iη) u = f"
     fields = (Field("pressure", "Pa", components=("real", "imag")),)
-    source_unit = "Pa/m²"
     coefficients = (
         Coefficient("wavenumber", "1/m", positive=True),
         Coefficient("loss_factor", "1", default=0.0, nonnegative=True),

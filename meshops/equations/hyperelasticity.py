@@ -64,7 +64,6 @@ class Hyperelasticity(Solid, Equation):
     numbers = ("strain",)
     title = "-∇·P(∇u) = f, neo-Hookean, plane strain in 2-D"
     fields = (Field("displacement", "m", AXES),)
-    source_unit = "N/m³"
     coefficients = (
         Coefficient("young", "Pa", default=1.0, positive=True),
         Coefficient("poisson", "1", default=0.3),

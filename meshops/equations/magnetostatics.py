@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from skfem.helpers import dot, grad
 
-from geometries.conditions import Dirichlet, Neumann, Periodic, Robin
+from geometries.conditions import Neumann, Robin
 from meshops.equations.assembly import Assembler
-from meshops.equations.base import Coefficient, Equation, Field, Manufactured, Scaling, Terms
+from meshops.equations.base import Coefficient, Equation, Field, Manufactured, Scaling
 from meshops.equations.case import Case
 from meshops.equations.case_checks import check_level
+from meshops.equations.forms import SCALAR_TERMS
 from meshops.equations.recovery import nodal_gradient
 from meshops.equations.scales import offset_and_scale, scalar_quantities
 
@@ -38,17 +39,9 @@ class Magnetostatics(Equation):
     name = "magnetostatics"
     title = "-∇·(1/μ ∇A) = J"
     fields = (Field("potential", "Wb/m"),)
-    source_unit = "A/m²"
     coefficients = (Coefficient("permeability", "H/m", default=VACUUM, positive=True),)
     dims = (2,)
-    terms = MappingProxyType(
-        {
-            Dirichlet: Terms(),
-            Periodic: Terms(),
-            Neumann: Terms(linear=lambda v, w: w.value * v),
-            Robin: Terms(lambda u, v, w: w.coefficient * u * v, lambda v, w: w.coefficient * w.ambient * v),
-        }
-    )
+    terms = SCALAR_TERMS
 
     @staticmethod
     def bilinear(u: Any, v: Any, w: Any) -> Any:  # noqa: ANN401

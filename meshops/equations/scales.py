@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from geometries.conditions import Dirichlet, Neumann, Radiation
+from geometries.conditions import Dirichlet, Neumann, Pressure, Radiation
 from geometries.errors import SpecError
 from geometries.values import evaluate, slope_by_field
 from meshops.equations.case import Case, Part, on_sides
@@ -77,10 +77,10 @@ def scalar_quantities(case: Case, k0: float, offset: float, scale: float) -> dic
 
 
 def put_in(case: Case) -> float:
-    """Return ∫|f| over the volume and ∫|q| over the boundaries with fluxes; of vectors their lengths."""
+    """Return ∫|f| over the volume and ∫|q| over the boundaries with fluxes or pressures; of vectors their lengths."""
     total = float(case.mesh.mass @ _size(case.loads))
     for part in case.parts:
-        if isinstance(part.condition, Neumann):
+        if isinstance(part.condition, Neumann | Pressure):
             total += float(case.mesh.side_geometry(part.sides)[2] @ _size(on_sides(case, part, "value")))
     return total
 

@@ -9,17 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, dia_array, vstack
-from scipy.sparse.csgraph import connected_components
 
-from geometries.conditions import Dirichlet, Neumann, Pressure, Robin
+from geometries.conditions import Dirichlet, Robin
 from geometries.errors import SpecError
 from geometries.mesh import Mesh
+from geometries.sides import components
 from meshops.equations.base import AXES, Scaling
 from meshops.equations.case import Case, Part, on_nodes, on_sides
 from meshops.equations.case_checks import evaluated
 from meshops.equations.constraints import constraints
 from meshops.equations.layout import Layout
 from meshops.equations.reactions import reactions
+from meshops.equations.scales import mean, put_in
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -50,8 +51,7 @@ def check_held(case: Case) -> None:
     moved, apart = _moving(motions.reshape(mesh.num_points, -1, k), point, body)
     rows = csr_array(vstack([_resisted(case, moved), apart]))
     strength = coo_array(rows.T @ rows)
-    pairs = coo_array((np.ones(strength.nnz), (strength.row // k, strength.col // k)), shape=(bodies, bodies))
-    _, group = connected_components(pairs, directed=False)
+    group = components(np.stack([strength.row, strength.col], 1) // k, bodies)
     matrix = csr_array(strength)
     for i in range(group.max() + 1):
         own = np.flatnonzero(np.repeat(group == i, k))
@@ -68,9 +68,8 @@ def check_held(case: Case) -> None:
 
 def _bodies(mesh: Mesh) -> tuple[int, Ints, Ints]:
     """Return the number of bodies, cells that share facets, and (n,) (n,) each pair of a point and a body it is of."""
-    a, b = mesh.neighbors.T
-    joined = coo_array((np.ones(len(a)), (a, b)), shape=(mesh.num_cells, mesh.num_cells))
-    count, body = connected_components(joined, directed=False)
+    body = components(mesh.neighbors, mesh.num_cells)
+    count = int(body.max()) + 1
     pairs = [
         cells.ravel() * count + np.repeat(body[start : start + len(cells)], cells.shape[1])
         for _, cells, start in mesh.blocks()
@@ -126,8 +125,7 @@ def scaled(case: Case) -> Scaling:
     put in. So u' is of order one in any units for a compact part, and linear in the data up to that one number.
     """
     mesh, length = case.mesh, case.mesh.length
-    young = float(mesh.mass @ case.nodal("young") / mesh.mass.sum())
-    force = float(mesh.mass @ np.linalg.norm(case.loads, axis=1)) + sum(_force(case, p) for p in case.parts)
+    young, force = mean(case, "young"), put_in(case)
     moved = sum(_moved(case, p) for p in case.parts)
     expansion, strain = _expansion(case)
     scale = float(np.sqrt(moved + (force / (young * length ** (mesh.dim - 2))) ** 2 + (strain * length) ** 2)) or length
@@ -155,13 +153,6 @@ def _expansion(case: Case) -> tuple[float, float]:
         return 1.0, 0.0
     alpha = np.abs(case.nodal("expansion"))
     return float(alpha.max()) or 1.0, float((alpha * np.abs(case.nodal("temperature_rise"))).max())
-
-
-def _force(case: Case, part: Part) -> float:
-    if not isinstance(part.condition, Neumann | Pressure):
-        return 0.0
-    area = case.mesh.side_geometry(part.sides)[2]
-    return float(area @ np.linalg.norm(on_sides(case, part, "value").reshape(len(area), -1), axis=1))
 
 
 def _moved(case: Case, part: Part) -> float:

@@ -39,7 +39,6 @@ class Stokes(Equation):
     name = "stokes"
     title = "ρ ∂u/∂t - μ Δu + ∇p = f, ∇·u = 0"
     fields = (Field("velocity", "m/s", AXES), Field("pressure", "Pa", lower=True))
-    source_unit = "N/m³"
     coefficients = (
         Coefficient("viscosity", "Pa s", default=1.0, positive=True),
         Coefficient("density", "kg/m³", default=1.0, positive=True, transient=True),

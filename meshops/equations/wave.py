@@ -7,10 +7,11 @@ from typing import Any
 
 from skfem.helpers import dot, grad
 
-from geometries.conditions import Absorbing, Dirichlet, Neumann, Periodic, Robin
+from geometries.conditions import Absorbing, Neumann, Robin
 from meshops.equations.base import Coefficient, Equation, Field, Manufactured, Scaling, Terms
 from meshops.equations.case import Case
 from meshops.equations.case_checks import check_level
+from meshops.equations.forms import SCALAR_TERMS
 from meshops.equations.scales import held_size, mean, put_in, scalar_quantities
 
 
@@ -30,21 +31,12 @@ class Wave(Equation):
     name = "wave"
     title = "∂²u/∂t² + d ∂u/∂t - ∇·(c² ∇u) = f"
     fields = (Field("displacement", "m"),)
-    source_unit = "m/s²"
     coefficients = (
         Coefficient("speed", "m/s", default=1.0, positive=True),
         Coefficient("damping", "1/s", default=0.0, transient=True, nonnegative=True),
     )
     time_order = 2
-    terms = MappingProxyType(
-        {
-            Dirichlet: Terms(),
-            Periodic: Terms(),
-            Neumann: Terms(linear=lambda v, w: w.value * v),
-            Robin: Terms(lambda u, v, w: w.coefficient * u * v, lambda v, w: w.coefficient * w.ambient * v),
-            Absorbing: Terms(damping=lambda u, v, w: w.speed * u * v),
-        }
-    )
+    terms = MappingProxyType({**SCALAR_TERMS, Absorbing: Terms(damping=lambda u, v, w: w.speed * u * v)})
 
     @staticmethod
     def bilinear(u: Any, v: Any, w: Any) -> Any:  # noqa: ANN401

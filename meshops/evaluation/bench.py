@@ -27,7 +27,7 @@ from meshops.data.manifest import Manifest
 from meshops.evaluation.baselines import fit_baselines
 from meshops.evaluation.coarser import coarser
 from meshops.evaluation.errors import Errors, errors_of
-from meshops.graph import MeshGraph, lift
+from meshops.graph import lift
 from meshops.graph.schema import LIFTING
 from meshops.operators import OPERATORS, options_of
 from meshops.training import FolderBusy, Settings, Surrogate, TrainingError, train
@@ -211,7 +211,7 @@ def _told(operator: str, rate: float, seed: int) -> str:
 def _measured(plan: Plan, operator: str, rate: float, seed: int) -> Row:
     name, samples = operator.removesuffix(LIFTED), MeshDataset.open(plan.data)
     samples = samples.lifted() if operator.endswith(LIFTED) else samples
-    sets = [_graphs(samples.split(split)) for split in ("train", "validation")]
+    sets = [list(samples.split(split)) for split in ("train", "validation")]
     settings = Settings(minutes=plan.minutes, batch_size=BATCH, learning_rate=rate, seed=seed)
     folder = plan.run(operator, rate, seed)
     resume = (folder / "last.ckpt").exists()
@@ -265,7 +265,7 @@ def _errors(surrogate: Surrogate, split: MeshDataset) -> tuple[Errors, list[floa
 
 def _baselines(samples: MeshDataset) -> list[Row]:
     """Rows of predictions without training, timed on the test split as they are: from a case, graph and all."""
-    baselines = fit_baselines(_graphs(samples.split("train")))
+    baselines = fit_baselines(samples.split("train"))
     rows = []
     for baseline in baselines:
         splits, seconds = {}, []
@@ -302,10 +302,6 @@ def _untrained(name: str, kind: str, splits: dict[str, Errors], seconds: float) 
 
 def _kind(operator: str) -> str:
     return "hybrid" if operator.endswith(LIFTED) else "operator"
-
-
-def _graphs(samples: MeshDataset) -> list[MeshGraph]:
-    return [samples[i] for i in range(len(samples))]
 
 
 def _course(folder: Path) -> list[dict]:

@@ -66,7 +66,7 @@ def evaluate(
     _require_samples(samples, train)
     surrogate.require_data(samples.schema)
     surrogate.require_unseen(samples, train)
-    fitted = fit_baselines(train[i] for i in range(len(train)))
+    fitted = fit_baselines(train)
     baselines = [b for b in fitted if not (samples.imported and b.of_case)]
     rows, moments, fields, seconds = [], [], [], 0.0
     for i in range(len(samples)):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from geometries.conditions import CONDITIONS, Dirichlet, Periodic
 from geometries.mesh import Mesh
+from geometries.sides import unique_rows
 from geometries.values import names_in
 from meshops.equations import Case, Scaling, Solution
 from meshops.equations.base import Coefficient
@@ -19,7 +20,7 @@ from meshops.equations.case import Part, on_nodes
 from meshops.equations.constraints import constraints, images_of
 from meshops.equations.layout import Layout
 from meshops.equations.loads import loads
-from meshops.graph.levels import coarsen, directed, joined
+from meshops.graph.levels import coarsen, directed, joined, level_arrays
 from meshops.graph.lifting import harmonic_extension
 from meshops.graph.mesh_graph import MeshGraph
 from meshops.graph.schema import Schema, SchemaError, coefficient_columns, kind_columns, schema_of, value_columns
@@ -58,8 +59,7 @@ def build_graph(
     arrays |= _boundary(case, scaling, chosen) | fixed | {"theta": _theta(case, scaling, chosen)}
     if Periodic.key in chosen.kinds:
         arrays["image_index"] = images.T
-    for number, level in enumerate(levels, start=1):
-        arrays |= {f"{name}_{number}": getattr(level, name) for name in ("cluster", "pos", "mass", "edge_index")}
+    arrays |= level_arrays(levels)
     if solution is not None:
         arrays["y"] = targets(solution, scaling)
     return to_graph(arrays, dtype)
@@ -169,11 +169,12 @@ def _node_columns(case: Case, scaling: Scaling) -> Columns:
         columns |= _named(coefficient_columns(info, d), _coefficient(case, info, scaling))
     if case.transient:
         for suffix in ("", ".rate")[: case.equation.time_order]:
+            start = case.start_values(suffix)
             for field in case.equation.fields:
-                values = scaling.apply(field.name, case.start_values(suffix)[field.name])
                 if suffix:
-                    _, scale = scaling.quantities[field.name]
-                    values = case.start_values(suffix)[field.name] * scaling.time / scale
+                    values = start[field.name] * scaling.time / scaling.quantities[field.name][1]
+                else:
+                    values = scaling.apply(field.name, start[field.name])
                 columns |= _named([f"initial.{name}{suffix}" for name in field.columns(d)], values)
     return columns
 
@@ -231,20 +232,16 @@ def _boundary(case: Case, scaling: Scaling, schema: Schema) -> dict[str, NDArray
     mesh = case.mesh
     sides = np.unique(np.concatenate([mesh.outer, *(sides for _, sides in _held(case))]), axis=0)
     nodes = mesh.nodes(sides)
-    place = np.full(mesh.num_points, -1)
-    place[nodes] = np.arange(len(nodes))
-    normal, weight = _normals(mesh, sides)
+    normal, weight = point_normals(mesh, sides)
     columns = _conditions(case, scaling, weight)
     columns |= {f"normal.{axis}": normal[:, i] for i, axis in enumerate("xyz"[: mesh.space_dim])}
     columns["weight"] = weight / scaling.length ** (mesh.dim - 1)
-    edges = [points[:, np.asarray(kind.edges)].reshape(-1, 2) for kind, _, points in mesh.facets(sides) if kind.edges]
-    pairs = np.unique(np.sort(np.concatenate([np.empty((0, 2), np.int64), *edges]), axis=1), axis=0)
     zeros = np.zeros(mesh.num_points)
     return {
         "boundary_index": nodes,
         "boundary_x": np.stack([columns.get(n, zeros)[nodes] for n in schema.boundary_x], axis=1),
         "boundary_mass": columns["weight"][nodes],
-        "boundary_edge_index": place[directed(pairs)],
+        "boundary_edge_index": edges_on(mesh, sides),
     }
 
 
@@ -258,7 +255,7 @@ def _conditions(case: Case, scaling: Scaling, total: Floats) -> Columns:
     areas: Columns = {}
     for part, sides in _held(case):
         kind = CONDITIONS[part.condition.key]
-        _, area = _normals(mesh, sides)
+        _, area = point_normals(mesh, sides)
         values = _part_values(case, part, scaling)
         held = [area] * len(kind_columns(case.equation, kind, d))
         if len(held) > 1:
@@ -296,7 +293,14 @@ def _part_values(case: Case, part: Part, scaling: Scaling) -> Columns:
     return values
 
 
-def _normals(mesh: Mesh, sides: Ints) -> tuple[Floats, Floats]:
+def edges_on(mesh: Mesh, sides: Ints) -> Ints:
+    """Return (2, E) both ways the edges of `sides`, between positions in `mesh.nodes(sides)`."""
+    edges = [points[:, np.asarray(kind.edges)].reshape(-1, 2) for kind, _, points in mesh.facets(sides) if kind.edges]
+    pairs = unique_rows(np.sort(np.concatenate([np.empty((0, 2), np.int64), *edges]), axis=1))
+    return directed(np.searchsorted(mesh.nodes(sides), pairs))
+
+
+def point_normals(mesh: Mesh, sides: Ints) -> tuple[Floats, Floats]:
     """Return (N, d) the unit mean normal and (N,) the area that each point has of `sides`; zeros off them."""
     _, normals, areas = mesh.side_geometry(sides)
     vector, weight = np.zeros((mesh.num_points, mesh.space_dim)), np.zeros(mesh.num_points)

@@ -57,6 +57,12 @@ def _with_images(levels: list[CoarseGraph], images: Ints) -> Iterator[Ints]:
         yield directed(joined(level.edge_index.T, images))
 
 
+def level_arrays(levels: list[CoarseGraph]) -> dict[str, NDArray[np.generic]]:
+    """Return the arrays of coarser levels, under their names in a graph."""
+    names = ("cluster", "pos", "mass", "edge_index")
+    return {f"{name}_{number}": getattr(level, name) for number, level in enumerate(levels, 1) for name in names}
+
+
 def directed(pairs: Ints) -> Ints:
     """Return the (2, E) both directions of undirected pairs (n, 2), sorted by target, then source."""
     both = np.concatenate([pairs, pairs[:, ::-1]])

@@ -13,6 +13,7 @@ from geometries.build import Block, mesh_from_blocks
 from geometries.cells import CELLS
 from geometries.errors import ReadError
 from geometries.mesh import Mesh
+from meshops.graph.levels import directed
 
 _CELLS, _TRIANGLES = "cell_index_", "face"
 _OURS = ("regions", "boundaries", "cell_data")
@@ -25,15 +26,13 @@ def to_pyg(mesh: Mesh) -> Data:
     batch as indices do. Point data are fields of their own names; `regions` {name: cells}, `boundaries` {name: (n, 2)
     sides} and `cell_data` are dicts of tensors. Raises `ReadError` for point data named as one of these.
     """
-    pairs = np.concatenate([mesh.edges, mesh.edges[:, ::-1]])
-    pairs = pairs[np.lexsort(pairs.T)]
     fields = {_field(kind): _tensor(cells.T) for kind, cells in mesh.cells.items()}
     clash = sorted(set(mesh.point_data) & {"pos", "edge_index", *_OURS, *map(_field, CELLS)})
     if clash:
         raise ReadError(f"the point data {clash[0]!r} have the name of a part of a mesh; rename them first.")
     fields |= {name: _tensor(values) for name, values in mesh.point_data.items()}
     sets = {name: {k: _tensor(v) for k, v in getattr(mesh, name).items()} for name in _OURS}
-    return Data(pos=_tensor(mesh.points), edge_index=_tensor(pairs.T), **fields, **sets)
+    return Data(pos=_tensor(mesh.points), edge_index=_tensor(directed(mesh.edges)), **fields, **sets)
 
 
 def from_pyg(data: Data) -> Mesh:

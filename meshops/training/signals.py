@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 _STOP = (signal.SIGTERM, signal.SIGINT)
@@ -27,9 +27,7 @@ class Signals:
             self._before = {s: signal.signal(s, self._note) for s in _STOP}
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Put back what was there."""
         for number, handler in self._before.items():
             signal.signal(number, handler)

@@ -17,7 +17,7 @@ from geometries.conditions import Periodic
 from geometries.mesh import Mesh
 from geometries.values import to_spec
 from meshops.equations import Case, LinearSystem
-from meshops.trust.contraction import FAILURE, Contraction, measure
+from meshops.trust.contraction import Contraction, measure
 from meshops.trust.diffusion import system_of
 from meshops.trust.errors import TrustError
 from meshops.trust.hierarchy import Hierarchy
@@ -43,15 +43,7 @@ class Certificate:
     ties: csr_array | None = None
 
     @classmethod
-    def of(
-        cls,
-        system: LinearSystem,
-        *,
-        components: int = 1,
-        mesh: Mesh | None = None,
-        failure: float = FAILURE,
-        seed: int = 0,
-    ) -> Certificate:
+    def of(cls, system: LinearSystem, *, components: int = 1, mesh: Mesh | None = None) -> Certificate:
         """Build for a symmetric positive definite system; see `Hierarchy.build` and `contraction.measure`.
 
         Raises `TrustError` for a matrix that is not symmetric or not positive.
@@ -61,8 +53,7 @@ class Certificate:
             hierarchy = Hierarchy.build(system, components=components, mesh=mesh)
         else:
             hierarchy = Hierarchy.build(untied(system, modes))
-        contraction = measure(hierarchy, failure=failure, seed=seed)
-        return cls(csr_array(system.matrix), hierarchy, contraction, modes, system.ties)
+        return cls(csr_array(system.matrix), hierarchy, measure(hierarchy), modes, system.ties)
 
     def imposed(self, values: Floats, system: LinearSystem) -> Floats:
         """Return `values` (n,) with the fixed ones set and the tied ones as near as they come."""
@@ -132,7 +123,7 @@ _certificates: OrderedDict[str, Certificate] = OrderedDict()
 _meshes: WeakKeyDictionary[Mesh, str] = WeakKeyDictionary()
 
 
-def certify(case: Case, system: LinearSystem | None = None, *, failure: float = FAILURE) -> Certificate:
+def certify(case: Case, system: LinearSystem | None = None) -> Certificate:
     """Return the certificate of a case, the same object for all loads on one part.
 
     It is remembered by what the matrix is made of: mesh, equation, coefficients, kinds of condition and where they
@@ -142,24 +133,20 @@ def certify(case: Case, system: LinearSystem | None = None, *, failure: float = 
     Raises `TrustError` where the problem is not linear, steady and symmetric positive definite.
     """
     _require_definite(case)
-    key = _key(case, failure)
+    key = fingerprint(case)
     if key not in _certificates:
         system = system_of(case) if system is None else system
         components = len(case.equation.fields[0].parts(case.mesh.space_dim))
-        _certificates[key] = Certificate.of(system, components=components, mesh=case.mesh, failure=failure)
+        _certificates[key] = Certificate.of(system, components=components, mesh=case.mesh)
         while len(_certificates) > KEPT:
             _certificates.popitem(last=False)
     _certificates.move_to_end(key)
     return _certificates[key]
 
 
-def _key(case: Case, failure: float) -> str:
-    return f"{fingerprint(case)} {failure}"
-
-
-def remembered(case: Case, *, failure: float = FAILURE) -> Certificate | None:
+def remembered(case: Case) -> Certificate | None:
     """Return the certificate of a case if `certify` need not make it."""
-    return _certificates.get(_key(case, failure))
+    return _certificates.get(fingerprint(case))
 
 
 def forget() -> None:

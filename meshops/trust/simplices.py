@@ -8,12 +8,11 @@ from math import factorial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from geometries.cells import CELLS
 from geometries.conditions import Dirichlet, Neumann, Robin
 from geometries.mesh import Mesh
+from geometries.sides import components, over_sides
 from geometries.values import evaluate
 from meshops.equations import Case
 from meshops.equations.case import Part
@@ -67,7 +66,7 @@ class Simplices:
         corners = mesh.points[cells[:, : kind.corners]]
         jacobian = np.ascontiguousarray((corners[:, 1:] - corners[:, :1]).transpose(0, 2, 1))
         if kind.order == 2:
-            pairs = np.array(_edges(kinds[0]))
+            pairs = np.array(kind.middles)
             off = np.abs(corners[:, pairs].mean(2) - mesh.points[cells[:, kind.corners :]]).max(initial=0.0)
             if off > _STRAIGHT * np.abs(jacobian).max():
                 raise TrustError("the mesh has curved cells; equilibrated fluxes need straight ones.")
@@ -122,7 +121,8 @@ class Simplices:
         lam = barycentric(points)
         if self.order == 1:
             return lam
-        return np.vstack([lam * (2 * lam - 1), *(4 * lam[i : i + 1] * lam[j : j + 1] for i, j in _edges(self.kind))])
+        edges = [4 * lam[i : i + 1] * lam[j : j + 1] for i, j in CELLS[self.kind].middles]
+        return np.vstack([lam * (2 * lam - 1), *edges])
 
     def slopes(self, points: Floats) -> Floats:
         """Return (n, Q, d) the reference gradients of the nodal basis at reference points (Q, d)."""
@@ -131,7 +131,7 @@ class Simplices:
         if self.order == 1:
             return np.broadcast_to(grad, (self.dim + 1, len(points), self.dim))
         lam = lam[:, :, None]
-        edges = [4 * (lam[i] * grad[j] + lam[j] * grad[i]) for i, j in _edges(self.kind)]
+        edges = [4 * (lam[i] * grad[j] + lam[j] * grad[i]) for i, j in CELLS[self.kind].middles]
         return np.concatenate([(4 * lam - 1) * grad, np.array(edges)])
 
     def data(self, case: Case, name: str, points: Floats) -> Floats:
@@ -220,11 +220,10 @@ def _side_values(data: _Data, part: Part, given: object, mine: Ints, rows: Ints)
     cells = data.cells[rows]
     if not isinstance(given, np.ndarray):
         return evaluate(given, simplices.at(data.points, cells), part.condition.key)
-    nodes = mesh.nodes(part.sides)
-    if given.shape == (len(part.sides),) and len(nodes) != len(part.sides):
+    if over_sides(mesh, part.sides, given):
         return np.broadcast_to(given[mine][:, None], (len(mine), len(data.points)))
     spread = np.zeros(mesh.num_points)
-    spread[nodes] = given
+    spread[mesh.nodes(part.sides)] = given
     return spread[simplices.cells[cells]] @ simplices.shape(data.points)
 
 
@@ -268,12 +267,6 @@ def fans(simplices: Simplices, facets: Ints) -> Ints:
     joint = (np.broadcast_to(facets[:, None, :], shape) * (corners.max() + 1) + corners[:, :, None])[apart]
     links = np.unique(joint, return_inverse=True)[1].ravel()
     one = np.broadcast_to(np.arange(corners.size).reshape(*corners.shape, 1), shape)[apart]
-    n = corners.size + int(links.max()) + 1
-    graph = coo_array((np.ones(len(one)), (one, corners.size + links)), shape=(n, n))
-    label = connected_components(graph, directed=False)[1][: corners.size]
+    joined = np.stack([one, corners.size + links], axis=1)
+    label = components(joined, corners.size + int(links.max()) + 1)[: corners.size]
     return np.unique(label, return_inverse=True)[1].reshape(corners.shape)
-
-
-def _edges(kind: str) -> tuple[tuple[int, int], ...]:
-    """The corners of each mid-node, in node order."""
-    return CELLS[kind.rstrip("0123456789")].edges

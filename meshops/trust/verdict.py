@@ -137,7 +137,6 @@ def judge(
     cycles: int = 1,
     certificate: Certificate | None = None,
     system: LinearSystem | None = None,
-    discretisation: Discretisation | None = None,
     guard: Guard | None = None,
     graph: MeshGraph | None = None,
 ) -> Verdict:
@@ -149,7 +148,7 @@ def judge(
     """
     unusual = guard.unusual(graph) if guard is not None and graph is not None else None
     known = _known(solution, cycles, certificate, system)
-    return _verdict(solution.case, known, tolerance, discretisation, unusual)
+    return _verdict(solution.case, known, tolerance, None, unusual)
 
 
 def assess(solution: Solution, *, tolerance: float, cycles: int = 1, unusual: tuple[str, ...] | None = None) -> Verdict:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geometries.mesh import Mesh
-from meshops.viz.surface import padded
+from geometries.mesh import Mesh, spatial
 
 Floats = NDArray[np.float64]
 # Upper corners to look from, in order of preference, and how much better another one must be.
@@ -65,7 +64,7 @@ def _best_corner(mesh: Mesh) -> Floats:
 def _seen_area(view: View, centers: Floats, normals: Floats, areas: Floats) -> float:
     """Area of the facets that face the viewer and are not behind others, on a coarse depth grid."""
     front = normals @ view.toward > 0.1
-    places = view.project(padded(centers)[front])
+    places = view.project(spatial(centers)[front])
     span = float(np.ptp(places, axis=0).max()) or 1.0
     grid = int(np.clip(np.sqrt(len(places)) / 2, 4, 64))
     at = np.minimum(((places[:, :2] - places[:, :2].min(0)) / span * grid).astype(int), grid - 1) @ (grid, 1)

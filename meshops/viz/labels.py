@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from geometries.mesh import spatial
 from meshops.viz.camera import View
 from meshops.viz.layout import Box
 from meshops.viz.paint import Painted
@@ -115,7 +116,7 @@ def _on_lines(painted: Painted, view: View, box: Box, pixel: float) -> list[list
         if not len(group.sides):
             continue
         centers, normals, sizes = mesh.side_geometry(group.sides)
-        flat, out = (view.project(np.pad(a, ((0, 0), (0, 3 - a.shape[1]))))[:, :2] for a in (centers, normals))
+        flat, out = (view.project(spatial(a))[:, :2] for a in (centers, normals))
         far = np.linalg.norm(flat - np.average(flat, axis=0, weights=sizes), axis=1)
         order = np.argsort(far, kind="stable")
         tries = order[np.unique(np.linspace(0, len(order) - 1, _TRIES).astype(int))]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geometries.mesh import Mesh
+from geometries.mesh import Mesh, spatial
 from geometries.sides import number_rows, unique_rows
 
 Floats = NDArray[np.float64]
@@ -73,14 +73,13 @@ class Surface:
         return out
 
 
-def surface(mesh: Mesh, sides: Ints | None = None) -> tuple[Surface, Ints]:
+def surface(mesh: Mesh) -> tuple[Surface, Ints]:
     """Return the drawn surface and the (F, 2) sides that its facets are.
 
-    A volume's facets are `sides`, by default its outer ones; those of a plane or line mesh are its cells (local
-    facet -1).
+    A volume's facets are its outer ones; those of a plane or line mesh are its cells (local facet -1).
     """
     if mesh.dim == 3:
-        sides = mesh.outer if sides is None else sides
+        sides = mesh.outer
         groups = [(kind.name, at, points, sides[at, 0]) for kind, at, points in mesh.facets(sides)]
     else:
         sides = np.stack([np.arange(mesh.num_cells), np.full(mesh.num_cells, -1)], axis=1)
@@ -99,11 +98,6 @@ def lines(mesh: Mesh, sides: Ints) -> tuple[Ints, Ints]:
     return np.concatenate(pairs), np.concatenate(owners)
 
 
-def padded(points: Floats) -> Floats:
-    """(N, 3) points: zeros added to 1-D and 2-D ones."""
-    return np.pad(points, ((0, 0), (0, 3 - points.shape[1])))
-
-
 def _surface(mesh: Mesh, groups: list[tuple[str, Ints, Ints, Ints]]) -> Surface:
     triangles, facet, cell = [np.empty((0, 3), np.int64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for name, at, points, cells in groups:
@@ -117,7 +111,7 @@ def _surface(mesh: Mesh, groups: list[tuple[str, Ints, Ints, Ints]]) -> Surface:
         edges.append(pairs)
         edge_facet.append(owner)
     parts = (np.concatenate(x) for x in (triangles, facet, cell, edges, edge_facet))
-    return Surface(padded(mesh.points), *parts)
+    return Surface(spatial(mesh.points), *parts)
 
 
 def _edges(name: str, at: Ints, points: Ints) -> tuple[Ints, Ints]:

@@ -18,7 +18,7 @@ import torch
 from geometries.errors import WriteError
 from meshops.data import GenerationError, MeshDataset, Recipe, StoreError, generate, generation
 from meshops.data.generation import Plan
-from meshops.data.make import Job, make_sample, make_shard, make_shard_apart
+from meshops.data.make import Job, Maker, make_shard, make_shard_apart
 from meshops.data.store import SHARDS, _opened
 from meshops.data.threads import one_thread
 from tests.data.tiny import COUNT, TINY
@@ -67,8 +67,8 @@ def test_two_workers_make_what_no_worker_makes(dataset, tiny):
 def test_a_sample_does_not_depend_on_those_before_it():
     family = {"polygon": {"size": 0.06}}
     recipe = Recipe.from_spec({"family": family, "equation": "heat", "conditions": {"*": {"dirichlet": "x"}}})
-    in_turn = [make_sample(recipe, 0, i)[1] for i in range(4)]
-    alone = make_sample(recipe, 0, 3)[1]
+    in_turn = [Maker(recipe, 0).sample(i)[1] for i in range(4)]
+    alone = Maker(recipe, 0).sample(3)[1]
     assert all(np.array_equal(in_turn[3][k], alone[k]) for k in alone)
 
 

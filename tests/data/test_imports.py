@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
+from scipy.sparse.linalg import spsolve
 from torch_geometric.loader import DataLoader
 
 from geometries import write
@@ -16,12 +18,13 @@ from geometries.mesh import Mesh
 from meshops.data import MeshDataset, StoreError
 from meshops.data.card import card
 from meshops.data.imports import IMPORTERS, ImportFailure, _write, import_data, importer_of
-from meshops.data.imports.beno import mesh_of, read_cells, solve_cells, to_solution
+from meshops.data.imports.beno import Cells, mesh_of, read_cells, to_solution
 from meshops.data.imports.npy import triangulated
 from meshops.data.manifest import with_splits
 from meshops.equations import Case, equation, solve
 
 BENO = Path(os.environ.get("MESHOPS_BENO", Path(__file__).resolve().parents[3] / "shared/data/beno"))
+STEPS = np.array([(0, -1), (1, 0), (0, 1), (-1, 0)])  # to the neighbours below, right, above, left
 published = pytest.mark.skipif(not BENO.is_dir(), reason=f"no folder {BENO} with BENO's arrays")
 
 
@@ -236,8 +239,7 @@ def test_the_boundary_values_that_are_missing_are_recovered():
     bare = read_cells_of(inside, rng)
     values = solve_cells(bare)
     where = np.argwhere(bare.open)
-    steps = np.array([(0, -1), (1, 0), (0, 1), (-1, 0)])
-    middles = (where[:, :2] + 0.5 + 0.5 * steps[where[:, 2]]) / n
+    middles = (where[:, :2] + 0.5 + 0.5 * STEPS[where[:, 2]]) / n
     g = bare.faces[tuple(where.T)]
     order = np.argsort(where[:, 2] == 3, kind="stable")  # the left side last: its values are not read
     table = np.column_stack([middles[:, ::-1], g, g])[order]
@@ -248,8 +250,26 @@ def test_the_boundary_values_that_are_missing_are_recovered():
 
 
 def read_cells_of(inside, rng):
-    from meshops.data.imports.beno import Cells
-
     n = len(inside)
     cells = Cells(inside, rng.normal(size=(n, n)), np.zeros((n, n)), np.full((n, n, 4), np.nan))
     return Cells(inside, cells.source, cells.values, np.where(cells.open, rng.normal(size=(n, n, 4)), np.nan))
+
+
+def solve_cells(cells):
+    """Return (n, n) the solution by 5-point finite volumes with the value 2g - u beyond boundary faces; 0 outside."""
+    n = len(cells.inside)
+    number = np.full((n + 2, n + 2), -1)
+    number[1:-1, 1:-1][cells.inside] = np.arange(cells.inside.sum())
+    i, j = (index + 1 for index in np.nonzero(cells.inside))
+    own, size = number[i, j], int(cells.inside.sum())
+    beside = np.stack([number[i + a, j + b] for a, b in STEPS], axis=1)
+    there = beside >= 0
+    rows, cols = np.broadcast_to(own[:, None], beside.shape)[there], beside[there]
+    diagonal = -4.0 - (~there).sum(1)
+    matrix = csr_array(
+        (np.append(np.ones(len(rows)), diagonal), (np.append(rows, own), np.append(cols, own))), shape=(size, size)
+    )
+    rhs = cells.source[cells.inside] / n**2 - (2 * np.nan_to_num(cells.faces[cells.inside]) * ~there).sum(1)
+    out = np.zeros((n, n))
+    out[cells.inside] = spsolve(matrix.tocsc(), rhs)
+    return out

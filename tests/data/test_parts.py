@@ -11,7 +11,7 @@ import pytest
 from geometries.errors import SpecError, WriteError
 from geometries.families import FAMILIES, Grid, ShapeError
 from meshops.data import GenerationError, MeshDataset, Recipe, StoreError, generate
-from meshops.data.make import Maker, make_sample
+from meshops.data.make import Maker
 from meshops.data.samples import geometry_id
 from tests.data.test_generation import content
 from tests.data.tiny import TINY
@@ -55,7 +55,7 @@ def test_cases_of_a_shape_share_its_mesh_and_split(parts):
 def test_a_sample_does_not_depend_on_those_that_share_its_mesh():
     maker = Maker(Recipe.from_spec(SPLIT), 0)
     in_turn = [maker.sample(i)[1] for i in range(6)]
-    alone = make_sample(maker.recipe, 0, 5)[1]
+    alone = Maker(maker.recipe, 0).sample(5)[1]
     assert all(np.array_equal(in_turn[5][k], alone[k]) for k in alone)
 
 

@@ -17,7 +17,7 @@ from geometries.conditions import Dirichlet, Neumann, Robin, write_condition
 from geometries.families import Grid
 from geometries.mesh import Mesh
 from meshops.data import SPLITS, MeshDataset, Recipe, StoreError
-from meshops.data.make import make_sample
+from meshops.data.make import Maker
 from meshops.data.manifest import Manifest, Record, splits
 from meshops.data.samples import geometry_id, pack
 from meshops.data.store import SHARDS, Store, open_shard, shard_bytes
@@ -232,7 +232,7 @@ def test_a_folder_without_manifest_is_no_data_set(tmp_path):
 
 
 def test_shards_depend_on_their_content_only(tiny):
-    entry, arrays = make_sample(tiny, 3, 0)
+    entry, arrays = Maker(tiny, 3).sample(0)
     header = {"first": 0, "recipe": tiny.to_spec(), "samples": [entry]}
     backwards = dict(reversed(list(arrays.items())))
     assert len({shard_bytes(header, {0: a}) for a in (arrays, backwards, arrays)}) == 1

@@ -12,7 +12,8 @@ import geometries as geo
 from geometries.cells import CELLS
 from geometries.errors import MeshopsError, ReadError, WriteError
 from geometries.families.grid import Grid
-from geometries.formats import FORMATS, inspect, msh, vtk, vtu
+from geometries.formats import FORMATS, inspect, msh, vtu
+from geometries.formats._grids import TYPES
 from geometries.gmsh_model import session
 from tests.geometries.meshes import arrays_equal, assert_same, meshes, reference_nodes
 
@@ -62,7 +63,7 @@ def test_gmsh_node_orders_are_translated(kind):
         np.testing.assert_allclose(points[middle], points[list(corners)].mean(0), atol=1e-12)
 
 
-@pytest.mark.parametrize("number", [n for n, (kind, _) in vtk.TYPES.items() if CELLS[kind].order == 2 and n < 68])
+@pytest.mark.parametrize("number", [n for n, (kind, _) in TYPES.items() if CELLS[kind].order == 2 and n < 68])
 def test_vtk_node_orders_are_ours(number):
     from vtkmodules.vtkCommonDataModel import vtkGenericCell
 
@@ -73,7 +74,7 @@ def test_vtk_node_orders_are_ours(number):
         cell.GetPointIds().SetId(i, i)
     parts = [cell.GetEdge(i) for i in range(cell.GetNumberOfEdges())] if cell.GetCellDimension() > 1 else [cell]
     ids = [[part.GetPointId(i) for i in range(part.GetNumberOfPoints())] for part in parts]
-    ours = _middles(vtk.TYPES[number][0])
+    ours = _middles(TYPES[number][0])
     assert ids
     assert all(ours[middle] == {a, b} for a, b, middle in ids)
 

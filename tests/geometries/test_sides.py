@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from geometries.cells import CELLS
 from geometries.families.grid import Grid
 from geometries.mesh import Mesh
-from geometries.sides import number_rows, ranks, unique_rows
+from geometries.sides import components, first_rows, number_rows, ranks, unique_rows
 from tests.geometries.meshes import meshes
 
 ROWS = arrays(np.int64, st.tuples(st.integers(0, 12), st.integers(1, 4)), elements=st.integers(-2, 3))
@@ -26,6 +26,25 @@ def test_rows_are_numbered_as_numpy_does(rows: np.ndarray) -> None:
     assert np.array_equal(ours, number.reshape(-1))
     assert np.array_equal(counts, count)
     assert np.array_equal(unique_rows(rows), distinct)
+
+
+@given(rows=ROWS)
+def test_rows_first_stand_where_none_before_is_like_them(rows: np.ndarray) -> None:
+    first, place = first_rows(rows)
+    every = rows.tolist()
+    assert first.tolist() == [i for i, row in enumerate(every) if row not in every[:i]]
+    assert np.array_equal(rows[first[place]], rows)
+
+
+@given(pairs=st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7))), count=st.integers(8, 10))
+def test_pieces_are_numbered_by_their_lowest_members(pairs: list[tuple[int, int]], count: int) -> None:
+    pieces = {i: {i} for i in range(count)}
+    for a, b in pairs:
+        joined = pieces[a] | pieces[b]
+        pieces |= dict.fromkeys(joined, joined)
+    lowest = sorted({min(piece) for piece in pieces.values()})
+    found = components(np.array(pairs, np.int64).reshape(-1, 2), count)
+    assert found.tolist() == [lowest.index(min(pieces[i])) for i in range(count)]
 
 
 @given(rows=ROWS, scale=st.sampled_from([2**40, 2**61]))

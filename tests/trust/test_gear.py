@@ -43,7 +43,7 @@ def gear(bore: float = 10.0, rim: float = 34.0, tooth: float = 5.0, width: float
 @pytest.mark.slow
 def test_a_gear_is_unusual_for_a_run_that_has_seen_brackets(tmp_path: Path) -> None:
     samples = generate(Recipe.load("bracket"), tmp_path, count=40, workers=1)
-    graphs = [samples[i] for i in range(len(samples))]
+    graphs = list(samples)
     guard = Guard.calibrate(graphs, samples.schema)
     options = {"width": 8, "cycles": 1}
     with seeded(0):

@@ -16,10 +16,10 @@ from geometries.errors import SpecError, nearest
 from geometries.expressions import Expression
 from geometries.mesh import Mesh
 from geometries.values import as_value
+from meshops.equations.case import REST, unclaimed
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-REST = "*"  # the boundary of all outer sides that are not named otherwise
 Draw: TypeAlias = "float | Expression | Floats | Mapping[str, float] | tuple[object, ...]"
 DISTRIBUTIONS: dict[str, type[Distribution]] = {}  # filled in `meshops.data.distributions`
 
@@ -43,12 +43,7 @@ class Place:
     @cached_property
     def sides(self) -> Ints:
         """(n, 2) the sides of the boundary."""
-        if self.boundary != REST:
-            return self.mesh.sides(self.boundary)
-        mesh = self.mesh
-        named = [mesh.facet_ids(mesh.sides(name)) for name in self.taken]
-        claimed = np.concatenate([np.empty(0, np.int64), *named])
-        return mesh.outer[~np.isin(mesh.facet_ids(mesh.outer), claimed)]
+        return unclaimed(self.mesh, self.taken) if self.boundary == REST else self.mesh.sides(self.boundary)
 
     @cached_property
     def nodes(self) -> Ints:

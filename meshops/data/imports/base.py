@@ -13,7 +13,8 @@ from geometries.errors import MeshopsError
 from geometries.mesh import Mesh
 from meshops.equations import Solution
 from meshops.graph import MeshGraph, Schema, to_graph
-from meshops.graph.levels import coarsen, directed
+from meshops.graph.build import edges_on, point_normals
+from meshops.graph.levels import coarsen, directed, level_arrays
 
 Floats = NDArray[np.float64]
 IMPORTED = "imported"  # stands for the equation's name
@@ -53,9 +54,7 @@ class Fields:
         arrays: dict[str, NDArray[np.generic]] = {"pos": pos, "edge_index": edge_index, "mass": mass, "y": y}
         arrays |= {"x": _joined(self.inputs, mesh.num_points), "theta": np.zeros((1, 0))}
         arrays |= {"fixed": np.zeros(y.shape, bool), "fixed_value": np.zeros(y.shape)} | _boundary(mesh, length)
-        for number, level in enumerate(coarsen(pos, mass, edge_index), start=1):
-            arrays |= {f"{name}_{number}": getattr(level, name) for name in ("cluster", "pos", "mass", "edge_index")}
-        return to_graph(arrays)
+        return to_graph(arrays | level_arrays(coarsen(pos, mass, edge_index)))
 
 
 Made = Solution | Fields
@@ -99,23 +98,11 @@ def _joined(fields: Mapping[str, Floats], n: int) -> Floats:
 
 
 def _boundary(mesh: Mesh, length: float) -> dict[str, NDArray[np.generic]]:
-    nodes = mesh.nodes(mesh.outer)
-    place = np.full(mesh.num_points, -1)
-    place[nodes] = np.arange(len(nodes))
-    _, normals, areas = mesh.side_geometry(mesh.outer)
-    vector, pairs = np.zeros((mesh.num_points, mesh.space_dim + 1)), [np.empty((0, 2), np.int64)]
-    for kind, at, points in mesh.facets(mesh.outer):
-        shares = areas[at][:, None] * np.asarray(kind.shares)
-        columns = np.concatenate([shares[..., None] * normals[at][:, None], shares[..., None]], axis=-1)
-        np.add.at(vector, points, columns)
-        pairs.append(points[:, np.asarray(kind.edges, dtype=np.int64).reshape(-1, 2)].reshape(-1, 2))
-    size = np.linalg.norm(vector[:, :-1], axis=1, keepdims=True)
-    features = np.concatenate([vector[:, :-1] / np.where(size > 0, size, 1), vector[:, -1:]], axis=1)
-    features[:, -1] /= length ** (mesh.dim - 1)
-    edges = np.unique(np.sort(np.concatenate(pairs), axis=1), axis=0)
+    nodes, (normal, weight) = mesh.nodes(mesh.outer), point_normals(mesh, mesh.outer)
+    features = np.column_stack([normal, weight / length ** (mesh.dim - 1)])[nodes]
     return {
         "boundary_index": nodes,
-        "boundary_x": features[nodes],
-        "boundary_mass": features[nodes, -1],
-        "boundary_edge_index": place[directed(edges)],
+        "boundary_x": features,
+        "boundary_mass": features[:, -1],
+        "boundary_edge_index": edges_on(mesh, mesh.outer),
     }

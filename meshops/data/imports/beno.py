@@ -15,8 +15,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.linalg import spsolve
 
 from geometries.conditions import Dirichlet
 from geometries.mesh import Mesh
@@ -82,26 +80,6 @@ def _recovered(cells: Cells) -> Cells:
     return Cells(cells.inside, cells.source, cells.values, np.where(missing, found, cells.faces))
 
 
-def solve_cells(cells: Cells) -> Floats:
-    """Return (n, n) the solution by 5-point finite volumes with the value 2g - u beyond boundary faces; 0 outside."""
-    n = len(cells.inside)
-    number = np.full((n + 2, n + 2), -1)
-    number[1:-1, 1:-1][cells.inside] = np.arange(cells.inside.sum())
-    i, j = (index + 1 for index in np.nonzero(cells.inside))
-    own, size = number[i, j], int(cells.inside.sum())
-    beside = np.stack([number[i + a, j + b] for a, b in _STEPS], axis=1)
-    there = beside >= 0
-    rows, cols = np.broadcast_to(own[:, None], beside.shape)[there], beside[there]
-    diagonal = -4.0 - (~there).sum(1)
-    matrix = csr_array(
-        (np.append(np.ones(len(rows)), diagonal), (np.append(rows, own), np.append(cols, own))), shape=(size, size)
-    )
-    rhs = cells.source[cells.inside] / n**2 - (2 * np.nan_to_num(cells.faces[cells.inside]) * ~there).sum(1)
-    out = np.zeros((n, n))
-    out[cells.inside] = spsolve(matrix.tocsc(), rhs)
-    return out
-
-
 def to_solution(cells: Cells) -> Solution:
     """Return the sample as a solved case of -∇·∇u = -f on the mesh of `mesh_of`."""
     n, inside = len(cells.inside), cells.inside
@@ -160,8 +138,7 @@ def mesh_of(inside: NDArray[np.bool_]) -> tuple[Mesh, tuple[Ints, Ints]]:
     lattice = np.concatenate(quads)
     keys, cells = np.unique(lattice.reshape(-1, 2), axis=0, return_inverse=True)
     mesh = Mesh(points=keys / (2 * n), cells={"quad": cells.reshape(-1, 4)})
-    named = Mesh(points=mesh.points, cells=mesh.cells, boundaries={"outer": mesh.outer})
-    return named, (keys[:, 0], keys[:, 1])
+    return mesh.named(boundaries={"outer": mesh.outer}), (keys[:, 0], keys[:, 1])
 
 
 def _files(source: Path) -> list[Path]:

@@ -88,7 +88,7 @@ def trained(run: Path, data: Path) -> None:
     begun = time.perf_counter()
     guesses = [surrogate.solve(split.case(i)) for i in range(len(split))]
     spent = (time.perf_counter() - begun) / len(guesses)
-    graphs = [split[i] for i in range(len(split))]
+    graphs = list(split)
     errors = [relative_l2(surrogate.predict(g).numpy(), g.y.numpy(), g.mass.numpy()) for g in graphs]
     points = f"{guesses[0].case.mesh.num_points:,} points"
     sys.stdout.write(f"{data.name}, {surrogate.name}: {len(guesses)} cases of about {points}\n")
