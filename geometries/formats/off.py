@@ -13,7 +13,7 @@ from geometries.formats import _polygons, _surfaces, _text
 from geometries.formats.base import Format
 from geometries.mesh import Mesh
 
-_HEADER = re.compile(rb"\s*(ST)?C?N?OFF\b[ \t]*", re.IGNORECASE)
+_HEADER = re.compile(rb"\s*(ST)?C?N?OFF(?![A-Z])[ \t]*", re.IGNORECASE)  # ModelNet's go on without a blank: OFF8 6 0
 
 
 def content(path: Path) -> _surfaces.Surface:
