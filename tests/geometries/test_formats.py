@@ -172,6 +172,13 @@ def test_msh_of_version_1(folder):
     assert mesh.measure.sum() == pytest.approx(1 / 6 + 1 / 3)
 
 
+def test_comments_may_come_before_the_header_of_a_msh(folder):
+    file, canary = folder / "c.msh", folder / "canary"
+    body = _msh("3\n1 0 0 0\n2 1 0 0\n3 0 1 0", "1\n1 2 2 5 1 1 2 3")
+    file.write_text(f'$Comments\nSystemCall "touch {canary}";\n$EndComments\n{body}')
+    assert list(geo.read(file).regions) == ["5"] and not canary.exists()
+
+
 def test_types_of_one_shape_that_share_an_entity_are_not_lost_in_silence(folder):
     nodes = "8\n1 0 0 0\n2 1 0 0\n3 1 1 0\n4 0 1 0\n5 .5 0 0\n6 1 .5 0\n7 .5 1 0\n8 0 .5 0"
     elements = "3\n1 2 2 0 1 1 2 3\n2 3 2 0 1 1 2 3 4\n3 16 2 0 1 1 2 3 4 5 6 7 8"
