@@ -20,7 +20,8 @@ def merged(parts: Sequence[tuple[str, Mesh]], dim: int | None = None) -> Reading
     """Return one mesh of named parts, whose points at exactly one place become one.
 
     A part of the mesh's dimension is a region of its name, one a dimension lower a boundary; the parts' own regions
-    and boundaries stay. Data that not all parts of the mesh's dimension have are dropped.
+    and boundaries stay. Data that not all parts of the mesh's dimension have are dropped and told; where parts meet,
+    the data of points are those of the first.
     """
     dims = sorted({mesh.dim for _, mesh in parts})
     if not dims:
@@ -39,10 +40,28 @@ def merged(parts: Sequence[tuple[str, Mesh]], dim: int | None = None) -> Reading
     used = np.unique(first[number])
     renumbered = np.searchsorted(used, np.arange(len(points)))
     blocks = [replace(b, nodes=renumbered[b.nodes]) for b in blocks]
-    found = mesh_from_blocks(points[used], blocks, dim=dim)
+    own = [mesh for _, mesh in parts if mesh.dim == chosen]
+    rows = np.split(renumbered[first[number]], np.cumsum([mesh.num_points for _, mesh in parts])[:-1])
+    at = [place for place, (_, mesh) in zip(rows, parts, strict=True) if mesh.dim == chosen]
+    data = _point_data(own, at, len(used))
+    found = mesh_from_blocks(points[used], blocks, dim=dim, point_data=data)
     shared = len(points) - len(used)
-    told = (f"{shared} points at the place of others merged",) if shared else ()
+    told = [f"{shared} points at the place of others merged"] if shared else []
+    lost = {k for mesh in own for k in (*mesh.point_data, *mesh.cell_data)} - {*data, *found.mesh.cell_data}
+    told += [f"data that not all parts have are left out: {', '.join(sorted(lost))}"] if lost else []
     return replace(found, problems=(*told, *found.problems))
+
+
+def _point_data(meshes: Sequence[Mesh], at: Sequence[Ints], count: int) -> dict[str, NDArray[np.generic]]:
+    """Return, for `count` points, the data that all meshes have; `at` is where their points are, the first ones win."""
+    out: dict[str, NDArray[np.generic]] = {}
+    for name in meshes[0].point_data if meshes else ():
+        values = [mesh.point_data.get(name) for mesh in meshes]
+        if all(v is not None and v.shape[1:] == values[0].shape[1:] for v in values):
+            out[name] = np.zeros((count, *values[0].shape[1:]), np.result_type(*values))
+            for place, v in reversed(list(zip(at, values, strict=True))):
+                out[name][place] = v
+    return out
 
 
 def to_blocks(mesh: Mesh, name: str = "", *, boundaries: bool = True) -> list[Block]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias, TypedDict, Unpack
@@ -95,6 +95,13 @@ def mesh_file(reader: MeshReader) -> Reader:
         return reader(path, dim=dim, **more)
 
     return read
+
+
+def unread(names: Iterable[str]) -> list[str]:
+    """Return, as a problem to tell, that fields of these names are in a file and not read; nothing without any."""
+    distinct = list(dict.fromkeys(name.strip() for name in names))
+    shown = ", ".join(distinct[:8]) + (", ..." if len(distinct) > 8 else "")
+    return [f"fields are not read: {shown}"] if distinct else []
 
 
 def chosen(names: Sequence[str], wanted: str | None, *, file: str, what: str) -> int:
