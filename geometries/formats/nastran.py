@@ -67,8 +67,8 @@ def read(path: Path, *, dim: int | None = None) -> Reading:
 
     Properties, and HyperMesh's components, become regions (of skin elements: boundaries) by the names that
     preprocessors put into comments, or as `pid 1`; the nodes of SPC and SPC1 boundaries `spc 1`, the faces of PLOAD4
-    boundaries `pload 1`. What is left out is told. Raises `ReadError` for INCLUDE and for coordinate systems other than
-    rectangular and cylindrical ones defined in the basic one.
+    boundaries `pload 1`. What is left out is told. Raises `ReadError` for INCLUDE, replicated cards, and coordinate
+    systems other than rectangular and cylindrical ones defined in the basic one.
     """
     found = call("geometries.formats.nastran:model", {"path": str(path)})
     problems = found.pop("problems")
@@ -82,6 +82,8 @@ def model(path: str) -> dict[str, Any]:
     deck = cards(text)
     if b"INCLUDE" in {name[:7] for name in np.unique(deck.names)}:
         raise ReadError(f"{Path(path).name} includes other files, which are not followed; put them into one file.")
+    if deck.replicated:
+        raise ReadError(f"{Path(path).name} replicates cards (=), which is not followed; write the deck in full.")
     labels, points = _points(deck)
     elements = list(_elements(deck))
     parts, loads = components(text), _loads(deck)

@@ -273,6 +273,7 @@ def test_pload_and_pload2_name_faces_and_shells(folder):
     ("old", "new", "words"),
     [
         ("GRID,2,,1.,0.,0.", "INCLUDE '/etc/passwd'", "includes other files"),
+        ("GRID,2,,1.,0.,0.", "GRID,2,,1.,0.,0.\n=,*1,=,*1.,==\n=3", "replicates cards"),
         ("GRID,2,,1.,0.,0.", "GRID,2,5,1.,0.,0.", "coordinate system 5"),
         ("GRID,2,,1.,0.,0.", "GRID,2,,nan,0.,0.", "not finite"),
         ("GRID,2,,1.,0.,0.", "GRID,2,,1x,0.,0.", "no number"),
