@@ -149,5 +149,10 @@ def _stretches(
 
 
 FORMAT = Format(
-    "obj", (".obj",), "objects, groups, materials; dim=3 fills", read=_surfaces.surface_file(content), write=write
+    "obj",
+    (".obj",),
+    "objects, groups, materials; dim=3 fills",
+    read=_surfaces.surface_file(content),
+    write=write,
+    surface=True,
 )

@@ -56,5 +56,11 @@ def write(mesh: Mesh, path: str | Path) -> None:
 
 
 FORMAT = Format(
-    "off", (".off",), "nothing; dim=3 fills a closed one", read=_surfaces.surface_file(content), write=write
+    "off",
+    (".off",),
+    "nothing; dim=3 fills a closed one",
+    read=_surfaces.surface_file(content),
+    write=write,
+    sets=(),
+    surface=True,
 )

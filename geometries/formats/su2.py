@@ -179,4 +179,5 @@ FORMAT = Format(
     read=mesh_file(read),
     write=write,
     takes=("zone",),
+    sets=("boundaries",),
 )
