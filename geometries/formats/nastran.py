@@ -346,7 +346,7 @@ def _cards(kind: str, nodes: Ints, labels: Ints, properties: Ints) -> bytes:
 FORMAT = Format(
     "nastran",
     (".bdf", ".nas", ".fem"),
-    "regions and boundaries, by property; nodes of SPC, faces of PLOAD",
+    "regions and boundaries, by property or component; nodes of SPC, faces of PLOAD",
     read=mesh_file(read),
     write=write,
 )
