@@ -26,6 +26,7 @@ from geometries.mesh import Mesh
 Ints = NDArray[np.int64]
 _TYPES = {name: (number, np.argsort(order)) for number, (name, order) in ELEMENTS.items()}
 _START = re.compile(rb"(\$Comments\r?\n.*?\$EndComments\s*)?\$MeshFormat|\$NOD\r?\n", re.DOTALL)
+_ANSYS = re.compile(rb"\s*\(\d+\s")
 _LONGEST_NAME = 120  # bytes; gmsh reads lines of 128
 
 
@@ -39,6 +40,11 @@ def read(path: Path, *, dim: int | None = None) -> Reading:
         start = stream.read(2**16)
         stream.seek(-min(path.stat().st_size, 4096), 2)
         end = stream.read()
+    if _ANSYS.match(start):
+        raise ReadError(
+            f"{path.name} is a mesh of Ansys Fluent, whose extension is .msh too; expected gmsh's: export .cgns, or "
+            "have meshio write it with file_format='gmsh'."
+        )
     # gmsh would run anything else as a script.
     if not _START.match(start):
         raise ReadError(

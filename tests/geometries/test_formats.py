@@ -179,6 +179,13 @@ def test_comments_may_come_before_the_header_of_a_msh(folder):
     assert list(geo.read(file).regions) == ["5"] and not canary.exists()
 
 
+def test_a_msh_of_ansys_is_told_from_one_of_gmsh(folder):
+    mesh = Grid(shape=(2, 2)).mesh()
+    meshio.write(folder / "ansys.msh", meshio.Mesh(mesh.points, dict(mesh.cells)), file_format="ansys")
+    with pytest.raises(ReadError, match="of Ansys Fluent"):
+        geo.read(folder / "ansys.msh")
+
+
 def test_fields_in_a_msh_are_told(folder):
     field = '$NodeData\n1\n"T of air"\n1\n0.0\n3\n0\n1\n3\n1 1.0\n2 2.0\n3 3.0\n$EndNodeData\n'
     (folder / "f.msh").write_text(_msh() + field)
