@@ -56,8 +56,8 @@ def _point_data(meshes: Sequence[Mesh], at: Sequence[Ints], count: int) -> dict[
     """Return, for `count` points, the data that all meshes have; `at` is where their points are, the first ones win."""
     out: dict[str, NDArray[np.generic]] = {}
     for name in meshes[0].point_data if meshes else ():
-        values = [mesh.point_data.get(name) for mesh in meshes]
-        if all(v is not None and v.shape[1:] == values[0].shape[1:] for v in values):
+        values = [mesh.point_data[name] for mesh in meshes if name in mesh.point_data]
+        if len(values) == len(meshes) and len({v.shape[1:] for v in values}) == 1:
             out[name] = np.zeros((count, *values[0].shape[1:]), np.result_type(*values))
             for place, v in reversed(list(zip(at, values, strict=True))):
                 out[name][place] = v
