@@ -20,7 +20,8 @@ def merged(parts: Sequence[tuple[str, Mesh]], dim: int | None = None) -> Reading
     """Return one mesh of named parts, whose points at exactly one place become one.
 
     A part of the mesh's dimension is a region of its name, one a dimension lower a boundary; the parts' own regions
-    and boundaries stay. Data that not all parts of the mesh's dimension have are dropped.
+    and boundaries stay. Data that not all parts of the mesh's dimension have are dropped and told; where parts meet,
+    the data of points are those of the first.
     """
     dims = sorted({mesh.dim for _, mesh in parts})
     if not dims:
@@ -28,15 +29,31 @@ def merged(parts: Sequence[tuple[str, Mesh]], dim: int | None = None) -> Reading
     chosen = dims[-1] if dim is None else dim
     points = np.concatenate([spatial(m.points) for _, m in parts])
     kept, number = first_rows(points)
+    places = np.split(number, np.cumsum([mesh.num_points for _, mesh in parts])[:-1])
     blocks: list[Block] = []
-    start = 0
-    for name, mesh in parts:
-        place = number[start : start + mesh.num_points]
+    for (name, mesh), place in zip(parts, places, strict=True):
         blocks += [replace(b, nodes=place[b.nodes]) for b in to_blocks(mesh, name, boundaries=mesh.dim == chosen)]
-        start += mesh.num_points
+    own = [mesh for _, mesh in parts if mesh.dim == chosen]
+    at = [place for (_, mesh), place in zip(parts, places, strict=True) if mesh.dim == chosen]
+    data = _point_data(own, at, len(kept))
     shared = len(points) - len(kept)
-    told = (f"{shared} points at the place of others merged",) if shared else ()
-    return mesh_from_blocks(points[kept], blocks, dim=dim, problems=told)
+    told = [f"{shared} points at the place of others merged"] if shared else []
+    found = mesh_from_blocks(points[kept], blocks, dim=dim, point_data=data, problems=told)
+    lost = {k for mesh in own for k in (*mesh.point_data, *mesh.cell_data)} - {*data, *found.mesh.cell_data}
+    left = (f"data that not all parts have are left out: {', '.join(sorted(lost))}",) if lost else ()
+    return replace(found, problems=(*found.problems, *left))
+
+
+def _point_data(meshes: Sequence[Mesh], at: Sequence[Ints], count: int) -> dict[str, NDArray[np.generic]]:
+    """Return, for `count` points, the data that all meshes have; `at` is where their points are, the first ones win."""
+    out: dict[str, NDArray[np.generic]] = {}
+    for name in meshes[0].point_data if meshes else ():
+        values = [mesh.point_data[name] for mesh in meshes if name in mesh.point_data]
+        if len(values) == len(meshes) and len({v.shape[1:] for v in values}) == 1:
+            out[name] = np.zeros((count, *values[0].shape[1:]), np.result_type(*values))
+            for place, v in reversed(list(zip(at, values, strict=True))):
+                out[name][place] = v
+    return out
 
 
 def to_blocks(mesh: Mesh, name: str = "", *, boundaries: bool = True) -> list[Block]:

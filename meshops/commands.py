@@ -73,7 +73,7 @@ def mesh(cad: Path, *, output: Path, names: Path | None = None, **options: Unpac
     for name, selector in (names_of(names) if names else {}).items():
         part = part.with_boundary(name, selector)
     geometries.write(part, output)
-    for problem in reading.problems:
+    for problem in (*reading.problems, *formats.not_written(part, output)):
         console.say(f"note: {problem}")
     console.say(
         f"wrote {output}: {part.num_points} points, {part.num_cells} cells, boundaries {', '.join(part.boundaries)}"
@@ -104,7 +104,7 @@ def convert(source: Path, target: Path, **options: Unpack[Options]) -> None:
         reading = formats.inspect(source, **options)
     part = reading.mesh
     geometries.write(part, target)
-    for problem in reading.problems:
+    for problem in (*reading.problems, *formats.not_written(part, target)):
         console.say(f"note: {problem}")
     console.say(f"wrote {target}: {part.num_points} points, {part.num_cells} cells")
 

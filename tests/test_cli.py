@@ -76,6 +76,11 @@ def test_convert_keeps_names(folder: Path) -> None:
     assert set(geometries.read("square.vtu").boundaries) == {"left", "right", "bottom", "top"}
 
 
+def test_convert_tells_what_the_target_does_not_hold(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["convert", "square.msh", "square.off"]) == 0
+    assert "note: boundaries are not written: " in "".join(capsys.readouterr())
+
+
 def test_solve_writes_the_field_and_prints_one_object(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = said(capsys, "solve", "case.yaml", "-o", "answer.vtu", "--json")
     assert found["fields"]["temperature"] == pytest.approx({"min": 1.0, "max": 3.0, "mean": 2.0})

@@ -72,6 +72,7 @@ __all__ = [
     "Reading",
     "geometry_files",
     "inspect",
+    "not_written",
     "read",
     "readable",
     "writable",
@@ -145,3 +146,9 @@ def write(mesh: Mesh, path: str | Path) -> None:
     if found is None or found.write is None:
         raise WriteError(f"{file.name} has no extension that can be written; {nearest(file.suffix, writers)}")
     found.write(mesh, file)
+
+
+def not_written(mesh: Mesh, path: str | Path) -> list[str]:
+    """Return, as problems to tell, what of a mesh the format of the extension leaves out."""
+    suffix = Path(path).suffix.lower()
+    return [told for f in FORMATS.values() if f.write and suffix in f.extensions for told in f.not_written(mesh)]

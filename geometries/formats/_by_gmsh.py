@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from geometries.build import Reading, mesh_from_blocks
 from geometries.child import call
 from geometries.errors import ReadError
+from geometries.formats.base import unread
 from geometries.gmsh_model import extract, session
 
 _SHAPES = {
@@ -24,7 +26,9 @@ def read(path: Path, extension: str, *, dim: int | None = None) -> Reading:
     gmsh runs as a script what it does not recognise: check the first bytes before.
     """
     found = call("geometries.formats._by_gmsh:model", {"path": str(path), "extension": extension})
-    return mesh_from_blocks(**found, dim=dim)
+    told = found.pop("problems")
+    reading = mesh_from_blocks(**found, dim=dim)
+    return replace(reading, problems=(*told, *reading.problems))
 
 
 def model(path: str, extension: str) -> dict[str, Any]:
@@ -46,7 +50,8 @@ def model(path: str, extension: str) -> dict[str, Any]:
         groups = [gmsh.model.getPhysicalName(*group) or str(group[1]) for group in gmsh.model.getPhysicalGroups()]
         for block in found["blocks"]:
             block["names"] = {name: block["names"][name] for name in groups if name in block["names"]}
-        return found
+        fields = [gmsh.view.option.getString(view, "Name") for view in gmsh.view.getTags()]
+        return {**found, "problems": unread(fields)}
 
 
 def _check_whole(gmsh: ModuleType, blocks: list[dict[str, Any]], name: str) -> None:

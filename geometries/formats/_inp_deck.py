@@ -9,7 +9,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ _DEEPEST, _MOST_FILES = 10, 1000  # of included files
 _MOST_CARDS = 1_000_000
 _LONGEST_FIELD = 256
 _MOST_FIELDS = 2**30  # bytes of a table of text
+_LISTS = ("NODE", "ELEMENT", "NSET", "ELSET", "SURFACE", "BOUNDARY")  # whose lines may be those of a file, by INPUT=
 _STAR = re.compile(r"^[ \t]*\*[^\n]*", re.MULTILINE)
 _OPTION = re.compile(r"[ \t]*\n(?![ \t]*[-+.\d])([^\n=,*]+=[^\n]*)")
 _NAME = re.compile(r"\*\* name of (\S+): (.*)")
@@ -74,6 +75,9 @@ def _cards(trail: tuple[Path, ...], folder: Path, names: dict[str, str | None], 
     for card in _own_cards(trail[-1], names, read):
         if card.keyword == "INCLUDE":
             yield from _cards((*trail, _included(card, trail, folder)), folder, names, read)
+        elif card.keyword in _LISTS and "INPUT" in card.options:
+            lines = _text(_included(card, trail, folder), read)
+            yield replace(card, text=_STAR.sub("", lines) + card.text)
         else:
             yield card
 

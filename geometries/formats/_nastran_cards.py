@@ -17,11 +17,15 @@ _COLUMNS, _FIELDS, _WIDE_FIELDS = 80, 8, 4
 
 @dataclass(frozen=True, eq=False)
 class Cards:
-    """Cards by name; the fields of card i, past its name, are `fields[start[i] : start[i + 1]]`, without blanks."""
+    """Cards by name; the fields of card i, past its name, are `fields[start[i] : start[i + 1]]`, without blanks.
+
+    `replicated` tells whether the deck makes cards from those before them.
+    """
 
     names: Words
     fields: Words
     start: Ints
+    replicated: bool = False
 
     def of(self, *names: str) -> Ints:
         """Return the numbers of the cards that have one of these names."""
@@ -80,7 +84,8 @@ def cards(text: bytes) -> Cards:
     starts = np.append(0, np.cumsum(widths))
     fields = data[np.arange(_FIELDS) < widths[:, None]]
     names = np.char.strip(head[first], b" *")
-    return Cards(names, np.append(fields, b""), np.append(starts[:-1][first], starts[-1]))
+    replicated = bool(np.char.startswith(head, b"=").any())
+    return Cards(names, np.append(fields, b""), np.append(starts[:-1][first], starts[-1]), replicated)
 
 
 def _fields(lines: Words) -> tuple[Words, NDArray[np.bool_], Words]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias, TypedDict, Unpack
@@ -55,7 +55,8 @@ class Format:
     """A file format: its name, extensions in lower case with the dot, how to read and write it, what names it keeps.
 
     `takes` are those of the options `heal`, `trust` and `zone` that its reader has; `unit` is what all its meshes have.
-    `fields` tells whether data on points and cells is written.
+    `fields` tells whether data on points and cells is written, `sets` which names; `surface` that of a volume the outer
+    surface is, whose regions are the volume's boundaries.
     """
 
     name: str
@@ -66,6 +67,18 @@ class Format:
     takes: tuple[str, ...] = ()
     unit: str | None = None
     fields: bool = False
+    sets: tuple[str, ...] = ("regions", "boundaries")
+    surface: bool = False
+
+    def not_written(self, mesh: Mesh) -> list[str]:
+        """Return, as problems to tell, what of a mesh `write` leaves out."""
+        skin = self.surface and mesh.dim == 3
+        sets = ("boundaries",) if skin and self.sets else self.sets
+        kept = (*sets, "fields") if self.fields else sets
+        held = {"regions": mesh.regions, "boundaries": mesh.boundaries, "fields": {**mesh.point_data, **mesh.cell_data}}
+        lost = {what: names for what, names in held.items() if names and what not in kept}
+        out = [f"{self.name} holds surfaces: the outer one is written"] if skin else []
+        return out + [f"{what} are not written: {', '.join(names)}" for what, names in lost.items()]
 
     def open(self, path: Path, **options: Unpack[Options]) -> Reading:
         """Read `path`, which exists, by the options that are for readers; raises `ReadError` for one not in `takes`."""
@@ -95,6 +108,13 @@ def mesh_file(reader: MeshReader) -> Reader:
         return reader(path, dim=dim, **more)
 
     return read
+
+
+def unread(names: Iterable[str]) -> list[str]:
+    """Return, as a problem to tell, that fields of these names are in a file and not read; nothing without any."""
+    distinct = list(dict.fromkeys(name.strip() for name in names))
+    shown = ", ".join(distinct[:8]) + (", ..." if len(distinct) > 8 else "")
+    return [f"fields are not read: {shown}"] if distinct else []
 
 
 def chosen(names: Sequence[str], wanted: str | None, *, file: str, what: str) -> int:

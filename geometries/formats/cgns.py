@@ -19,7 +19,7 @@ from geometries.errors import ReadError
 from geometries.formats import _by_gmsh
 from geometries.formats._cgns_zone import data, kept, labelled, zone_mesh
 from geometries.formats._hdf5 import SIGNATURE, Node, opened, text
-from geometries.formats.base import Format, chosen, mesh_file
+from geometries.formats.base import Format, chosen, mesh_file, unread
 from geometries.parts import merged
 
 _ADF = b"@(#)ADF"  # within the first bytes of older files
@@ -48,7 +48,7 @@ def read(path: Path, *, dim: int | None = None, zone: str | None = None) -> Read
         reading = merged([(name, part.mesh) for name, part in parts], dim)
         told = tuple(f"zone {name}: {problem}" for name, part in parts for problem in part.problems)
         reading = replace(reading, problems=(*told, *reading.problems))
-    return replace(reading, unit=found["unit"])
+    return replace(reading, problems=(*found["problems"], *reading.problems), unit=found["unit"])
 
 
 def model(path: str, zone: str | None = None) -> dict[str, Any]:
@@ -63,7 +63,9 @@ def model(path: str, zone: str | None = None) -> dict[str, Any]:
         zones = [(name, zone_mesh(node, int(sizes.flat[0]), families)) for name, node in labelled(base, "Zone_t")]
         if not zones:
             raise ReadError(f"{root.file} holds no zone; expected at least one.")
-        return {"zones": zones, "unit": _unit(base)}
+        solutions = [node for _, zone in labelled(base, "Zone_t") for _, node in labelled(zone, "FlowSolution_t")]
+        fields = [name for node in solutions for name, _ in labelled(node, "DataArray_t")]
+        return {"zones": zones, "problems": unread(fields), "unit": _unit(base)}
 
 
 def _family_names(name: str, family: Node) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from geometries.child import call
 from geometries.errors import ReadError
 from geometries.formats import _grids
 from geometries.formats._hdf5 import SIGNATURE, check_own
-from geometries.formats.base import Format, mesh_file
+from geometries.formats.base import Format, mesh_file, unread
 from geometries.formats.vtk import text
 
 _STARTS = (SIGNATURE, b"CDF\1", b"CDF\2", b"CDF\5")  # netCDF's
@@ -25,12 +26,15 @@ _WORDS = {"ELEM_BLOCK": "block", "SIDE_SET": "side set", "NODE_SET": "node set"}
 def read(path: Path, *, dim: int | None = None) -> Reading:
     """Return the mesh in an Exodus file: blocks become regions, side sets and node sets boundaries.
 
-    What has no name is called by its number: `block 1`, `side set 1`, `node set 1`. Results are not read.
+    What has no name is called by its number: `block 1`, `side set 1`, `node set 1`. Results are not read; that is told.
     """
     with path.open("rb") as stream:
         if not stream.read(len(SIGNATURE)).startswith(_STARTS):
             raise ReadError(f"{path.name} does not begin like netCDF; expected an Exodus file.")
-    return mesh_from_blocks(**call("geometries.formats.exodus:model", {"path": str(path)}), dim=dim)
+    found = call("geometries.formats.exodus:model", {"path": str(path)})
+    told = found.pop("problems")
+    reading = mesh_from_blocks(**found, dim=dim)
+    return replace(reading, problems=(*told, *reading.problems))
 
 
 def model(path: str) -> dict[str, Any]:
@@ -58,7 +62,13 @@ def model(path: str) -> dict[str, Any]:
         for block in _grids.blocks(grid, []):
             names = {name: np.arange(len(block.nodes))}
             blocks.append({"kind": block.kind, "nodes": block.nodes, "names": names})
-    return {"points": points, "blocks": blocks, "node_sets": nodes}
+    return {"points": points, "blocks": blocks, "node_sets": nodes, "problems": unread(_results(reader))}
+
+
+def _results(reader: Any) -> list[str]:  # noqa: ANN401  VTK has no types
+    """Return the names of the results at nodes and in elements."""
+    kinds = [(kind, reader.GetNumberOfObjectArrays(kind)) for kind in (reader.NODAL, reader.ELEM_BLOCK)]
+    return [text(reader.GetObjectArrayName(kind, i)) for kind, count in kinds for i in range(count)]
 
 
 def _parts(reader: Any) -> Iterator[tuple[str, str, _grids.Grid]]:  # noqa: ANN401  VTK has no types

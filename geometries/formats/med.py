@@ -26,7 +26,7 @@ from geometries.files import atomic_write
 from geometries.formats import msh
 from geometries.formats._hdf5 import SIGNATURE, Node, opened, text
 from geometries.formats._sets import check_names, facets
-from geometries.formats.base import Format, chosen, mesh_file
+from geometries.formats.base import Format, chosen, mesh_file, unread
 from geometries.mesh import Mesh
 from geometries.units import METRES
 
@@ -74,6 +74,8 @@ def model(path: str, zone: str | None = None) -> dict[str, Any]:
         if mesh.attribute("REP"):
             raise ReadError(f"{root.file}: the mesh {name!r} is in polar coordinates; expected Cartesian ones.")
         told = [f"{len(steps) - 1} further time steps are not read"] if len(steps) > 1 else []
+        fields = root.child("CHA")
+        told += unread(name for name, _ in fields.children()) if fields else []
         return {**_step(steps[0], root.child("FAS"), mesh, name), "problems": told, "unit": _unit(mesh)}
 
 

@@ -25,6 +25,8 @@ from geometries.mesh import Mesh, spatial
 
 Ints = NDArray[np.int64]
 _TYPES = {name: (number, np.argsort(order)) for number, (name, order) in ELEMENTS.items()}
+_START = re.compile(rb"(\$Comments\r?\n.*?\$EndComments\s*)?\$MeshFormat|\$NOD\r?\n", re.DOTALL)
+_ANSYS = re.compile(rb"\s*\(\d+\s")
 _LONGEST_NAME = 120  # bytes; gmsh reads lines of 128
 
 
@@ -35,11 +37,16 @@ def read(path: Path, *, dim: int | None = None) -> Reading:
     Nameless ones are called by their number, as all are in version 1.
     """
     with path.open("rb") as stream:
-        start = stream.read(64)
+        start = stream.read(2**16)
         stream.seek(-min(path.stat().st_size, 4096), 2)
         end = stream.read()
+    if _ANSYS.match(start):
+        raise ReadError(
+            f"{path.name} is a mesh of Ansys Fluent, whose extension is .msh too; expected gmsh's: export .cgns, or "
+            "have meshio write it with file_format='gmsh'."
+        )
     # gmsh would run anything else as a script.
-    if not re.match(rb"\$MeshFormat|\$NOD\r?\n", start):
+    if not _START.match(start):
         raise ReadError(
             f"{path.name} begins neither with $MeshFormat nor with $NOD; expected a .msh file of version 1 to 4."
         )

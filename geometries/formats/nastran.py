@@ -19,6 +19,7 @@ from geometries.child import call
 from geometries.errors import ReadError, WriteError
 from geometries.files import atomic_write
 from geometries.formats._nastran_cards import Cards, cards, whole
+from geometries.formats._nastran_names import Component, components, property_names
 from geometries.formats._sets import by_number, check_names, combinations, facets
 from geometries.formats._text import Floats, Ints, lines, places
 from geometries.formats.base import Format, mesh_file
@@ -48,12 +49,6 @@ _KINDS = {
     card: [k for k, (known, _) in _ELEMENTS.items() if card in known] for c, _ in _ELEMENTS.values() for card in c
 }
 _WITHOUT_PROPERTY = ("CONROD", "PLOTEL")
-_COMMENTS = (
-    rb'^\$HMNAME +COMPS? +(\d+) *"([^"\n]*)"',  # HyperMesh
-    rb'^\$HMNAME +PROPS? +(\d+) *"([^"\n]*)"',
-    rb"^\$ANSA_NAME_COMMENT;(\d+);P\w+;([^;\n]*);",
-    rb"^\$ *Femap[^\n]*Property +(\d+) *: *([^\n]*)",
-)
 _LARGEST = 1e90  # in 16 columns with a sign
 
 
@@ -70,10 +65,10 @@ class _Elements(NamedTuple):
 def read(path: Path, *, dim: int | None = None) -> Reading:
     """Return the mesh in a bulk data deck.
 
-    Properties become regions (of skin elements: boundaries) by the names that preprocessors put into comments, or as
-    `pid 1`; the nodes of SPC and SPC1 boundaries `spc 1`, the faces of PLOAD4 boundaries `pload 1`. What is left out is
-    told. Raises `ReadError` for INCLUDE and for coordinate systems other than rectangular and cylindrical ones defined
-    in the basic one.
+    Properties, and HyperMesh's components, become regions (of skin elements: boundaries) by the names that
+    preprocessors put into comments, or as `pid 1`; the nodes of SPC and SPC1 boundaries `spc 1`, the faces of PLOAD4
+    boundaries `pload 1`. What is left out is told. Raises `ReadError` for INCLUDE, replicated cards, and coordinate
+    systems other than rectangular and cylindrical ones defined in the basic one.
     """
     return mesh_from_blocks(**call("geometries.formats.nastran:model", {"path": str(path)}), dim=dim)
 
@@ -84,13 +79,16 @@ def model(path: str) -> dict[str, Any]:
     deck = cards(text)
     if b"INCLUDE" in {name[:7] for name in np.unique(deck.names)}:
         raise ReadError(f"{Path(path).name} includes other files, which are not followed; put them into one file.")
+    if deck.replicated:
+        raise ReadError(f"{Path(path).name} replicates cards (=), which is not followed; write the deck in full.")
     labels, points = _points(deck)
     elements = list(_elements(deck))
-    names, loads = _names(text), _loads(deck)
+    parts, loads = components(text), _loads(deck)
+    names = property_names(text, parts)
     problems = _left_out(deck)
     blocks = []
     for e in elements:
-        sets = by_number(e.properties, names, "pid ") | _loaded_shells(e, loads)
+        sets = _named(e, names, parts) | _loaded_shells(e, loads)
         blocks.append({"kind": e.kind, "nodes": places(labels, e.nodes), "names": sets})
     for sid, kind, nodes in [*_loaded_facets(elements, loads, problems), *_pressed(deck, elements)]:
         sets = {f"pload {sid}": np.arange(len(nodes))}
@@ -153,16 +151,16 @@ def _elements(deck: Cards) -> Iterator[_Elements]:
             raise ReadError(f"{left.sum()} {card} cards hold some of their nodes only; expected all or no mid-nodes.")
 
 
-def _names(text: bytes) -> dict[int, list[str]]:
-    """Return the names of properties in the comments of preprocessors."""
-    out: dict[int, list[str]] = {}
-    for pattern in _COMMENTS:
-        found: dict[int, list[str]] = {}
-        for match in re.finditer(pattern, text, re.MULTILINE):
-            name = match[2].decode(errors="replace").strip()
-            found.setdefault(int(match[1]), []).extend([name] if name else [])
-        out = found | out
-    return out
+def _named(elements: _Elements, names: Mapping[int, list[str]], parts: Mapping[int, Component]) -> dict[str, Ints]:
+    """Return the elements of each component that lists its own, and of each property by its names or as `pid 1`."""
+    out: dict[str, Ints] = {}
+    properties = elements.properties.copy()
+    for part in parts.values():
+        rows = _covered(elements.labels, *part.elements.T)
+        out |= {name: np.union1d(out.get(name, rows), rows) for name in part.names if len(rows)}
+        properties[rows[~np.isin(properties[rows], list(names))]] = 0
+    found = by_number(properties, names, "pid ")
+    return out | {name: np.union1d(out.get(name, rows), rows) for name, rows in found.items()}
 
 
 def _covered(labels: Ints, first: Ints, last: Ints) -> Ints:
@@ -336,7 +334,7 @@ def _cards(kind: str, nodes: Ints, labels: Ints, properties: Ints) -> bytes:
 FORMAT = Format(
     "nastran",
     (".bdf", ".nas", ".fem"),
-    "regions and boundaries, by property; nodes of SPC, faces of PLOAD",
+    "regions and boundaries, by property or component; nodes of SPC, faces of PLOAD",
     read=mesh_file(read),
     write=write,
 )

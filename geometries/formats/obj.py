@@ -20,13 +20,15 @@ from geometries.formats.base import Format
 from geometries.mesh import Mesh
 
 Ints = NDArray[np.int64]
-_RECORD = re.compile(rb"^[ \t]*(v|f|l|o|g|usemtl|cstype)[ \t]+([^\r\n#]*)", re.MULTILINE)
+# A name may hold a `#`, as 3ds Max's do; on its own a `g` ends the groups
+_RECORD = re.compile(rb"^[ \t]*(?:(v|f|l|cstype)[ \t]+([^\r\n#]*)|(o|g|usemtl)(?=\s|\Z)([^\r\n]*))", re.MULTILINE)
 _NO_GROUP = {"default", "off", "(null)"}
 
 
 def content(path: Path) -> _surfaces.Surface:
     """Return the faces and lines; objects, groups (several words: several groups) and materials are their names."""
-    records = _RECORD.findall(re.sub(rb"\\\r?\n", b" ", path.read_bytes()))
+    found = _RECORD.findall(re.sub(rb"\\\r?\n", b" ", path.read_bytes()))
+    records = [(tag or name, text or title) for tag, text, name, title in found]
     tags = np.array([tag for tag, _ in records])
     at = {tag: np.flatnonzero(tags == tag.encode()) for tag in ("v", "f", "l", "cstype")}
     if len(at["cstype"]) and not len(at["f"]):
@@ -84,7 +86,7 @@ def _stretch(begun: tuple[list[str], int] | None, end: int) -> list[tuple[str, i
 
 def _titles(tag: bytes, text: str) -> list[str]:
     if tag == b"g":
-        return [name for name in text.split() if name not in _NO_GROUP]
+        return [name for name in text.partition(" #")[0].split() if name not in _NO_GROUP]
     return [f"material {text}" if tag == b"usemtl" else text] if text else []
 
 
@@ -145,5 +147,10 @@ def _stretches(
 
 
 FORMAT = Format(
-    "obj", (".obj",), "objects, groups, materials; dim=3 fills", read=_surfaces.surface_file(content), write=write
+    "obj",
+    (".obj",),
+    "objects, groups, materials; dim=3 fills",
+    read=_surfaces.surface_file(content),
+    write=write,
+    surface=True,
 )

@@ -13,7 +13,7 @@ from geometries.formats import _polygons, _surfaces, _text
 from geometries.formats.base import Format
 from geometries.mesh import Mesh
 
-_HEADER = re.compile(rb"\s*(ST)?C?N?OFF\b[ \t]*", re.IGNORECASE)
+_HEADER = re.compile(rb"\s*(ST)?C?N?OFF(?![A-Z])[ \t]*", re.IGNORECASE)  # ModelNet's go on without a blank: OFF8 6 0
 
 
 def content(path: Path) -> _surfaces.Surface:
@@ -56,5 +56,11 @@ def write(mesh: Mesh, path: str | Path) -> None:
 
 
 FORMAT = Format(
-    "off", (".off",), "nothing; dim=3 fills a closed one", read=_surfaces.surface_file(content), write=write
+    "off",
+    (".off",),
+    "nothing; dim=3 fills a closed one",
+    read=_surfaces.surface_file(content),
+    write=write,
+    sets=(),
+    surface=True,
 )

@@ -240,4 +240,11 @@ def _records(nodes: Ints, before: NDArray[np.uint8], flags: list[NDArray[np.uint
     return np.hstack([before, corners, *(flag[:, None] for flag in flags)]).tobytes()
 
 
-FORMAT = Format("ply", (".ply",), "regions, boundaries; dim=3 fills", read=_surfaces.surface_file(content), write=write)
+FORMAT = Format(
+    "ply",
+    (".ply",),
+    "regions, boundaries; dim=3 fills",
+    read=_surfaces.surface_file(content),
+    write=write,
+    surface=True,
+)

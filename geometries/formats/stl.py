@@ -99,4 +99,12 @@ def _solids(mesh: Mesh) -> Iterator[bytes]:
         yield f"solid {title}\n".encode() + _text.lines(_FACET, table[entity == tag]) + f"endsolid {title}\n".encode()
 
 
-FORMAT = Format("stl", (".stl",), "solids; dim=3 fills a closed one", read=_surfaces.surface_file(content), write=write)
+FORMAT = Format(
+    "stl",
+    (".stl",),
+    "solids; dim=3 fills a closed one",
+    read=_surfaces.surface_file(content),
+    write=write,
+    sets=("regions",),
+    surface=True,
+)

@@ -176,4 +176,5 @@ FORMAT = Format(
     read=mesh_file(read),
     write=write,
     takes=("zone",),
+    sets=("boundaries",),
 )

@@ -53,4 +53,4 @@ def _parts(element: ElementTree.Element, name: str, path: Path) -> Iterator[tupl
             yield from _parts(child, own if child.tag in ("Block", "Piece") else name, path)
 
 
-FORMAT = Format("vtm", (".vtm",), "names of blocks; parts in its own folder", read=mesh_file(read))
+FORMAT = Format("vtm", (".vtm",), "names of blocks, data; parts in its own folder", read=mesh_file(read))

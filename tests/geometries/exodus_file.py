@@ -51,6 +51,18 @@ def _array(file, name, dimensions, values):
     return variable
 
 
+def add_results(path, names):
+    """Add one result each at nodes (`nod`) and in the elements of the first block (`elem`), zero at the first time."""
+    with netcdf_file(path, "a") as file:
+        for place, name in names.items():
+            file.createDimension(f"num_{place}_var", 1)
+            letters = np.frombuffer(name.encode().ljust(33, b"\0"), "S1")
+            file.createVariable(f"name_{place}_var", "c", (f"num_{place}_var", "len_name"))[:] = letters[None]
+        file.createVariable("vals_nod_var1", "d", ("time_step", "num_nodes"))[0] = 0.0
+        file.createVariable("vals_elem_var1eb1", "d", ("time_step", "num_el_in_blk1"))[0] = 0.0
+        file.variables["time_whole"][0] = 0.0
+
+
 def as_hdf5(path, to):
     """Copy an Exodus file to HDF5, as netCDF-4 lays it out: dimensions are scales of the arrays."""
     with netcdf_file(path, mmap=False) as old, h5py.File(to, "w") as new:

@@ -82,6 +82,36 @@ def test_names_of_faces_become_boundaries(folder):
     assert {n for n in mesh.boundaries if n.startswith("face")} == {"face4", "face5"}
 
 
+def test_names_of_faces_stay_with_their_solid_whatever_the_order_of_the_text(folder):
+    """CAD systems list the solids of an assembly in any order."""
+    path = folder / "order.step"
+    path.write_text((folder / "two.step").read_text())
+    _named(path, [f"{solid}{i}" for solid in "ab" for i in range(6)])
+    expected = {name: _area(geo.read(path), name) for name in ("a0", "a2", "b0", "b2")}
+    assert expected == pytest.approx({"a0": 1, "a2": 1, "b0": 1, "b2": 2})
+    *_, second = re.finditer(r"#\d+ = MANIFOLD_SOLID_BREP[^;]*;\n", text := path.read_text())
+    path.write_text(text.replace(second[0], "").replace("DATA;\n", f"DATA;\n{second[0]}"))
+    assert {name: _area(geo.read(path), name) for name in expected} == pytest.approx(expected)
+
+
+def test_each_copy_of_a_part_has_the_names_of_its_faces(folder):
+    path = folder / "copies.step"
+    text = (folder / "two.step").read_text()
+    used = r"NEXT_ASSEMBLY_USAGE_OCCURRENCE\('\d','','',#\d+,(#\d+)"
+    shown = r"REPRESENTATION_RELATIONSHIP\('','',(#\d+)"
+    for pattern in (used, shown):  # the second part is the first one again
+        first, second = re.finditer(pattern, text)
+        text = text[: second.start(1)] + first[1] + text[second.end(1) :]
+    *_, place = re.findall(r"ITEM_DEFINED_TRANSFORMATION\('','',#\d+,(#\d+)\)", text)
+    (point,) = re.findall(rf"{place} = AXIS2_PLACEMENT_?3D\('',(#\d+),", text)
+    path.write_text(re.sub(rf"({point} = CARTESIAN_POINT\('',)\(0.,0.,0.\)", r"\1(0.,0.,5.)", text))
+    _named(path, [f"{solid}{i}" for solid in "ab" for i in range(6)])
+    mesh = geo.read(path)
+    assert len(mesh.regions) == 3  # the part that nothing uses is there too
+    areas = {name: round(_area(mesh, name), 6) for name in sorted(mesh.boundaries)}
+    assert areas == {f"a{i}": 2 for i in range(6)} | {f"b{i}": 2 - (i < 2) for i in range(6)}
+
+
 @pytest.mark.parametrize("name", ["two", "part"])
 def test_solids_that_touch_share_the_nodes_of_their_interface(folder, name):
     mesh = geo.read(folder / f"{name}.step", size=0.3)

@@ -173,6 +173,26 @@ def test_msh_of_version_1(folder):
     assert mesh.measure.sum() == pytest.approx(1 / 6 + 1 / 3)
 
 
+def test_comments_may_come_before_the_header_of_a_msh(folder):
+    file, canary = folder / "c.msh", folder / "canary"
+    body = _msh("3\n1 0 0 0\n2 1 0 0\n3 0 1 0", "1\n1 2 2 5 1 1 2 3")
+    file.write_text(f'$Comments\nSystemCall "touch {canary}";\n$EndComments\n{body}')
+    assert list(geo.read(file).regions) == ["5"] and not canary.exists()
+
+
+def test_a_msh_of_ansys_is_told_from_one_of_gmsh(folder):
+    mesh = Grid(shape=(2, 2)).mesh()
+    meshio.write(folder / "ansys.msh", meshio.Mesh(mesh.points, dict(mesh.cells)), file_format="ansys")
+    with pytest.raises(ReadError, match="of Ansys Fluent"):
+        geo.read(folder / "ansys.msh")
+
+
+def test_fields_in_a_msh_are_told(folder):
+    field = '$NodeData\n1\n"T of air"\n1\n0.0\n3\n0\n1\n3\n1 1.0\n2 2.0\n3 3.0\n$EndNodeData\n'
+    (folder / "f.msh").write_text(_msh() + field)
+    assert inspect(folder / "f.msh").problems == ("fields are not read: T of air",)
+
+
 def test_types_of_one_shape_that_share_an_entity_are_not_lost_in_silence(folder):
     nodes = "8\n1 0 0 0\n2 1 0 0\n3 1 1 0\n4 0 1 0\n5 .5 0 0\n6 1 .5 0\n7 .5 1 0\n8 0 .5 0"
     elements = "3\n1 2 2 0 1 1 2 3\n2 3 2 0 1 1 2 3 4\n3 16 2 0 1 1 2 3 4 5 6 7 8"

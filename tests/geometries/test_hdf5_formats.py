@@ -182,6 +182,16 @@ def test_cgns_mixed_sections_and_conditions_of_each_kind(folder):
     assert mesh.measure.sum() == pytest.approx(1 + 1 / 3)
 
 
+def test_fields_are_told(folder):
+    label, sizes_of, children = mixed_zone()
+    solution = {"Pressure": ("DataArray_t", np.zeros(9), {}), "GridLocation": ("GridLocation_t", "Vertex", {})}
+    fields = children | {"Flow": ("FlowSolution_t", None, solution)}
+    write_cgns(folder / "f.cgns", {"z": (label, sizes_of, fields)})
+    assert inspect(folder / "f.cgns").problems == ("fields are not read: Pressure",)
+    med = _med(folder, lambda file, step: file.create_group("CHA/Temperature  "))
+    assert inspect(med).problems[0] == "fields are not read: Temperature"
+
+
 def block(start, sizes, conditions=None):
     """A structured zone of unit spacing."""
     axes = [np.arange(n) + s for n, s in zip(sizes, start, strict=True)]

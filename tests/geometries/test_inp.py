@@ -284,6 +284,14 @@ def test_avs_ucd_is_read_as_that(folder):
 
 
 # -- hostile files -----------------------------------------------------------------------------------------------------
+def test_nodes_and_elements_may_be_the_lines_of_a_file(folder):
+    (folder / "nodes.csv").write_text("** x, y, z\n1, 0, 0, 0\n2, 1, 0, 0\n** more\n3, 1, 1, 0\n4, 0, 1, 0\n")
+    (folder / "elements.csv").write_text("7, 1, 2, 3, 4\n")
+    deck = "*Node, input=nodes.csv\n*Element, type=CPS4, elset=all of it, input=elements.csv\n"
+    mesh = _read(folder, deck).mesh
+    assert mesh.measure.tolist() == [1] and list(mesh.regions) == ["all of it"]
+
+
 def test_includes_stay_in_the_folder(folder):
     (folder / "sub").mkdir(exist_ok=True)
     head, mesh = CUBE.split("*Element", 1)
@@ -298,6 +306,9 @@ def test_includes_stay_in_the_folder(folder):
     for path in ("../out.inc", str(folder.parent / "out.inc"), "link.inc", "c:\\out.inc", "..\\out.inc", "", "missing"):
         with pytest.raises(ReadError):
             _read(folder, f"*INCLUDE, INPUT={path}\n*Element{mesh}")
+    for path in ("../out.inc", "missing"):
+        with pytest.raises(ReadError):
+            _read(folder, f"*NODE, INPUT={path}\n*Element{mesh}")
     (folder / "loop.inc").write_text("*INCLUDE, INPUT=loop.inc\n")
     for path in ("d.inp", "loop.inc"):
         with pytest.raises(ReadError, match="includes itself"):

@@ -12,7 +12,7 @@ import pytest
 import geometries as geo
 from geometries.cells import CELLS
 from geometries.child import Child
-from geometries.formats import FORMATS, _sets, _surfaces
+from geometries.formats import FORMATS, _sets, _surfaces, not_written
 from tests.geometries.meshes import assert_same, reference_nodes
 from tests.geometries.round_trip import BACK, parts
 from tests.geometries.test_solver_formats import sorted_up
@@ -54,6 +54,18 @@ def named(kinds):
         regions={"all_of_it": np.arange(len(kinds)), "first": [0]},
         boundaries={"skin": sides, "Wand_2": sides[::2]},
     )
+
+
+@pytest.mark.parametrize("name", [f.name for f in FORMATS.values() if f.write])
+def test_what_is_not_written_is_told(name):
+    file = FILES[name]
+    told = " / ".join(not_written(replace(named(["triangle"]), point_data={"T": np.zeros(3)}), file))
+    lost = {what for what in ("regions", "boundaries") if f"{what} are not written" in told}
+    assert lost == set(NAMELESS.get(name, ()))
+    assert ("fields are not written: T" in told) == (not FORMATS[name].fields)
+    told = " / ".join(not_written(named(["tetra"]), file))
+    assert ("the outer one is written" in told) == (name in SURFACES)
+    assert ("regions are not written: all_of_it, first" in told) == (name in (*SURFACES, "su2"))
 
 
 def there_and_back(child, name, mesh):

@@ -8,7 +8,7 @@ from geometries.build import mesh_from_blocks
 from geometries.errors import ReadError
 from geometries.families.grid import Grid
 from geometries.formats import inspect, medit, nastran, su2, unv
-from tests.geometries.exodus_file import write_exodus
+from tests.geometries.exodus_file import add_results, write_exodus
 from tests.geometries.meshes import assert_same
 
 
@@ -238,6 +238,7 @@ def test_pload_and_pload2_name_faces_and_shells(folder):
     ("old", "new", "words"),
     [
         ("GRID,2,,1.,0.,0.", "INCLUDE '/etc/passwd'", "includes other files"),
+        ("GRID,2,,1.,0.,0.", "GRID,2,,1.,0.,0.\n=,*1,=,*1.,==\n=3", "replicates cards"),
         ("GRID,2,,1.,0.,0.", "GRID,2,5,1.,0.,0.", "coordinate system 5"),
         ("GRID,2,,1.,0.,0.", "GRID,2,,nan,0.,0.", "not finite"),
         ("GRID,2,,1.,0.,0.", "GRID,2,,1x,0.,0.", "no number"),
@@ -362,6 +363,12 @@ def test_exodus_blocks_side_sets_and_node_sets(folder):
     assert names == {"inlet": 2, "side set 20": 1, "top": 2}
     (problem,) = reading.problems
     assert "'a line'" in problem
+
+
+def test_results_in_exodus_are_told(folder):
+    path = _exodus(folder)
+    add_results(path, {"nod": "temperature", "elem": "heat"})
+    assert inspect(path).problems[0] == "fields are not read: temperature, heat"
 
 
 def test_damaged_exodus_is_an_error(folder):

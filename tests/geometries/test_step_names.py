@@ -3,7 +3,7 @@
 import pytest
 
 from geometries.errors import CadError
-from geometries.step_names import Face, faces, with_names
+from geometries.step_names import Face, solids, with_names
 
 
 def test_names_of_step_faces_are_read_and_written():
@@ -13,8 +13,8 @@ def test_names_of_step_faces_are_read_and_written():
         + "#2=ADVANCED_FACE('it''s; (#7)',(#5),#4,.T.);#3 = ADVANCED_FACE ( 'caf\\X2\\00E9\\X0\\', (#5), #6, .F.);"
     )
     text += "#4=PLANE('',#8);#6=CYLINDRICAL_SURFACE('',#8,1.);"
-    assert faces(text) == [Face("café", "Cylinder"), Face("it's; (#7)", "Plane")]
-    assert [face.name for face in faces(with_names(text, ["new", "o'ld"]))] == ["new", "o'ld"]
+    assert solids(text) == [[Face("café", "Cylinder"), Face("it's; (#7)", "Plane")]]
+    assert [face.name for part in solids(with_names(text, ["new", "o'ld"])) for face in part] == ["new", "o'ld"]
     with pytest.raises(CadError, match="3 names for 2 faces"):
         with_names(text, ["a", "b", "c"])
-    assert faces("#1=CLOSED_SHELL('',(#1));#2=MANIFOLD_SOLID_BREP('',#1);") == []
+    assert solids("#1=CLOSED_SHELL('',(#1));#2=MANIFOLD_SOLID_BREP('',#1);") == [[]]

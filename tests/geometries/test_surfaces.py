@@ -239,6 +239,20 @@ def test_obj_as_others_write_it(folder):
     assert mesh.cells["triangle"].tolist() == [[0, 1, 2], [0, 2, 3]] and len(mesh.boundaries["Two"]) == 2
 
 
+def test_names_of_obj_may_hold_a_hash_and_groups_may_end(folder):
+    (folder / "h.obj").write_text(
+        "v 0 0 0 # first\nv 1 0 0\nv 1 1 0\nv 0 1 0\nv 2 0 0\ng Box#1 # top\nusemtl Material #1\nf 1 2 3 # one\n"
+        "g Box#2\nusemtl Material #2\nf 1 3 4\ng\nf 2 5 3\n"
+    )
+    regions = {k: v.tolist() for k, v in geo.read(folder / "h.obj").regions.items()}
+    assert regions == {"Box#1": [0], "Box#2": [1], "material Material #1": [0], "material Material #2": [1, 2]}
+
+
+def test_an_off_header_may_run_into_its_counts(folder):
+    (folder / "m.off").write_text("OFF3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n")  # as in ModelNet
+    assert geo.read(folder / "m.off").num_cells == 1
+
+
 def test_polygons_are_split_whether_convex_or_not(folder):
     head = "OFF\n# c\n6 1 0\n"
     hexagon = "0 0 0\n2 0 0\n2 2 0\n1 {} 0\n0 2 0\n0 1 0\n6 0 1 2 3 4 5 0.5 0.5 0.5\n"

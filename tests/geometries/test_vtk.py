@@ -10,6 +10,7 @@ from hypothesis import given, settings
 import geometries as geo
 from geometries.errors import ReadError
 from geometries.families.grid import Grid
+from geometries.formats import inspect
 from geometries.mesh import Mesh
 from tests.geometries.meshes import arrays_equal, meshes
 
@@ -74,6 +75,22 @@ def test_parts_are_merged_with_their_names(folder):
     assert len(mesh.outer) == 2 * 48 - 16 and set(mesh.boundaries) == {*left.boundaries, "wall"}
     centers, _, areas = mesh.side_geometry(mesh.boundaries["wall"])
     assert areas.sum() == pytest.approx(1.0) and np.allclose(centers[:, 0], 2.0)
+
+
+def test_parts_keep_the_data_that_all_have(folder):
+    left = replace(Grid(shape=(2, 2)).mesh(), boundaries={})
+    right = replace(left, points=left.points + np.array([1, 0]))
+    fields = [{"T": mesh.points[:, 0], "U": mesh.points} for mesh in (left, right)]
+    del fields[1]["U"]
+    for name, mesh, data in zip("lr", (left, right), fields, strict=True):
+        geo.write(replace(mesh, point_data=data), folder / f"{name}.vtu")
+    files = "".join(f'<DataSet index="{i}" name="{n}" file="{n}.vtu"/>' for i, n in enumerate("lr"))
+    kind = "vtkMultiBlockDataSet"
+    (folder / "d.vtm").write_text(f'<VTKFile type="{kind}"><{kind}>{files}</{kind}></VTKFile>')
+    reading = inspect(folder / "d.vtm")
+    assert list(reading.mesh.point_data) == ["T"] and reading.mesh.num_points == 15
+    np.testing.assert_array_equal(reading.mesh.point_data["T"], reading.mesh.points[:, 0])
+    assert "data that not all parts have are left out: U" in reading.problems
 
 
 @pytest.mark.parametrize(
