@@ -73,7 +73,7 @@ def quantity(solution: Solution, functional: Functional, *, certificate: Certifi
     value = goal(values)
     better = value + float(dual @ certificate.residual(values, system.rhs))
     left = np.sqrt(max(most - found, 0.0)) + rounding(certificate, certificate.spread(dual))
-    spread = float(left * bounds(certificate, system, values).upper)
+    spread = float(left * bounds(certificate, system, values).upper) if left > 0 else 0.0  # that may be infinite
     interval = (better - spread, better + spread)
     return Quantity(value, better, interval, certificate.contraction.failure)
 

@@ -10,7 +10,7 @@ import pytest
 from geometries.conditions import Condition, Dirichlet, Neumann, Robin
 from geometries.families.grid import Grid
 from meshops.equations import EQUATIONS, Case, assemble, solve
-from meshops.trust import TrustError, flux_through, mean_over, quantity, value_at
+from meshops.trust import TrustError, certify, flux_through, mean_over, quantity, value_at
 from tests.trust.cases import SHAPES, discrete_solution, random_case, random_field
 
 GOALS = (mean_over("near"), mean_over(), value_at([0.5, 0.5, 0.5]), flux_through("left"))
@@ -67,6 +67,14 @@ def test_a_flux_is_found_beside_one_that_is_given() -> None:
         solution = solve(rod(conditions))
         out, back = (quantity(solution, flux_through(name)).corrected for name in ("right", "left"))
         assert (out, back) == (pytest.approx(-2.5), pytest.approx(-0.5))
+
+
+def test_a_value_that_is_given_is_known_though_nothing_is_proved() -> None:
+    solution = solve(rod(Dirichlet(2.0)))
+    certificate = certify(solution.case)
+    doubtful = replace(certificate, contraction=replace(certificate.contraction, bound=1.01))
+    assert quantity(solution, value_at([1.0, 0.5]), certificate=doubtful).interval == (2.0, 2.0)
+    assert quantity(solution, value_at([0.5, 0.5]), certificate=doubtful).interval == (-np.inf, np.inf)
 
 
 def test_a_point_of_no_cell_has_no_value() -> None:
