@@ -156,7 +156,8 @@ class Equation(ABC):
     - `mirrored` equations know no direction but those of their vectors: a problem turned, or mirrored, has the turned
       solution.
     - `definite` equations give symmetric positive definite matrices. One whose steady matrix is no more than symmetric
-      may state `like(u, p, v, q, w)`, a definite form as large, which preconditions it.
+      may state `like(u, p, v, q, w)`, a definite form as large, which preconditions it. One whose own form is of either
+      sign states in `norm` a definite one, by which errors are measured.
     """
 
     name: ClassVar[str]
@@ -175,6 +176,7 @@ class Equation(ABC):
     mass: ClassVar[Form | None] = None
     damping: ClassVar[Form | None] = None
     like: ClassVar[Form | None] = None
+    norm: ClassVar[Form | None] = None
 
     @property
     def field(self) -> str:

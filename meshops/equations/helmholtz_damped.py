@@ -52,6 +52,11 @@ class DampedHelmholtz(Equation):
         return ddot(grad(u), grad(v)) - square * dot(u, v) + square * w.loss_factor * turned(u, v)
 
     @staticmethod
+    def norm(u: Any, v: Any, w: Any) -> Any:  # noqa: ANN401
+        """∇u : ∇v + k² u · v."""
+        return ddot(grad(u), grad(v)) + w.wavenumber**2 * dot(u, v)
+
+    @staticmethod
     def linear(v: Any, w: Any) -> Any:  # noqa: ANN401
         """F · v."""
         return dot(w.source, v)

@@ -66,6 +66,8 @@ class Stokes(Equation):
         """Return μ ∇u : ∇v + p q/μ: the Schur complement is as large as the last term (doi:10.1137/0731070)."""
         return w.viscosity * ddot(grad(u), grad(v)) + p * q / w.viscosity
 
+    norm = like
+
     @staticmethod
     def mass(u: Any, p: Any, v: Any, q: Any, w: Any) -> Any:  # noqa: ANN401
         """Return ρ u · v."""

@@ -73,7 +73,7 @@ def quantity(solution: Solution, functional: Functional, *, certificate: Certifi
     value = goal(values)
     better = value + float(dual @ certificate.residual(values, system.rhs))
     left = np.sqrt(max(most - found, 0.0)) + rounding(certificate, certificate.spread(dual))
-    spread = float(left * bounds(certificate, system, values).upper)
+    spread = float(left * bounds(certificate, system, values).upper) if left > 0 else 0.0  # that may be infinite
     interval = (better - spread, better + spread)
     return Quantity(value, better, interval, certificate.contraction.failure)
 
@@ -101,25 +101,27 @@ def flux_through(boundary: str) -> Functional:
     Through a Dirichlet boundary it is the reaction Σ (A u - b) over its points, which converges twice as fast as ∫ k
     ∂u/∂n. At points that several Dirichlet boundaries share, each has its own ∫ k ∂u/∂n against their shape functions,
     and an equal part of what the reaction there differs from the sum of these: exact for u linear with k constant, else
-    off by O(h^(p + 1)) with elements of order p where u is smooth. Over all boundaries the fluxes and what is put in
-    sum to zero, to the last bits of the solver.
+    off by O(h^(p + 1)) with elements of order p where u is smooth. Through a Robin boundary it is what is exchanged,
+    without a flux that is given there besides. Over all boundaries the fluxes and what is put in sum to zero, to the
+    last bits of the solver.
     """
 
     def build(case: Case, system: LinearSystem) -> Linear:
-        part = next((p for p in case.parts if p.name == boundary), None)
-        if part is None:
+        parts = [p for p in case.parts if p.name == boundary]
+        if not parts:
             raise TrustError(f"no condition is named {boundary!r}; {nearest(boundary, case.conditions)}")
-        if isinstance(part.condition, Dirichlet):
-            return _held(case, part, system)
-        if isinstance(part.condition, Robin):
-            return _exchanged(case, boundary, part.condition, system)
-        raise TrustError(f"the flux through {boundary!r} is given ({part.condition.key}), not found.")
+        for part in parts:
+            if isinstance(part.condition, Dirichlet):
+                return _held(case, part, system)
+            if isinstance(part.condition, Robin):
+                return _exchanged(case, boundary, part.condition, system)
+        raise TrustError(f"the flux through {boundary!r} is given ({parts[0].condition.key}), not found.")
 
     return build
 
 
 def value_at(point: ArrayLike, component: int = 0) -> Functional:
-    """Return the field's value, or one component of it, at the mesh point nearest to `point` (d,)."""
+    """Return the field's value, or one component of it, at the point of a cell that is nearest to `point` (d,)."""
 
     def build(case: Case, system: LinearSystem) -> Linear:
         at, dim = np.atleast_1d(np.asarray(point, float)), case.mesh.space_dim
@@ -129,7 +131,8 @@ def value_at(point: ArrayLike, component: int = 0) -> Functional:
         if not 0 <= component < numbers.shape[1]:
             raise TrustError(f"found component {component}; expected 0 to {numbers.shape[1] - 1}.")
         weights = np.zeros(len(system.rhs))
-        weights[numbers[np.linalg.norm(case.mesh.points - at, axis=1).argmin(), component]] = 1.0
+        far = np.where(case.mesh.mass > 0, np.linalg.norm(case.mesh.points - at, axis=1), np.inf)
+        weights[numbers[far.argmin(), component]] = 1.0
         return Linear(weights)
 
     return build

@@ -17,7 +17,7 @@ from meshops.trust.diffusion import system_of
 from meshops.trust.discretisation import Discretisation
 from meshops.trust.equilibrated import equilibrate
 from meshops.trust.errors import TrustError
-from meshops.trust.estimates import estimate
+from meshops.trust.estimates import estimate, norms_of
 from meshops.trust.fields import unknowns
 from meshops.trust.guard import Guard
 from meshops.trust.polish import best_start, descend
@@ -181,7 +181,7 @@ def _known(solution: Solution, cycles: int, certificate: Certificate | None, sys
     if system is None:
         system = assemble(case, solution.fields)
     if found is None or not found.contraction.proved:
-        rough = estimate(system, values)
+        rough = estimate(system, values, norms_of(case))
         return _Known(rough.error, rough.relative, False, 1.0, lambda: rough.better)
     limits = bounds(found, system, values, cycles=cycles)
     return _Known(

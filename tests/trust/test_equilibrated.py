@@ -115,6 +115,18 @@ def test_the_bound_is_sharp_under_refinement(order: int, sizes: tuple[int, ...],
     assert 1 <= ratios[-1] <= most
 
 
+@pytest.mark.parametrize("h", [10.0, 1e7])
+@pytest.mark.parametrize("shape", [(6, 6), (4, 4, 4)])
+def test_strong_exchange_has_a_bound_as_sharp_as_that_of_a_given_value(shape: tuple[int, ...], h: float) -> None:
+    mesh = Grid(shape=shape).mesh()
+    held, cooled = (
+        equilibrate(case, solve(case).values)
+        for case in (Case(mesh, EQUATIONS["heat"], conditions={"*": c}, source=1.0) for c in (Dirichlet(0.0), Robin(h)))
+    )
+    assert cooled.guaranteed
+    assert cooled.error < 1.5 * held.error
+
+
 @pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.parametrize("dim", [2, 3])
 def test_a_polynomial_has_no_error(dim: int, order: int) -> None:

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from geometries.conditions import Dirichlet, Neumann, Robin
+from geometries.conditions import Condition, Dirichlet, Neumann, Robin
 from geometries.families.grid import Grid
 from meshops.equations import EQUATIONS, Case, assemble, solve
-from meshops.trust import TrustError, flux_through, mean_over, quantity, value_at
+from meshops.trust import TrustError, certify, flux_through, mean_over, quantity, value_at
 from tests.trust.cases import SHAPES, discrete_solution, random_case, random_field
 
 GOALS = (mean_over("near"), mean_over(), value_at([0.5, 0.5, 0.5]), flux_through("left"))
@@ -42,7 +42,7 @@ def test_the_correction_helps() -> None:
         assert abs(found.corrected - truth) < 0.05 * abs(found.of_field - truth)
 
 
-def rod(right: Robin | Dirichlet) -> Case:
+def rod(right: Condition | tuple[Condition, ...]) -> Case:
     """Heat through a square from left to right, one-dimensional: fluxes known."""
     mesh = Grid(shape=(16, 16)).mesh()
     conditions = {"left": Dirichlet(1.0), "right": right}
@@ -58,6 +58,30 @@ def test_fluxes_balance_and_are_those_of_the_exact_solution() -> None:
     assert quantity(cooled, flux_through("right")).corrected == pytest.approx(-1.0, rel=1e-6)
     assert quantity(cooled, mean_over()).corrected == pytest.approx(0.75, rel=1e-6)
     assert quantity(cooled, value_at([0.5, 0.5])).corrected == pytest.approx(0.75, rel=1e-6)
+
+
+def test_a_flux_is_found_beside_one_that_is_given() -> None:
+    """Whichever stands first."""
+    both = (Robin(2.0, 0.0), Neumann(3.0))
+    for conditions in (both, both[::-1]):
+        solution = solve(rod(conditions))
+        out, back = (quantity(solution, flux_through(name)).corrected for name in ("right", "left"))
+        assert (out, back) == (pytest.approx(-2.5), pytest.approx(-0.5))
+
+
+def test_a_value_that_is_given_is_known_though_nothing_is_proved() -> None:
+    solution = solve(rod(Dirichlet(2.0)))
+    certificate = certify(solution.case)
+    doubtful = replace(certificate, contraction=replace(certificate.contraction, bound=1.01))
+    assert quantity(solution, value_at([1.0, 0.5]), certificate=doubtful).interval == (2.0, 2.0)
+    assert quantity(solution, value_at([0.5, 0.5]), certificate=doubtful).interval == (-np.inf, np.inf)
+
+
+def test_a_point_of_no_cell_has_no_value() -> None:
+    case = rod(Dirichlet(1.0))
+    center = np.vstack([case.mesh.points, [[0.5, 0.48]]])
+    lonely = replace(case, mesh=replace(case.mesh, points=center))
+    assert quantity(solve(lonely), value_at([0.5, 0.48])).corrected == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(("cell", "order"), [("triangle", 1), ("triangle", 2), ("quad", 1), ("tetra", 1)])

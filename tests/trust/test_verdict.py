@@ -182,6 +182,45 @@ def test_what_has_no_proof_is_estimated() -> None:
     assert 0.8 * found.energy_error[0] <= true <= 1.25 * found.energy_error[1]
 
 
+@pytest.mark.parametrize("wavenumber", [1.0, 5.5, 7.5, 12.0])
+def test_waves_are_judged_by_a_norm(wavenumber: float) -> None:
+    """Also beyond the first resonance, where ∫ |∇u|² - k² u² is of either sign."""
+    mesh = Grid(shape=(21, 21)).mesh()
+    held = dict.fromkeys(mesh.boundaries, Dirichlet(0.0))
+    pulse = "exp(-20*((x-0.3)**2+(y-0.4)**2))"
+    case = Case(mesh, EQUATIONS["helmholtz"], conditions=held, source=pulse, coefficients={"wavenumber": wavenumber})
+    exact = solve(case).values
+    x, y = np.pi * mesh.points.T
+    for error in (np.sin(3 * x) * np.sin(2 * y), np.where(np.isnan(case.fixed[:, 0]), np.cos(40 * (x + 2 * y)), 0.0)):
+        share = 2 * np.linalg.norm(exact) / np.linalg.norm(error)
+        found = judge(case.solution(exact + share * error), tolerance=0.1)
+        assert found.relative_energy_error[1] > 1 and found.word == "do not use"
+
+
+@pytest.mark.parametrize("name", ["stokes", "navier_stokes"])
+@pytest.mark.parametrize("length", [1.0, 50.0])
+def test_neither_a_wrong_pressure_nor_a_wrong_velocity_is_overlooked(name: str, length: float) -> None:
+    """Nor is one lost beside the other: in a long channel the pressure is by far the larger."""
+    mesh = Grid(shape=(7, 7), order=2).mesh()
+    mesh = replace(mesh, points=mesh.points * (length, 1.0))
+    walls = {"left": Dirichlet(("y*(1-y)", 0.0)), "top": Dirichlet((0.0, 0.0)), "bottom": Dirichlet((0.0, 0.0))}
+    case = Case(mesh, EQUATIONS[name], conditions=walls)
+    exact = solve(case)
+    for field in ("velocity", "pressure"):
+        for share, low, high in ((2.0, 0.5, 2.0), (1.01, 0.005, 0.02), (1.0, 0.0, 1e-9)):
+            off = case.solution({**exact.fields, field: share * exact.fields[field]})
+            found = judge(off, tolerance=0.1).relative_energy_error
+            assert low <= found[0] <= found[1] <= high
+
+
+def test_the_level_of_a_pressure_that_has_none_is_no_error() -> None:
+    mesh = Grid(shape=(7, 7), order=2).mesh()
+    case = Case(mesh, EQUATIONS["stokes"], conditions=dict.fromkeys(mesh.boundaries, Dirichlet(("y", "x"))))
+    exact = solve(case)
+    off = case.solution({**exact.fields, "pressure": exact.fields["pressure"] + 1e3})
+    assert judge(off, tolerance=0.1).relative_energy_error[1] < 1e-9
+
+
 def tied_cases() -> dict[str, Case]:
     """Periodic sides, and rollers on a turned block."""
     ring = Case(
