@@ -106,7 +106,7 @@ def convert(source: Path, target: Path, **options: Unpack[Options]) -> None:
     geometries.write(part, target)
     for problem in (*reading.problems, *formats.not_written(part, target)):
         console.say(f"note: {problem}")
-    console.say(f"wrote {target}: {part.num_points} points, {part.num_cells} cells")
+    console.say(f"wrote {target} from {part.num_points} points, {part.num_cells} cells")
 
 
 def _convert_case(source: Path, target: Path, options: Options) -> None:
