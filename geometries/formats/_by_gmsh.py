@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,9 +25,7 @@ def read(path: Path, extension: str, *, dim: int | None = None) -> Reading:
     gmsh runs as a script what it does not recognise: check the first bytes before.
     """
     found = call("geometries.formats._by_gmsh:model", {"path": str(path), "extension": extension})
-    told = found.pop("problems")
-    reading = mesh_from_blocks(**found, dim=dim)
-    return replace(reading, problems=(*told, *reading.problems))
+    return mesh_from_blocks(**found, dim=dim)
 
 
 def model(path: str, extension: str) -> dict[str, Any]:

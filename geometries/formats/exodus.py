@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +30,7 @@ def read(path: Path, *, dim: int | None = None) -> Reading:
     with path.open("rb") as stream:
         if not stream.read(len(SIGNATURE)).startswith(_STARTS):
             raise ReadError(f"{path.name} does not begin like netCDF; expected an Exodus file.")
-    found = call("geometries.formats.exodus:model", {"path": str(path)})
-    told = found.pop("problems")
-    reading = mesh_from_blocks(**found, dim=dim)
-    return replace(reading, problems=(*told, *reading.problems))
+    return mesh_from_blocks(**call("geometries.formats.exodus:model", {"path": str(path)}), dim=dim)
 
 
 def model(path: str) -> dict[str, Any]:
