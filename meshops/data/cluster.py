@@ -34,7 +34,7 @@ def client(workers: int | None, scheduler: str | None) -> Iterator[Any]:
     """Yield a Dask client: of `scheduler`, else of a cluster of `workers` processes with one thread each.
 
     A script that comes here must guard its main part by `if __name__ == "__main__":`, since workers import it. Raises
-    `GenerationError` where no scheduler answers.
+    `GenerationError` where no scheduler answers or a worker does not start.
     """
     import dask
     from distributed import Client
@@ -54,14 +54,18 @@ def _local(workers: int, folder: str) -> Any:  # noqa: ANN401
 
     with warnings.catch_warnings():  # a second run takes another port for its HTTP server, which nobody asks for
         warnings.filterwarnings("ignore", r"\s*Port \d+ is already in use", UserWarning)
-        return LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            memory_limit=0,
-            dashboard_address=None,
-            local_directory=folder,
-            silence_logs=logging.CRITICAL,
-        )
+        try:
+            return LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                memory_limit=0,
+                dashboard_address=None,
+                local_directory=folder,
+                silence_logs=logging.CRITICAL,
+            )
+        except RuntimeError as error:  # a worker ended, or took too long, before it could answer
+            reason = f"{workers} worker processes did not start ({error}); free some memory, or try fewer --workers."
+            raise GenerationError(reason) from None
 
 
 def _connected(client_type: Any, address: Any, scheduler: str | None) -> Any:  # noqa: ANN401

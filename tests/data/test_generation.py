@@ -251,9 +251,19 @@ def test_wrong_numbers_are_refused(tiny, tmp_path, wrong):
 
 def test_no_scheduler_is_named(tiny, tmp_path):
     import dask
+    import distributed  # noqa: F401  what is set before it comes would end with the block, and its defaults too
 
     with dask.config.set({"distributed.comm.timeouts.connect": "1s"}), pytest.raises(GenerationError, match="no Dask"):
         generate(tiny, tmp_path / "d", count=4, scheduler="tcp://127.0.0.1:9")
+
+
+def test_workers_that_end_at_once_are_an_error(tiny, tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\nif any('spawn_main' in word for word in sys.orig_argv):\n    os._exit(1)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
+    with pytest.raises(GenerationError, match="2 worker processes did not start"):
+        generate(tiny, tmp_path / "d", count=COUNT, workers=2)
 
 
 @pytest.fixture
