@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -23,12 +24,15 @@ class Chain:
 
     `forward` returns the rows and, for each layer, what `backward` takes; `backward` returns the gradient of the rows
     it was given and adds those of the weights to `found`, as zeros at first. Both may overwrite the rows given to them.
+    What a SiLU gives a linear layer is not held but computed again, which is as quick as to write and read it.
     """
 
     def __init__(self, layers: nn.Module) -> None:
         """Take the layers within `layers`, in their order; raises `KeyError` for one of another kind."""
         self.layers = _leaves(layers)
         self.rules = [_RULES[type(layer)](layer) for layer in self.layers]
+        behind = (isinstance(a, _SiLU) and isinstance(b, _Linear) for a, b in pairwise(self.rules))
+        self.again = [False, *behind]  # for each layer, whether what it was given is computed again
 
     @staticmethod
     def takes(layers: nn.Module) -> bool:
@@ -43,18 +47,20 @@ class Chain:
     def forward(self, rows: Tensor, weights: Sequence[Tensor]) -> tuple[Tensor, list[list[Tensor]]]:
         """Return the result and what each layer holds."""
         held = []
-        for rule, own in zip(self.rules, self._split(weights), strict=True):
-            rows, kept = rule.forward(rows, *own)
-            held.append(kept)
+        for rule, again, own in zip(self.rules, self.again, self._split(weights), strict=True):
+            given = [] if again else [rows]
+            rows, more = rule.forward(rows, *own)
+            held.append(given + more)
         return rows, held
 
     def backward(
         self, grad: Tensor, held: list[list[Tensor]], weights: Sequence[Tensor], found: Sequence[Tensor]
     ) -> Tensor:
         """Return the gradient of the rows; add those of the weights to `found`."""
-        parts = zip(self.rules, held, self._split(weights), self._split(found), strict=True)
-        for rule, kept, own, gradients in reversed(list(parts)):
-            grad = rule.backward(grad, kept, own, gradients)
+        own, totals = list(self._split(weights)), list(self._split(found))
+        for i in reversed(range(len(self.rules))):
+            given = [nn.functional.silu(held[i - 1][0])] if self.again[i] else []
+            grad = self.rules[i].backward(grad, given + held[i], own[i], totals[i])
         return grad
 
     def _split(self, weights: Sequence[Tensor]) -> Iterator[Sequence[Tensor]]:
@@ -81,7 +87,7 @@ class _Rule:
 
 class _Linear(_Rule):
     def forward(self, x: Tensor, *weights: Tensor) -> tuple[Tensor, list[Tensor]]:
-        return times(x, weights[0].t(), *weights[1:]), [x]
+        return times(x, weights[0].t(), *weights[1:]), []
 
     def backward(self, grad: Tensor, held: list[Tensor], weights: Sequence[Tensor], found: Sequence[Tensor]) -> Tensor:
         add_sums(found[0], grad, held[0])
@@ -92,7 +98,7 @@ class _Linear(_Rule):
 
 class _ReLU(_Rule):
     def forward(self, x: Tensor, *weights: Tensor) -> tuple[Tensor, list[Tensor]]:
-        return x.relu_(), [x]
+        return x.relu_(), []
 
     def backward(self, grad: Tensor, held: list[Tensor], weights: Sequence[Tensor], found: Sequence[Tensor]) -> Tensor:
         return aten.threshold_backward(grad, held[0], 0, grad_input=grad)
@@ -100,7 +106,7 @@ class _ReLU(_Rule):
 
 class _SiLU(_Rule):
     def forward(self, x: Tensor, *weights: Tensor) -> tuple[Tensor, list[Tensor]]:
-        return nn.functional.silu(x), [x]
+        return nn.functional.silu(x), []
 
     def backward(self, grad: Tensor, held: list[Tensor], weights: Sequence[Tensor], found: Sequence[Tensor]) -> Tensor:
         return aten.silu_backward(grad, held[0], grad_input=grad)
@@ -111,7 +117,7 @@ class _LayerNorm(_Rule):
 
     def forward(self, x: Tensor, *weights: Tensor) -> tuple[Tensor, list[Tensor]]:
         y, mean, scale = aten.native_layer_norm(x, self.layer.normalized_shape, *weights, self.layer.eps)
-        return y, [x, mean, scale]
+        return y, [mean, scale]
 
     def backward(self, grad: Tensor, held: list[Tensor], weights: Sequence[Tensor], found: Sequence[Tensor]) -> Tensor:
         x, mean, scale = held

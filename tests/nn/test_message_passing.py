@@ -122,6 +122,19 @@ def test_what_the_backward_pass_holds_goes_with_it(inputs) -> None:
         _ = node.saved_tensors
 
 
+def test_a_chain_holds_no_result_of_an_activation_and_has_its_gradients() -> None:
+    layers = nn.Sequential(nn.SiLU(), nn.SiLU(), nn.Linear(3, 4), nn.SiLU(), nn.Linear(4, 3), nn.LayerNorm(3)).double()
+    chain, rows = Chain(layers), torch.linspace(-2, 2, 15, dtype=torch.float64).view(5, 3).requires_grad_()
+    weight = torch.linspace(-1, 1, 15, dtype=torch.float64).view(5, 3)
+    slow = torch.autograd.grad((layers(rows) * weight).sum(), [rows, *chain.weights])
+    with torch.no_grad():
+        held = chain.forward(rows.clone(), chain.weights)[1]
+        found = [torch.zeros_like(w) for w in chain.weights]
+        d_rows = chain.backward(weight.clone(), held, chain.weights, found)
+    assert [len(tensors) for tensors in held] == [1, 1, 0, 1, 0, 3]
+    assert all(torch.allclose(a, b, rtol=1e-10, atol=1e-12) for a, b in zip([d_rows, *found], slow, strict=True))
+
+
 def test_a_chain_rejects_layers_that_it_does_not_know() -> None:
     with pytest.raises(KeyError):
         Chain(nn.Sequential(nn.Linear(2, 2), nn.Tanh()))
