@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -119,12 +118,12 @@ def _further(how: How, samples: MeshDataset) -> dict[str, Any]:
 def _gap(run: Path, samples: MeshDataset, how: How) -> str:
     """Return what would help where a run by labels learned its samples by heart, and other data can be made up."""
     from meshops.data import Manufactured
-    from meshops.training.files import METRICS
+    from meshops.training.files import METRICS, course
 
     if how.get("augment") or how.get("boost") or how.get("loss") not in (None, "labels"):
         return ""
-    last = loads((run / METRICS).read_text(encoding="utf-8").splitlines()[-1])
-    ratio = last["val_loss_labels"] / max(last["loss"], 1e-12)
+    rows = list(course(run / METRICS))
+    ratio = rows[-1]["val_loss_labels"] / max(rows[-1]["loss"], 1e-12) if rows else 0.0
     if ratio < GAP:
         return ""
     try:

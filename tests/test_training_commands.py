@@ -35,6 +35,12 @@ def test_what_would_help_is_tried_where_there_is_a_gap(
 ) -> None:
     made = Mock()
     monkeypatch.setattr("meshops.data.Manufactured", made)
-    (tmp_path / METRICS).write_text(json.dumps({"val_loss_labels": unseen, "loss": 1.0}))
+    (tmp_path / METRICS).write_text(json.dumps({"step": 1, "val_loss_labels": unseen, "loss": 1.0}))
     assert bool(_gap(tmp_path, Mock(), {})) == bool(tried)
     assert made.call_count == tried
+
+
+@pytest.mark.parametrize("found", ["", "{damaged}\n"])
+def test_a_run_whose_course_is_lost_is_told_nothing(tmp_path: Path, found: str) -> None:
+    (tmp_path / METRICS).write_text(found)
+    assert _gap(tmp_path, Mock(), {}) == ""

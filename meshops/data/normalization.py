@@ -11,9 +11,10 @@ from torch import Tensor
 
 from geometries.conditions import CONDITIONS
 from geometries.errors import MeshopsError
+from meshops.equations import EQUATIONS
 from meshops.graph import MeshGraph, Schema
 
-_NEVER = 1e-6  # a standard deviation below which a column does not vary
+_NEVER = 1e-6  # of its mean, and of 1 where columns are dimensionless: a deviation below which one does not vary
 
 
 class NormalizationError(MeshopsError):
@@ -52,10 +53,11 @@ class Normalization:
         if not x.count:
             raise NormalizationError("no graphs to fit a normalization to; expected at least one.")
         kept = torch.tensor([n.split(":")[0] in CONDITIONS or n.startswith("normal.") for n in schema.boundary_x])
-        mean, scale = boundary.result()
-        inside, edge = x.result(), (mean.masked_fill(kept, 0.0), scale.masked_fill(kept, 1.0))
+        order = 1.0 if schema.equation in EQUATIONS else 0.0  # imported fields come in any unit
+        mean, scale = boundary.result(1.0)
+        inside, edge = x.result(order), (mean.masked_fill(kept, 0.0), scale.masked_fill(kept, 1.0))
         own = torch.zeros(len(schema.y)).double(), torch.ones(len(schema.y)).double()
-        return cls(*inside, *edge, *(y.result() if labels else own))
+        return cls(*inside, *edge, *(y.result(order) if labels else own))
 
     def apply(self, graph: MeshGraph) -> MeshGraph:
         """Return the graph, or batch, with normalised columns; `fixed_value` as `y`. The one given stays as it is."""
@@ -100,11 +102,11 @@ class _Moments:
         self.sums = self.sums + shares @ values.double()
         self.squares = self.squares + shares @ values.double() ** 2
 
-    def result(self) -> tuple[Tensor, Tensor]:
-        """Return the (C,) means and standard deviations."""
+    def result(self, order: float) -> tuple[Tensor, Tensor]:
+        """Return the (C,) means and standard deviations, 1 of what varies by less than rounding beside `order`."""
         mean, square = torch.as_tensor(self.sums) / self.count, torch.as_tensor(self.squares) / self.count
         std = (square - mean**2).clamp(min=0).sqrt()
-        return mean, torch.where(std > _NEVER * (1 + mean.abs()), std, torch.ones_like(std))
+        return mean, torch.where(std > _NEVER * (order + mean.abs()), std, torch.ones_like(std))
 
 
 def _require_finite(graph: MeshGraph, schema: Schema, sample: int, *, labels: bool) -> None:

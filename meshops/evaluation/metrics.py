@@ -10,8 +10,12 @@ Floats = NDArray[np.float64]
 
 def relative_l2(prediction: Floats, reference: Floats, mass: Floats) -> float:
     """Return ‖prediction - reference‖ / ‖reference‖, with ‖v‖² = Σ mass |v|², of fields (N,) or (N, C)."""
-    error, size = norm(prediction - reference, mass), norm(reference, mass)
-    return error / size if size > 0 else float(error > 0)
+    return ratio(norm(prediction - reference, mass), norm(reference, mass))
+
+
+def ratio(error: float, size: float) -> float:
+    """Return error / size; where `size` is 0, 1 for any error. What is no number stays so."""
+    return float(np.sign(error)) if size == 0 else error / size
 
 
 def norm(values: Floats, mass: Floats) -> float:

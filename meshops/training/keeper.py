@@ -12,7 +12,7 @@ from pathlib import Path
 import lightning as L
 
 from meshops.training.errors import TrainingStopped
-from meshops.training.files import LAST, METRICS, atomic_write
+from meshops.training.files import LAST, METRICS, atomic_write, course
 from meshops.training.memory import peak_memory
 from meshops.training.module import Training
 from meshops.training.signals import Signals
@@ -98,10 +98,9 @@ class Keeper(L.Callback):
 
 
 def trim(path: Path, step: int) -> None:
-    """Drop the lines of `path` beyond `step`, and a line cut short."""
+    """Drop the lines of `path` beyond `step`, and those that were cut short or damaged."""
     if not path.exists():
         return
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
-    kept = [line for line in lines if json.loads(line)["step"] <= step]
+    kept = [row for row in course(path) if row["step"] <= step]
     with atomic_write(path) as beside:
-        beside.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        beside.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")

@@ -156,7 +156,9 @@ class Training(L.LightningModule):
         self._errors += torch.stack([errors.sum(), normalized.sum(), errors.new_tensor(len(errors))]).cpu()
 
     def _scaled(self, values: Tensor) -> Tensor:
-        return self.run.normalization.undo(values)
+        """Return fields as the equation scales them, over the most that they vary: imported ones come in any unit."""
+        normalization = self.run.normalization
+        return normalization.undo(values) / float(normalization.y_scale.max())
 
     def on_validation_epoch_end(self) -> None:
         """Leave the means over all devices in `error` and `normalized_error`."""

@@ -25,7 +25,8 @@ CLOSE = 1e-4  # of its own scale, that a normalization may differ by and be of t
 class Run:
     """Data, the operator by `name` and all its `options`, and settings; with `first`, the operator that it is to boost.
 
-    Raises `TrainingError` for empty sets.
+    Graphs are normalized by `normalization`, that of `first` if there is one. `fitted` is that of the training set
+    itself, by which data are told apart. Raises `TrainingError` for empty sets.
     """
 
     train_set: Graphs
@@ -35,6 +36,7 @@ class Run:
     schema: Schema
     settings: Settings
     normalization: Normalization
+    fitted: Normalization
     first: Surrogate | None = None
 
     def operator(self) -> Operator:
@@ -61,7 +63,8 @@ class Run:
 
     def origin(self) -> dict[str, Any]:
         """Return what a checkpoint keeps, for `following`."""
-        return {"identity": json.dumps(self.identity()), "normalization": self.normalization.to_tensors()}
+        own = {name: getattr(self, name).to_tensors() for name in ("normalization", "fitted")}
+        return {"identity": json.dumps(self.identity())} | own
 
     def following(self, origin: Mapping[str, Any]) -> Run:
         """Return this run with the normalization of the one that it goes on with.
@@ -73,11 +76,13 @@ class Run:
         for name in sorted({*before, *now}):
             if before.get(name) != now.get(name):
                 raise TrainingError(_differs(name, before.get(name), now.get(name)))
-        tensors, kept = self.normalization.to_tensors(), origin["normalization"]
-        for name, values in kept.items():
-            if not torch.allclose(values, tensors[name], rtol=CLOSE, atol=CLOSE):
+        data = "fitted" if "fitted" in origin else "normalization"  # an earlier version kept one alone
+        own = getattr(self, data).to_tensors()
+        for name, values in origin[data].items():
+            scale = own[f"{name.partition('_')[0]}_scale"]
+            if not ((values - own[name]).abs() <= CLOSE * (values.abs() + scale)).all():
                 raise TrainingError(_differs("training data", "of other values", f"other in {name}"))
-        return replace(self, normalization=Normalization.from_tensors(kept))
+        return replace(self, normalization=Normalization.from_tensors(origin["normalization"]))
 
 
 def _differs(name: str, before: object, now: object) -> str:
@@ -115,13 +120,10 @@ def make_run(train_set: Graphs, validation_set: Graphs, *, schema: Schema | None
         if isinstance(train_set, MeshDataset) and isinstance(validation_set, MeshDataset):
             first.require_unseen(validation_set, train_set)
         options["boost"] = {"operator": first.name, "options": dict(first.options), "scale": _left(first)}
-        normalization = first.normalization
-    else:
-        normalization = Normalization.fit(train_set, schema, labels=labels)
+    fitted = Normalization.fit(train_set, schema, labels=labels)
+    given |= {"normalization": first.normalization if first else fitted, "fitted": fitted}
     options = completed(given["name"], options)
-    return Run(
-        train_set, validation_set, schema=schema, normalization=normalization, options=options, first=first, **given
-    )
+    return Run(train_set, validation_set, schema=schema, options=options, first=first, **given)
 
 
 def _require_graphs(name: str, graphs: Graphs, schema: Schema, *, labels: bool) -> None:

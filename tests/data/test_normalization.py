@@ -1,5 +1,7 @@
 """Normalization: it undoes what it does, and gives the training set mean 0 and standard deviation 1."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -61,6 +63,20 @@ def test_columns_that_never_vary_and_kinds_and_normals_keep_their_scale(graphs):
     before, after = graphs[0].boundary_x[:, kept], n.apply(graphs[0]).boundary_x[:, kept]
     assert torch.equal(before, after)
     assert torch.isfinite(n.apply(graphs[0]).boundary_x).all()
+
+
+def test_imported_fields_have_deviation_1_in_any_unit(graphs):
+    """They are as they were given: 1e-9 is small for a field that the equation scales, not for one in metres."""
+    unit = 1e-9
+    small = [graph.clone() for graph in graphs]
+    for graph in small:
+        graph.x, graph.y = unit * graph.x, unit * graph.y
+    plain, found = (Normalization.fit(given, replace(SCHEMA, equation="imported")) for given in (graphs, small))
+    for part in ("x", "y"):
+        varies = plain.to_tensors()[f"{part}_scale"] != 1
+        scale, expected = (n.to_tensors()[f"{part}_scale"][varies] for n in (found, plain))
+        torch.testing.assert_close(scale, unit * expected)
+    assert (Normalization.fit(small, SCHEMA).y_scale == 1).all()
 
 
 @given(st.integers(0, 3), st.floats(-1e3, 1e3), st.floats(1e-3, 1e3))

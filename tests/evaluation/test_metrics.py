@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from geometries.families import FAMILIES
 from meshops.evaluation import norm, relative_l2
+from meshops.evaluation.errors import laplacian, relative_gradient
 
 NUMBERS = st.integers(0, 2**32 - 1)
 
@@ -34,3 +35,13 @@ def test_a_zero_reference_counts_any_error_as_all() -> None:
     mass = np.ones(3)
     assert relative_l2(np.ones(3), np.zeros(3), mass) == 1.0
     assert relative_l2(np.zeros(3), np.zeros(3), mass) == 0.0
+
+
+@pytest.mark.parametrize("wrong", ["prediction", "reference"])
+@pytest.mark.parametrize("other", [0.0, 1.0])
+def test_what_is_no_number_has_no_error_either(wrong: str, other: float) -> None:
+    mesh = FAMILIES["grid"](shape=(2, 2), cell="triangle").sample(np.random.default_rng(0))
+    fields = {name: other * mesh.points[:, :1] for name in ("prediction", "reference")}
+    fields[wrong] = np.full_like(fields[wrong], np.nan)
+    assert np.isnan(relative_l2(*fields.values(), mesh.mass))
+    assert np.isnan(relative_gradient(*fields.values(), laplacian(mesh)))

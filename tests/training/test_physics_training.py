@@ -121,6 +121,8 @@ def test_a_stopped_boost_resumes_to_the_same_bits(trained, tmp_path):
         train_small(tmp_path / "broken", train_set=Watched(graphs()[:TRAIN], 4), options=options, epochs=2)
     train_small(tmp_path / "broken", options=options, epochs=2, resume=True)
     assert same_bits(tmp_path / "whole", tmp_path / "broken")
+    with pytest.raises(TrainingError, match="training data"):
+        train_small(tmp_path / "broken", train_set=graphs()[1 : TRAIN + 1], options=options, epochs=3, resume=True)
 
 
 @pytest.mark.parametrize(

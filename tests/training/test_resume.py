@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,10 @@ import pytest
 import torch
 
 from meshops.operators import options_of
-from meshops.training import TrainingError, TrainingStopped
+from meshops.training import Settings, TrainingError, TrainingStopped
 from meshops.training.files import LAST, METRICS
-from tests.training.small import OPTIONS, TRAIN, Watched, graphs, same_bits, train_small
+from meshops.training.run import make_run
+from tests.training.small import OPTIONS, SCHEMA, TRAIN, Watched, graphs, same_bits, train_small
 
 CHILDREN = multiprocessing.get_context("forkserver")
 CHILDREN.set_forkserver_preload(["tests.training.small", "meshops.training.module"])
@@ -68,7 +70,7 @@ def test_metrics_are_those_of_an_unbroken_run(trained, tmp_path):
     with pytest.raises(TrainingStopped):
         train_small(tmp_path, train_set=Watched(graphs()[:TRAIN], 9))
     with (tmp_path / METRICS).open("a") as file:
-        file.write('{"step": 999}\n{"ste')
+        file.write('{"step": 999}\n{damaged}\n{"lost": 1}\n{"ste')
     train_small(tmp_path, resume=True)
     whole, broken = (
         [json.loads(line) for line in (f / METRICS).read_text().splitlines()] for f in (trained[0], tmp_path)
@@ -116,6 +118,20 @@ def test_the_signal_handlers_are_put_back(tmp_path):
 def test_another_run_is_not_resumed(trained, change, named):
     with pytest.raises(TrainingError, match=f"{named}.*another folder"):
         train_small(trained[0], resume=True, **change)
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-9])
+def test_imported_data_are_told_apart_in_any_unit(samples, unit):
+    runs = []
+    for factor in (1, 2):
+        small = [graph.clone() for graph in samples]
+        for graph in small:
+            graph.y = factor * unit * graph.y
+        schema, settings = replace(SCHEMA, equation="imported"), Settings(epochs=1)
+        runs.append(make_run(small, small, schema=schema, name="point_mlp", options={}, settings=settings))
+    assert runs[0].following(runs[0].origin()).settings == runs[0].settings
+    with pytest.raises(TrainingError, match="training data"):
+        runs[0].following(runs[1].origin())
 
 
 def test_weights_of_the_operator_before_it_was_changed_are_refused(trained, tmp_path):

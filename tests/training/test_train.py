@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from torch_geometric.data import Batch
 
 from meshops.equations import Heat
+from meshops.evaluation import error_of
 from meshops.graph import MeshGraph, schema_of
 from meshops.operators import Multigrid, Operator
 from meshops.training import NonFiniteLoss, Settings, Surrogate, TrainingError, train
@@ -316,3 +318,15 @@ def test_the_errors_in_training_and_validation_are_told_in_one_norm(tmp_path, sa
     last = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])
     assert last["val_loss_labels"] == pytest.approx(last["loss"], rel=1e-3)
     assert last["val_relative_l2"] < 0.01 * last["loss"]
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-5])
+def test_the_validation_error_of_imported_fields_is_free_of_units(tmp_path, samples, unit):
+    small = [graph.clone() for graph in samples]
+    for graph in small:
+        graph.y, graph.fixed = unit * graph.y, torch.zeros_like(graph.fixed)
+    settings = Settings(epochs=1, learning_rate=1e-9, accelerator="cpu", progress=False)
+    schema = replace(SCHEMA, equation="imported")
+    surrogate = train(small, small, folder=tmp_path, schema=schema, options=OPTIONS, settings=settings)
+    errors = [error_of(surrogate.predict(graph).double().numpy(), graph) for graph in small]
+    assert surrogate.training["val_relative_l2"] == pytest.approx(sum(errors) / len(errors), rel=1e-4)
