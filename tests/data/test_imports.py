@@ -98,8 +98,10 @@ def test_samples_that_cannot_be_read_or_differ_are_left_out_with_the_reason(fold
     holed = with_fields(Grid(shape=(3, 3)).mesh(), 0)
     u = np.where(np.arange(holed.num_points) == 2, np.nan, holed.point_data["u"])
     write(replace(holed, point_data={**holed.point_data, "u": u}), folder / "6.vtu")
+    write(replace(holed, point_data={**holed.point_data, "u": 1e300 * holed.point_data["u"]}), folder / "7.vtu")
     dataset = import_data(folder, tmp_path / "d")
-    assert list(dataset.failed) == [1, 2, 3, 4, 5]
+    assert list(dataset.failed) == [1, 2, 3, 4, 5, 6]
+    assert "'u' is not finite at 15 places in float32" in dataset.failed[6]
     assert "'u' is not finite at 1 places" in dataset.failed[5]
     assert "no fields of numbers" in dataset.failed[2]
     assert "in 3-D; expected" in dataset.failed[4]
@@ -126,6 +128,61 @@ def test_clouds_named_as_those_of_geo_fno(tmp_path, last):
     assert dataset.schema.y == ("sigma",)
     np.testing.assert_allclose(dataset.store.read_mesh(2).point_data["sigma"], sigma[2])
     np.testing.assert_allclose(dataset.store.read_mesh(2).measure.sum(), 9)
+
+
+POINTS = np.random.default_rng(0).random((20, 2, 5))
+
+
+def damaged(at, value):
+    """The clouds with the second one's points `at` set to `value`."""
+    points = POINTS.copy()
+    points[at, ..., 1] = value
+    return points
+
+
+@pytest.mark.parametrize(
+    ("points", "said"),
+    [
+        (damaged(3, np.nan), "1 of 20 points are not finite"),
+        (damaged(slice(None), [[0.5, 0.5]]), "20 points make no triangles"),
+        (damaged(slice(None), np.stack([np.arange(20.0)] * 2, axis=1)), "20 points make no triangles"),
+    ],
+    ids=["nan", "one place", "a line"],
+)
+def test_clouds_without_triangles_are_left_out_with_the_reason(tmp_path, points, said):
+    np.save(tmp_path / "A[1]_XY.npy", points)
+    np.save(tmp_path / "A[1]_u.npy", POINTS[:, 0])
+    dataset = import_data(tmp_path, tmp_path / "d", kind="npy")
+    assert list(dataset.failed) == [1]
+    assert said in dataset.failed[1]
+
+
+NUMBERS = np.random.default_rng(0).random((3, 4, 5))
+BENOS = {"RHS_1": np.zeros((2, 9, 4)), "SOL_1": np.zeros((2, 9, 1)), "BC_1": np.zeros((2, 12, 4))}
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"A_XY": POINTS[:2], "A_u": POINTS[:2, 0]}, "2 points make no triangles"),
+        ({"A_XY": POINTS[..., :0], "A_u": POINTS[:, 0, :0]}, "holds no sample"),
+        ({"A_XY": POINTS, "A_u": POINTS[:, 0] + 1j}, "type complex128; expected real numbers"),
+        ({"A_XY": POINTS, "A_u": np.full((20, 5), "1")}, "expected real numbers"),
+        ({"A_X": NUMBERS, "A_Y": NUMBERS, "A_Q": np.zeros(())}, "expected .S, a, b. of each"),
+        ({"A_X": NUMBERS, "A_Y": NUMBERS, "A_Q": np.zeros((3, 2, 2, 4, 5))}, "expected .S, a, b. of each"),
+        (BENOS | {"RHS_1": np.zeros((2, 8, 4)), "SOL_1": np.zeros((2, 8, 1))}, "not as in BENO"),
+        (BENOS | {"SOL_1": np.zeros((2, 9, 2))}, "not as in BENO"),
+        (BENOS | {"BC_1": np.zeros((2, 12))}, "not as in BENO"),
+        (BENOS | {"RHS_1": np.full((2, 9, 4), np.nan)}, "the middle of a cell is outside the unit square"),
+        (BENOS | {"RHS_1": np.full((2, 9, 4), 7.0)}, "the middle of a cell is outside the unit square"),
+    ],
+)
+def test_arrays_of_other_shapes_or_values_are_one_line(tmp_path, arrays, said):
+    for name, values in arrays.items():
+        np.save(tmp_path / f"{name}.npy", values)
+    with pytest.raises(ImportFailure, match=said) as caught:
+        import_data(tmp_path, tmp_path / "d")
+    assert "\n" not in str(caught.value)
 
 
 def test_grids_named_as_those_of_geo_fno(tmp_path):

@@ -72,13 +72,18 @@ class Importer:
 
 
 def load(path: Path) -> NDArray[np.generic]:
-    """Return the array of a .npy file, memory-mapped; raises `ImportFailure` for pickled objects and damaged files."""
+    """Return the array of a .npy file, memory-mapped.
+
+    Raises `ImportFailure` for pickled objects, for what is not real numbers, and for damaged files.
+    """
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         if "pickle" in str(error).lower() or "object" in str(error).lower():
             raise ImportFailure(f"{path} holds pickled objects: {PICKLE}") from None
         raise ImportFailure(f"{path} is no array in numpy's .npy format ({error}).") from None
+    if array.dtype.kind not in "biuf":
+        raise ImportFailure(f"{path} is of the type {array.dtype}; expected real numbers.")
     return array
 
 

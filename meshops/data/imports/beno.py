@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from math import isqrt
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +45,13 @@ class Cells:
 
 
 def read_cells(rhs: Floats, sol: Floats, bc: Floats) -> Cells:
-    """Return the cells of one sample: RHS (n², 4), SOL (n², 1), BC (4n, 4); missing boundary values are recovered."""
+    """Return the cells of one sample: RHS (n², 4), SOL (n², 1), BC (4n, 4); missing boundary values are recovered.
+
+    Raises `ImportFailure` for cells outside the unit square, and where boundary values cannot be recovered.
+    """
     n = round(len(rhs) ** 0.5)
+    if not ((rhs[:, :2] >= 0) & (rhs[:, :2] < 1)).all():
+        raise ImportFailure("the middle of a cell is outside the unit square; expected x and y from 0 to 1 in RHS.")
     at = tuple(np.floor(rhs[:, :2] * n).astype(int).T)
     grids = np.zeros((3, n, n))
     grids[0][at], grids[1][at], grids[2][at] = rhs[:, 3] == 0, rhs[:, 2], sol.ravel()
@@ -148,11 +154,17 @@ def _files(source: Path) -> list[Path]:
 def _samples(source: Path) -> Iterator[Sample]:
     for file in _files(source):
         rhs, sol, bc = (load(file.with_name(file.name.replace("RHS", kind, 1))) for kind in ("RHS", "SOL", "BC"))
-        if rhs.ndim != 3 or rhs.shape[2] < 4 or sol.shape[:2] != rhs.shape[:2] or len(bc) != len(rhs):
+        if not _alike(rhs.shape, sol.shape, bc.shape):
             raise ImportFailure(f"{file.name}: RHS {rhs.shape}, SOL {sol.shape}, BC {bc.shape}; not as in BENO.")
         for i in range(len(rhs)):
             read: Callable[[], Made] = partial(_read, rhs, sol, bc, i)
             yield f"{file.stem} {i}", read
+
+
+def _alike(rhs: tuple[int, ...], sol: tuple[int, ...], bc: tuple[int, ...]) -> bool:
+    """Whether the shapes are (S, n², 4), (S, n², 1) and (S, 4n, 4), as `read_cells` takes them."""
+    n = isqrt(rhs[1]) if len(rhs) == 3 else 0
+    return n > 0 and rhs[1:] == (n * n, 4) and sol == (*rhs[:2], 1) and bc == (rhs[0], 4 * n, 4)
 
 
 def _read(rhs: Floats, sol: Floats, bc: Floats, i: int) -> Solution:

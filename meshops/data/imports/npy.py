@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,8 @@ def _samples(source: Path) -> Iterator[Sample]:
         yield from _cloud_samples(file)
     for file in _grids(source):
         x, y, fields = (load(f) for f in (file, _beside(file, "Y"), _beside(file, "Q")))
-        if x.shape != y.shape or x.ndim != 3 or len(fields) != len(x) or fields.shape[-2:] != x.shape[1:]:
+        shapes = (x.shape, (*x.shape[:1], *fields.shape[1:2], *x.shape[1:]))  # of one field, of several
+        if x.shape != y.shape or x.ndim != 3 or fields.shape not in shapes:
             raise ImportFailure(f"{file.name}: X {x.shape}, Y {y.shape}, Q {fields.shape}; expected (S, a, b) of each.")
         for i in range(len(x)):
             read: Callable[[], Made] = partial(_grid, x, y, fields, i)
@@ -52,7 +54,7 @@ def _cloud_samples(file: Path) -> Iterator[Sample]:
     last = points.shape[1] == 2  # the sample's number is the last index
     count, n = (points.shape[2], points.shape[0]) if last else points.shape[:2]
     fields = {}
-    for other in sorted(file.parent.glob(f"{head}_*{tail}")):
+    for other in sorted(file.parent.glob(f"{escape(head)}_*{escape(tail)}")):
         values = load(other)
         if other != file and values.shape == ((n, count) if last else (count, n)):
             fields[other.name.removeprefix(f"{head}_").removesuffix(tail)] = values
@@ -90,10 +92,19 @@ def triangulated(points: Floats) -> Mesh:
     """Return Delaunay's triangles of a cloud (n, 2), without those that bridge gaps: edges beyond thrice the median.
 
     A cloud has no cells of its own: whether a void is a gap in it is a guess, good where points are evenly spaced.
+    Raises `ImportFailure` for points that make no triangles.
     """
-    from scipy.spatial import Delaunay
+    from scipy.spatial import Delaunay, QhullError
 
-    triangles = Delaunay(points).simplices.astype(np.int64)
+    if not np.isfinite(points).all():
+        raise ImportFailure(f"{int((~np.isfinite(points)).any(1).sum())} of {len(points)} points are not finite.")
+    try:
+        triangles = Delaunay(points).simplices.astype(np.int64)
+    except QhullError as error:
+        reason = str(error).splitlines()[0]
+        raise ImportFailure(
+            f"{len(points)} points make no triangles ({reason}); expected three or more off a line."
+        ) from None
     corners = points[triangles]
     spans = corners[:, 1:] - corners[:, :1]
     area = spans[:, 0, 0] * spans[:, 1, 1] - spans[:, 0, 1] * spans[:, 1, 0]
