@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from meshops.graph import Schema
 FORMAT = "meshops-data"
 VERSION = (2, 0)  # a newer minor version may add keys, a newer major one may change any
 NAME = "manifest.json"
+_PART, _SHARD = re.compile(r"[\w-]+"), re.compile(r"[\w-]+\.safetensors")
 SPLITS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 
 
@@ -41,6 +43,11 @@ class Record:
     split: str = ""
     failed: str = ""
     retried: str = ""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All but the numbers."""
+        return self.geometry, self.split, self.failed, self.retried
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -85,9 +92,23 @@ class Manifest:
             samples = tuple(Record(**sample) for sample in given.pop("samples"))
             schema = Schema.from_json(given.pop("schema"))
             plain = {k: given[k] for k in ("recipe", "seed", "count", "shard_size", "shards")}
-        except (ValueError, TypeError, KeyError) as error:
-            raise StoreError(f"{path} is damaged ({error}); run the generation again.") from None
-        return cls(schema=schema, samples=samples, parts=given.get("parts", {}), **plain)
+            found = cls(schema=schema, samples=samples, parts=given.get("parts", {}), **plain)
+            found._check()
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise StoreError(f"{path} is damaged ({error}); run the generation again, or import it anew.") from None
+        return found
+
+    def _check(self) -> None:
+        """Raise `ValueError` where what a file gave is of other kinds, or names files outside the folder."""
+        for number, record in enumerate(self.samples):
+            if (record.id, type(record.shard)) != (number, int) or not all(isinstance(t, str) for t in record.texts):
+                raise ValueError(f"sample {number} is {record!r}")
+        for name, digest in self.shards.items():
+            if not (_SHARD.fullmatch(name) and isinstance(digest, str)):
+                raise ValueError(f"a shard is called {name!r}")
+        for name, first in self.parts.items():
+            if not (_PART.fullmatch(name) and type(first) is int):
+                raise ValueError(f"a split is called {name!r}, from {first!r}")
 
     def write(self, folder: str | Path) -> None:
         """Write the manifest, replacing one that is there when whole."""

@@ -219,11 +219,40 @@ def test_other_major_versions_are_refused_and_a_newer_minor_one_is_read(copy):
             MeshDataset.open(copy)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"format": "meshops-data", "version": 3}', '{"format": "other"}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"format": "meshops-data", "version": 3}', '{"format": "other"}', "[" * 100_000]
+)
 def test_a_bad_manifest_is_named(copy, text):
     (copy / "manifest.json").write_text(text)
     with pytest.raises(StoreError, match=r"manifest\.json"):
         MeshDataset.open(copy)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"shards": []},
+        {"shards": {"../../x.safetensors": ""}},
+        {"shards": {"00000.safetensors": 1}},
+        {"schema": 1},
+        {"parts": None},
+        {"parts": {"../../x": 0}},
+        {"parts": {"far": "0"}},
+        {"samples": [{"id": 0, "shard": "../../x"}]},
+        {"samples": [{"id": "0", "shard": 0}]},
+        {"samples": [{"id": 7, "shard": 0}]},
+        {"samples": [{"id": 0, "shard": 0, "geometry": []}]},
+    ],
+)
+def test_a_manifest_of_other_kinds_or_files_elsewhere_is_damaged(tmp_path, changed):
+    whole = {"recipe": {}, "seed": 0, "count": 1, "shard_size": 1, "schema": schema_of(Heat(), 2), "shards": {}}
+    Manifest(samples=(Record(0, 0),), **whole).write(tmp_path)
+    assert len(MeshDataset.open(tmp_path)) == 1
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+    with pytest.raises(StoreError, match=r"manifest\.json is damaged") as caught:
+        MeshDataset.open(tmp_path)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_folder_without_manifest_is_no_data_set(tmp_path):
