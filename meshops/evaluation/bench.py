@@ -31,6 +31,7 @@ from meshops.graph import lift
 from meshops.graph.schema import LIFTING
 from meshops.operators import OPERATORS, options_of
 from meshops.training import FolderBusy, Settings, Surrogate, TrainingError, train
+from meshops.training.files import METRICS, course
 
 COUNT = 1125  # samples: 900 to train, 112 to validate, 113 to test, about, where no shape is in two
 BATCH = 4  # graphs a step, for all
@@ -220,8 +221,8 @@ def _measured(plan: Plan, operator: str, rate: float, seed: int) -> Row:
     for part in shifted(samples):
         splits[part], taken = _errors(surrogate, samples.split(part))
         seconds += taken if part == "test" else []
-    course = _course(folder)
-    done = course[-1]
+    rows = list(course(folder / METRICS))
+    done = rows[-1]
     return Row(
         operator=operator,
         kind=_kind(operator),
@@ -232,7 +233,7 @@ def _measured(plan: Plan, operator: str, rate: float, seed: int) -> Row:
         train_seconds=done["seconds"],
         samples_per_second=seen(done["step"], len(sets[0])) / done["seconds"],
         infer_seconds=float(np.median(seconds)),
-        peak_memory=max(line["peak_memory"] for line in course),
+        peak_memory=max(row["peak_memory"] for row in rows),
         validation=surrogate.training["val_relative_l2"],
         splits=splits,
     )
@@ -302,8 +303,3 @@ def _untrained(name: str, kind: str, splits: dict[str, Errors], seconds: float) 
 
 def _kind(operator: str) -> str:
     return "hybrid" if operator.endswith(LIFTED) else "operator"
-
-
-def _course(folder: Path) -> list[dict]:
-    """Return what a run has noted of itself at each validation."""
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
