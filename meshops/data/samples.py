@@ -15,13 +15,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geometries import write
 from geometries.conditions import Condition
 from geometries.mesh import Mesh
 from geometries.values import to_spec
@@ -98,12 +96,9 @@ def unpack_solution(arrays: Arrays) -> Solution:
     return Solution(unpack_case(arrays), values, spec["made_by"])
 
 
-def export(arrays: Arrays, path: str | Path) -> None:
-    """Write the mesh and the fields to a mesh file, as `Solution.save` does; of imported samples too."""
-    if "equation" in _spec(arrays):
-        unpack_solution(arrays).save(path)
-    else:
-        write(unpack_mesh(arrays), path)
+def unpack_any(arrays: Arrays) -> Solution | Mesh:
+    """Return the solution; of an imported sample, which has no case, the mesh with its fields."""
+    return unpack_solution(arrays) if "equation" in _spec(arrays) else unpack_mesh(arrays)
 
 
 def geometry_id(mesh: Mesh) -> str:

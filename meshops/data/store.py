@@ -10,24 +10,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from geometries import write
 from geometries.mesh import Mesh
 from meshops.data.manifest import Manifest, StoreError, check_version, stamped
-from meshops.data.samples import export, unpack_case, unpack_mesh, unpack_solution
+from meshops.data.samples import unpack_any, unpack_case, unpack_mesh, unpack_solution
 from meshops.equations import Case, Solution
 from meshops.graph import MeshGraph, to_graph
 
 Arrays = Mapping[str, NDArray[np.generic]]
+R = TypeVar("R")
 SHARDS = "shards"
 _KEY = "meshops"  # one key only: safetensors writes several in random order
 _OPEN = 32
@@ -52,19 +54,20 @@ class Store:
 
     def read_case(self, sample: int) -> Case:
         """Return the case of a sample."""
-        return unpack_case(self._read(sample, ("spec", "mesh/", "case/")))
+        return self._unpacked(sample, ("spec", "mesh/", "case/"), unpack_case)
 
     def read_solution(self, sample: int) -> Solution:
         """Return the reference solution of a sample, with its case."""
-        return unpack_solution(self._read(sample, ("spec", "mesh/", "case/", "solution/")))
+        return self._unpacked(sample, ("spec", "mesh/", "case/", "solution/"), unpack_solution)
 
     def read_mesh(self, sample: int) -> Mesh:
         """Return the mesh of a sample, its fields as point data; also of an imported one, which has no case."""
-        return unpack_mesh(self._read(sample, ("spec", "mesh/", "solution/")))
+        return self._unpacked(sample, ("spec", "mesh/", "solution/"), unpack_mesh)
 
     def export(self, sample: int, path: str | Path) -> None:
         """Write a sample's mesh and fields, at each of its times, to a mesh file, .vtu for choice."""
-        export(self._read(sample, ("spec", "mesh/", "case/", "solution/")), path)
+        found = self._unpacked(sample, ("spec", "mesh/", "case/", "solution/"), unpack_any)
+        found.save(path) if isinstance(found, Solution) else write(found, path)
 
     def check(self) -> None:
         """Compare every shard with its checksum; raises `StoreError` naming those that differ or are missing."""
@@ -79,6 +82,14 @@ class Store:
         path = self.folder / SHARDS / name
         return file_digest(path) if path.is_file() else ""
 
+    def _unpacked(self, sample: int, prefixes: tuple[str, ...], unpack: Callable[[Arrays], R]) -> R:
+        arrays = self._read(sample, prefixes)
+        try:
+            return unpack(arrays)
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            told = f"sample {sample} of {str(self.folder)!r} is damaged ({' '.join(str(error).split())})"
+            raise StoreError(f"{told}; run its generation again, or import it anew.") from None
+
     def _read(self, sample: int, prefixes: tuple[str, ...]) -> dict[str, NDArray[np.generic]]:
         if not 0 <= sample < len(self.manifest.samples):
             raise StoreError(f"no sample {sample}; this data set has 0 to {len(self.manifest.samples) - 1}.")
@@ -89,7 +100,7 @@ class Store:
         shard = open_shard(self.folder / SHARDS / name)
         try:
             return shard.read(number, prefixes)
-        except (KeyError, SafetensorError) as error:
+        except (KeyError, TypeError, SafetensorError) as error:
             raise StoreError(f"{shard.path} holds no sample {sample} ({error}); run the generation again.") from None
 
 

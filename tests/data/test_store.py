@@ -208,6 +208,46 @@ def test_a_bad_shard_is_named(copy, how):
         MeshDataset.open(copy)[0]
 
 
+READS = {
+    "case": Store.read_case,
+    "solution": Store.read_solution,
+    "mesh": Store.read_mesh,
+    "export": lambda store, sample: store.export(sample, store.folder / "a.vtu"),
+}
+
+
+@pytest.mark.parametrize("read_one", READS.values(), ids=list(READS))
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda arrays: {k: v for k, v in arrays.items() if k != "mesh/points"},
+        lambda arrays: {k: v for k, v in arrays.items() if k != "spec"},
+        lambda arrays: arrays | {"spec": np.frombuffer(b'{"mesh": 1', dtype=np.uint8)},
+        lambda arrays: arrays | {"spec": np.frombuffer(b"[" * 100_000, dtype=np.uint8)},
+        lambda arrays: arrays | {"spec": np.frombuffer(b'{"equation": "heat"}', dtype=np.uint8)},
+    ],
+    ids=["no points", "no spec", "cut", "deep", "no mesh"],
+)
+def test_a_sample_whose_arrays_do_not_fit_is_damaged(tmp_path, damage, read_one):
+    solution = solve(Case(Grid(shape=(2, 2)).mesh(), Heat(), conditions={"*": Dirichlet("x")}))
+    store, graph = stored(tmp_path, solution)
+    shard = shard_bytes({"first": 0, "samples": []}, {0: damage(pack(solution, graph))})
+    (tmp_path / SHARDS / "00000.safetensors").write_bytes(shard)
+    with pytest.raises(StoreError, match=r"sample 0 of .* is damaged") as caught:
+        read_one(store, 0)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "a.vtu").exists()
+
+
+def test_a_shard_that_does_not_say_where_it_begins_holds_no_sample(tmp_path):
+    solution = solve(Case(Grid(shape=(2, 2)).mesh(), Heat(), conditions={"*": Dirichlet("x")}))
+    store, graph = stored(tmp_path, solution)
+    shard = shard_bytes({"first": None, "samples": []}, {0: pack(solution, graph)})
+    (tmp_path / SHARDS / "00000.safetensors").write_bytes(shard)
+    with pytest.raises(StoreError, match=r"00000\.safetensors holds no sample 0"):
+        store.read_graph(0)
+
+
 def test_other_major_versions_are_refused_and_a_newer_minor_one_is_read(copy):
     path = copy / "manifest.json"
     given = json.loads(path.read_text())
