@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from math import inf
 from pathlib import Path
 
 import lightning as L
@@ -97,11 +98,19 @@ class Keeper(L.Callback):
             file.write(json.dumps(row) + "\n")
 
 
+def _step(line: str) -> float:
+    """Return the step of a line of metrics, infinity of what is none."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return inf
+
+
 def trim(path: Path, step: int) -> None:
-    """Drop the lines of `path` beyond `step`, and a line cut short."""
+    """Drop the lines of `path` beyond `step`, and those cut short or damaged."""
     if not path.exists():
         return
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
-    kept = [line for line in lines if json.loads(line)["step"] <= step]
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    kept = [line for line in lines if _step(line) <= step]
     with atomic_write(path) as beside:
         beside.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
