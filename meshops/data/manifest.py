@@ -13,7 +13,7 @@ import numpy as np
 
 from geometries.errors import MeshopsError
 from geometries.files import atomic_write
-from meshops.graph import Schema
+from meshops.graph import Schema, SchemaError
 
 FORMAT = "meshops-data"
 VERSION = (2, 0)  # a newer minor version may add keys, a newer major one may change any
@@ -94,7 +94,7 @@ class Manifest:
             plain = {k: given[k] for k in ("recipe", "seed", "count", "shard_size", "shards")}
             found = cls(schema=schema, samples=samples, parts=given.get("parts", {}), **plain)
             found._check()
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, SchemaError) as error:
             raise StoreError(f"{path} is damaged ({error}); run the generation again, or import it anew.") from None
         return found
 

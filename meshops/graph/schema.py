@@ -99,7 +99,12 @@ class Schema:
 
     @classmethod
     def from_json(cls, given: dict[str, object]) -> Schema:
-        """Read the plain form."""
+        """Read the plain form; raises `SchemaError` for values of other kinds, `TypeError` for missing ones."""
+        if not isinstance(given, dict):
+            raise SchemaError(f"found {given!r:.80}; expected the plain form of a schema.")
+        for name, value in given.items():
+            if not _fits(name, value):
+                raise SchemaError(f"{name} of a schema is {value!r:.80}; expected what `to_json` gives.")
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
 
     def restricted(
@@ -118,6 +123,15 @@ class Schema:
             boundary_x=tuple(n for n in self.boundary_x if n.split(".")[0].split(":")[0] not in gone),
             theta=tuple(n for n in self.theta if n.split(".")[0] not in gone and n not in fixed),
         )
+
+
+def _fits(name: str, value: object) -> bool:
+    """Return whether a value is of the kind that the plain form has under this name."""
+    if name in ("dim", "times"):
+        return type(value) is int
+    if name == "equation":
+        return isinstance(value, str)
+    return isinstance(value, list | tuple) and all(isinstance(column, str) for column in value)
 
 
 def schema_of(equation: Equation, dim: int, *, times: int = 0) -> Schema:

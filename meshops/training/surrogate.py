@@ -158,15 +158,16 @@ class Surrogate:
         if facts.get("sha256") != _sum(tensors):
             raise SurrogateError(f"{str(folder / TENSORS)!r} is damaged: its checksum differs; copy it again.")
         try:
+            options = dict(given["options"])
             with seeded(0):  # what is drawn is replaced
-                operator = build(given["operator"], Schema.from_json(given["schema"]), given["options"])
+                operator = build(given["operator"], Schema.from_json(given["schema"]), options)
             operator.load_state_dict(_within(tensors, _OPERATOR))
             normalization = Normalization.from_tensors(_within(tensors, _NORMALIZATION))
-            training = json.loads(facts["training"])
+            training = dict(json.loads(facts["training"]))
         except (KeyError, TypeError, ValueError, RuntimeError, MeshopsError) as error:
             reason = str(error).splitlines()[0]
             raise SurrogateError(f"{str(folder)!r} does not fit this version of meshops: {reason}") from error
-        return cls(operator.eval(), normalization, given["operator"], given["options"], training)
+        return cls(operator.eval(), normalization, given["operator"], options, training)
 
     def _description(self) -> dict[str, Any]:
         return {
@@ -244,7 +245,7 @@ def _parse(folder: Path, text: bytes) -> dict[str, Any]:
     try:
         given = json.loads(text)
         fits, major = given["format"] == FORMAT, int(given["version"][0])
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise SurrogateError(f"{str(folder / DESCRIPTION)!r} is damaged: {error}.") from error
     if not fits:
         raise SurrogateError(f"{str(folder / DESCRIPTION)!r} is of format {given['format']!r}; expected {FORMAT!r}.")

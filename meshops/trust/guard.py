@@ -105,7 +105,7 @@ class Guard:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 schema = Schema.from_json(json.loads((file.metadata() or {})["schema"]))
             return cls.from_tensors(schema, tensors)
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError, MeshopsError) as error:
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError, MeshopsError) as error:
             raise TrustError(f"{str(path)!r} is damaged ({error}); train again, or remove it to do without.") from None
 
 

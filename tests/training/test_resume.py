@@ -17,6 +17,7 @@ import torch
 from meshops.operators import options_of
 from meshops.training import Settings, TrainingError, TrainingStopped
 from meshops.training.files import LAST, METRICS
+from meshops.training.keeper import trim
 from meshops.training.run import make_run
 from tests.training.small import OPTIONS, SCHEMA, TRAIN, Watched, graphs, same_bits, train_small
 
@@ -179,3 +180,11 @@ def test_a_damaged_checkpoint_is_said_to_be(trained, tmp_path, damage):
         torch.save({"weights": torch.zeros(2)}, tmp_path / LAST)
     with pytest.raises(TrainingError, match=LAST):
         train_small(tmp_path, resume=True)
+
+
+def test_damaged_lines_of_metrics_are_dropped(tmp_path):
+    path, whole = tmp_path / "metrics.jsonl", [b'{"step": 1}', b'{"step": 2}']
+    damaged = [b'{"a": 1}', b"{}}", b'{"step": "x"}', b"\xff}"]
+    path.write_bytes(b"\n".join([*whole, *damaged, b'{"step": 9}']))
+    trim(path, 2)
+    assert path.read_bytes().splitlines() == whole

@@ -131,6 +131,7 @@ def edit(path, **changes):
         (lambda f: (f / "operator.safetensors").unlink(), "operator.safetensors"),
         (lambda f: (f / "surrogate.json").write_text("{"), "damaged"),
         (lambda f: (f / "surrogate.json").write_text("[]"), "damaged"),
+        (lambda f: (f / "surrogate.json").write_text("[" * 100_000), "damaged"),
         (lambda f: edit(f / "surrogate.json", format="else"), "else"),
         (lambda f: edit(f / "surrogate.json", version=[2, 0]), "upgrade"),
         (lambda f: edit(f / "surrogate.json", version=["a"]), "damaged"),
@@ -153,3 +154,19 @@ def test_a_changed_weight_is_noticed(trained, tmp_path):
     (tmp_path / "operator.safetensors").write_bytes(content)
     with pytest.raises(SurrogateError, match="checksum"):
         Surrogate.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"options": None}, {"options": "x"}, {"schema": 1}, {"schema": {"equation": "heat", "x": [1]}}],
+)
+def test_a_description_of_other_kinds_does_not_fit(tmp_path, monkeypatch, changed):
+    problem = Case(Grid(shape=(4, 3)).mesh(), Heat(), conditions={"left": Dirichlet(1.0)})
+    schema = schema_of(Heat(), 2)
+    normalization = Normalization.fit([build_graph(problem)], schema, labels=False)
+    monkeypatch.setattr("meshops.training.surrogate._digest", lambda text: "the same")
+    Surrogate(build("point_mlp", schema, {}), normalization, "point_mlp").save(tmp_path)
+    edit(tmp_path / "surrogate.json", **changed)
+    with pytest.raises(SurrogateError, match="does not fit") as caught:
+        Surrogate.load(tmp_path)
+    assert "\n" not in str(caught.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from geometries.families.corners import Corners
 from meshops.equations import EQUATIONS, Case
 from meshops.graph import MeshGraph, build_graph, schema_of
 from meshops.trust import Guard, TrustError
-from meshops.trust.guard import features
+from meshops.trust.guard import FILE, features
 
 SCHEMA = schema_of(EQUATIONS["heat"], 2)
 FAMILY = Corners(cells=16, sides=(2, 6))
@@ -85,6 +86,14 @@ def test_a_guard_survives_being_saved(guard: Guard, graphs: list[MeshGraph]) -> 
     odd = build_graph(sample(0, conductivity="1 + 20*x"))
     assert back.unusual(odd) == guard.unusual(odd) != ()
     assert back.unusual(graphs[0]) == ()
+
+
+@pytest.mark.parametrize("schema", ["3", "[]", "[" * 100_000, '{"dim": 2}'], ids=["number", "list", "deep", "short"])
+def test_a_guard_of_no_schema_is_damaged(guard: Guard, tmp_path: Path, schema: str) -> None:
+    (tmp_path / FILE).write_bytes(save(guard.to_tensors(), metadata={"schema": schema}))
+    with pytest.raises(TrustError, match="is damaged") as caught:
+        Guard.load(tmp_path)
+    assert "\n" not in str(caught.value)
 
 
 def test_too_few_and_foreign_graphs_are_refused(guard: Guard, graphs: list[MeshGraph]) -> None:
