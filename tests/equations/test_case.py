@@ -188,6 +188,17 @@ WRONG = {
         ("conditions", "left"),
         "neumann would have no effect there",
     ),
+    "source in t": ({"source": "1 + t"}, ("source",), "depends on t, but the case is steady"),
+    "coefficient in t": (
+        {"coefficients": {"conductivity": "1 + t"}},
+        ("coefficients", "conductivity"),
+        "depends on t, but the case is steady",
+    ),
+    "condition in t": (
+        {"conditions": {"left": Dirichlet("20 + t")}},
+        ("conditions", "left", "dirichlet", "value"),
+        "depends on t, but the case is steady",
+    ),
     "start": ({"initial": {"temperature": 5}}, ("initial",), "a steady linear problem has no start"),
     "nothing": ({"conditions": {}}, ("conditions",), "not unique"),
     "fluxes": ({"conditions": {"*": Neumann(1)}}, ("conditions",), "1 of 1 connected pieces"),
