@@ -19,6 +19,7 @@ from geometries.errors import MeshopsError, nearest
 from geometries.mesh import Mesh
 from meshops.equations import Case, Solution
 from meshops.equations import solve as solve_reference
+from meshops.equations.elevated import elevated
 from meshops.evaluation import relative_l2
 from meshops.graph import targets
 from meshops.training import Surrogate
@@ -36,8 +37,8 @@ PER_CELL = "discretisation_error"  # the field of the cells' shares, in the ener
 class Answer:
     """A solution, the seconds of each stage, and how far to trust it.
 
-    `relative_l2` is the error against the reference where that was asked for. A surrogate's answer has a `verdict`, or
-    `doubt` says why there is none and what is `unusual`; the reference's own has a `discretisation` where one is known.
+    `relative_l2` is the error against the reference where that was asked for. A surrogate's answer has a `verdict`, the
+    reference's own a `discretisation`; where there is none, `doubt` says why, and of a surrogate's what is `unusual`.
     """
 
     solution: Solution
@@ -97,27 +98,21 @@ def answer(path: Path, *, run: Path | None, demand: Demand) -> Answer:
     case = Case.read(path)
     seconds = {"read": time.perf_counter() - start}
     if run is None:
-        return _reference(case, seconds)
+        return referenced(case, seconds)
     surrogate, guard = Surrogate.load(run), Guard.load(run)
     return predicted(surrogate, guard, case, demand, seconds)
 
 
-def _reference(case: Case, seconds: dict[str, float]) -> Answer:
-    solution = solve_reference(case)
-    start = time.perf_counter()
-    known = discretisation_of(solution)
-    more = solution.seconds | {"discretisation": time.perf_counter() - start}
-    return Answer(solution, seconds | more, discretisation=known)
-
-
-def discretisation_of(solution: Solution) -> Discretisation | None:
-    """Return the discretisation error of a discrete solution; None where none is known of its equation or mesh."""
-    if on_own_mesh(solution) is not solution:
-        return None  # what was solved for at mid-nodes is not at hand
+def referenced(case: Case, seconds: Mapping[str, float]) -> Answer:
+    """Return the reference's answer with its discretisation error, or why that is not assessed."""
+    solution = solve_reference(elevated(case))  # with the mid-nodes of a flow, which the estimate is made of
+    start, known, doubt = time.perf_counter(), None, None
     try:
-        return discretised(solution.case, unknowns(solution))
-    except MeshopsError:
-        return None
+        known = discretised(solution.case, unknowns(solution))
+    except MeshopsError as error:
+        doubt = str(error)
+    more = solution.seconds | {"discretisation": time.perf_counter() - start}
+    return Answer(at_points_of(case, solution), {**seconds, **more}, doubt=doubt, discretisation=known)
 
 
 def predicted(
@@ -201,7 +196,8 @@ def report(found: Answer) -> dict[str, object]:
     if found.relative_l2 is not None:
         out["relative_l2"] = found.relative_l2
     if "surrogate" not in made_by:
-        return out | {"discretisation": found.discretisation.to_json() if found.discretisation else None}
+        out["discretisation"] = found.discretisation.to_json() if found.discretisation else None
+        return out | ({"no_discretisation": found.doubt} if found.doubt else {})
     out["verdict"] = found.verdict.to_json() if found.verdict else None
     if found.doubt:
         out |= {"no_verdict": found.doubt, "unusual": None if found.unusual is None else list(found.unusual)}
@@ -210,6 +206,8 @@ def report(found: Answer) -> dict[str, object]:
 
 def in_words(found: Answer) -> list[str]:
     """Return what a person is told of an answer's trust, a line each."""
+    if "surrogate" not in found.solution.made_by:
+        return _discretised(found)
     lines = []
     record = found.solution.made_by.get("polish")
     if isinstance(record, Mapping):
@@ -219,12 +217,14 @@ def in_words(found: Answer) -> list[str]:
     if found.doubt is not None:
         unusual = f"; unlike the training data: {', '.join(found.unusual)}" if found.unusual else ""
         lines.append(f"no verdict: {found.doubt}{unusual}")
-    if found.discretisation is not None:
-        case = found.solution.case
-        lines += [str(found.discretisation), *case.equation.doubts(case)]
-    if "surrogate" in found.solution.made_by and found.unusual is None:
+    if found.unusual is None:
         lines.append("the run holds no record of its training data; train again to be warned of unusual inputs")
     return lines
+
+
+def _discretised(found: Answer) -> list[str]:
+    case, known = found.solution.case, found.discretisation
+    return [str(known) if known else f"discretisation error not assessed: {found.doubt}", *case.equation.doubts(case)]
 
 
 def _polished(record: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ import pytest
 from geometries.conditions import Dirichlet, Neumann, Periodic, Robin, Roller
 from geometries.errors import MeshopsError
 from geometries.families.grid import Grid
-from meshops.answer import Answer, Demand, in_words, predicted, report
+from meshops.answer import Answer, Demand, in_words, predicted, referenced, report
 from meshops.data import Normalization
 from meshops.equations import EQUATIONS, Case, solve
 from meshops.graph import build_graph, schema_of
@@ -43,7 +43,7 @@ def manufactured() -> dict[str, Case]:
 
 
 def special() -> dict[str, Case]:
-    """Ties of both kinds, a nonlinear coefficient, quads, and times."""
+    """Ties of both kinds, a nonlinear coefficient, quads, and times, of a flow too."""
     square, heat = Grid(shape=(6, 6)).mesh(), EQUATIONS["heat"]
     turned = replace(square, points=square.points @ np.array([[0.8, 0.6], [-0.6, 0.8]]))
     held = {"left": Dirichlet(0.0), "right": Robin(2.0, 3.0)}
@@ -58,6 +58,7 @@ def special() -> dict[str, Case]:
         "nonlinear": Case(square, heat, conditions=held, coefficients={"conductivity": "1 + u**2"}, source=1.0),
         "quads": Case(Grid(shape=(6, 6), cell="quad").mesh(), heat, conditions=held, source=1.0),
         "times": Case(square, heat, conditions=held, source=1.0, times=(0.0, 0.1)),
+        "flow in times": Case(square, EQUATIONS["stokes"], conditions={"left": Dirichlet(0.0)}, times=(0.0, 0.1)),
     }
 
 
@@ -105,6 +106,30 @@ def test_an_operators_directions_are_tried_and_cost_no_error() -> None:
     found = asked(CASES["quads"], tolerance=1e-8, accelerate=True)
     assert found.solution.made_by["polish"]["operator_steps"] >= 1
     assert np.allclose(found.solution.values, solve(CASES["quads"]).values, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_reference_tells_its_discretisation_error_or_why_not(name: str, tmp_path: Path) -> None:
+    """Of flows on first-order meshes too; the fields are those of `solve`."""
+    case = CASES[name]
+    found = referenced(case, {})
+    plain = json.loads(json.dumps(report(found), allow_nan=False))
+    assert (plain["discretisation"] is None) == ("no_discretisation" in plain) == case.transient
+    assert in_words(found)[0].startswith("discretisation error")
+    for field, values in solve(case).fields.items():
+        assert np.array_equal(found.solution.fields[field], values), field
+    found.save(tmp_path / "answer.vtu")
+
+
+@pytest.mark.parametrize("name", ["stokes", "navier_stokes"])
+def test_a_channels_flow_has_no_discretisation_error_on_first_order_cells(name: str) -> None:
+    """Poiseuille's parabola is one that velocities of second order hold."""
+    walls = {"bottom": Dirichlet(0.0), "top": Dirichlet(0.0)}
+    case = Case(Grid(shape=(6, 6)).mesh(), EQUATIONS[name], conditions={"left": Dirichlet(("y*(1-y)", 0.0)), **walls})
+    found = referenced(case, {}).discretisation
+    assert found is not None
+    assert not found.guaranteed
+    assert found.relative < 1e-4
 
 
 @pytest.mark.parametrize(

@@ -47,13 +47,14 @@ def on_own_mesh(solution: Solution) -> Solution:
     fine = elevated(solution.case)
     if fine is solution.case:
         return solution
-    bare = replace(solution.case.mesh, point_data=solution.fields)
-    return Solution(fine, second_order(bare).point_data, solution.made_by)
+    points_first = {name: np.moveaxis(values, -2, 0) for name, values in solution.fields.items()}
+    found = second_order(replace(solution.case.mesh, point_data=points_first)).point_data
+    return Solution(fine, {name: np.moveaxis(values, 0, -2) for name, values in found.items()}, solution.made_by)
 
 
 def at_points_of(case: Case, solution: Solution) -> Solution:
     """Undo `on_own_mesh`: return the solution at the points of `case`."""
     if solution.case is case:
         return solution
-    fields = {name: values[: case.mesh.num_points] for name, values in solution.fields.items()}
+    fields = {name: values[..., : case.mesh.num_points, :] for name, values in solution.fields.items()}
     return Solution(case, fields, solution.made_by)
