@@ -12,7 +12,7 @@ from geometries.conditions import Absorbing, Dirichlet, Neumann, Periodic, Press
 from geometries.errors import ExpressionError, SpecError, nearest
 from geometries.sides import components
 from meshops.equations.base import Coefficient, Terms
-from meshops.equations.case import REST, Case, every, label, on_nodes, per_cell
+from meshops.equations.case import REST, Case, Given, every, in_time, label, on_nodes, per_cell
 from meshops.equations.constraints import held_along, images_of
 
 Floats = NDArray[np.float64]
@@ -171,6 +171,7 @@ def _check_values(case: Case) -> None:
     for part in case.parts:
         for name in part.values:
             with _at("conditions", part.name, part.condition.key, name):
+                _check_moment(case, part.values[name])
                 values = on_nodes(case, part, name)
                 _check_open(case, part.condition, name, values[mesh.nodes(part.sides)])
                 if name == "coefficient" and np.nanmin(values, initial=0.0) < 0:
@@ -179,12 +180,20 @@ def _check_values(case: Case) -> None:
                     raise SpecError(f"ambient is {np.nanmin(values):.6g}; radiation needs absolute temperatures.")
     for info in case.equation.coefficients:
         with _at("coefficients", info.name):
+            _check_moment(case, case.given(info.name))
             for values in evaluated(case, info.name):
                 _refuse(wrong_sign(info, values))
     with _at("source"):
+        _check_moment(case, case.given("source"))
         case.nodal("source")
     with _at("initial"):
         case.start_values()
+
+
+def _check_moment(case: Case, given: Given) -> None:
+    """A steady problem has no time that an expression in t could be taken at."""
+    if in_time(given) and not case.transient:
+        raise SpecError("the value depends on t, but the case is steady; give `times`, or leave t out.")
 
 
 def evaluated(case: Case, name: str) -> Iterator[Floats]:
