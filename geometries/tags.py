@@ -301,7 +301,7 @@ SELECTORS: dict[str, type] = {
 def read_selector(spec: object, key: tuple[str | int, ...] = ()) -> Selector:
     """Turn the YAML form into a selector; raises `SpecError` at the key that is wrong."""
     if not isinstance(spec, Mapping) or len(spec) != 1:
-        raise SpecError(f"found {short(spec)}; expected one selector such as {{normal: [0, 0, -1]}}.", key)
+        raise SpecError(f"found {short(spec)}; expected one selector such as {flow(_example(spec))}.", key)
     kind, given = next(iter(spec.items()))
     if kind in ("all", "any"):
         if not isinstance(given, list) or not given:
@@ -313,6 +313,16 @@ def read_selector(spec: object, key: tuple[str | int, ...] = ()) -> Selector:
     if kind not in SELECTORS:
         raise SpecError(f"unknown selector {kind!r}; {nearest(kind, [*SELECTORS, 'all', 'any', 'not'])}", (*key, kind))
     return _build(SELECTORS[kind], given, (*key, kind))
+
+
+def _example(spec: object) -> object:
+    """Return `spec` as it was meant where slots of a selector stand beside it: `{normal: [0, 1], tolerance: 9}`."""
+    if isinstance(spec, Mapping) and spec:
+        (kind, given), *rest = spec.items()
+        slots = [f.name for f in fields(SELECTORS[kind])] if kind in SELECTORS else []
+        if slots and not isinstance(given, Mapping) and {name for name, _ in rest} <= {*slots[1:]}:
+            return {kind: {slots[0]: given, **dict(rest)}}
+    return {"normal": [0, 0, -1]}
 
 
 def write_selector(selector: object) -> object:

@@ -97,4 +97,4 @@ def test_a_transient_ends_in_the_steady_state() -> None:
 
 def test_a_velocity_that_changes_in_time_is_refused() -> None:
     with pytest.raises(SpecError, match="velocity depends on t"):
-        carried(grid("line", 1, 3), {"left": Dirichlet(0)}, 1.0, ("1+t",))
+        carried(grid("line", 1, 3), {"left": Dirichlet(0)}, 1.0, ("1+t",), times=(0.0, 1.0))

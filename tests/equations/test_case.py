@@ -188,18 +188,14 @@ WRONG = {
         ("conditions", "left"),
         "neumann would have no effect there",
     ),
-    "source in t": ({"source": "1 + t"}, ("source",), "depends on t, but the case is steady"),
-    "coefficient in t": (
-        {"coefficients": {"conductivity": "1 + t"}},
-        ("coefficients", "conductivity"),
-        "depends on t, but the case is steady",
-    ),
-    "condition in t": (
-        {"conditions": {"left": Dirichlet("20 + t")}},
+    "start": ({"initial": {"temperature": 5}}, ("initial",), "a steady linear problem has no start"),
+    "moment of a condition": (
+        {"conditions": {"left": Dirichlet("20*t")}},
         ("conditions", "left", "dirichlet", "value"),
         "depends on t, but the case is steady",
     ),
-    "start": ({"initial": {"temperature": 5}}, ("initial",), "a steady linear problem has no start"),
+    "moment of a coefficient": ({"coefficients": {"conductivity": "1+t"}}, ("coefficients", "conductivity"), "steady"),
+    "moment of the source": ({"source": "sin(t)"}, ("source",), "steady"),
     "nothing": ({"conditions": {}}, ("conditions",), "not unique"),
     "fluxes": ({"conditions": {"*": Neumann(1)}}, ("conditions",), "1 of 1 connected pieces"),
     "no exchange": ({"conditions": {"*": Robin(0)}}, ("conditions",), "not unique"),

@@ -258,6 +258,8 @@ def test_the_yaml_form_is_the_selector(spec: dict, selector: select.Selector) ->
         (3, (), "expected one selector"),
         ({}, (), "expected one selector"),
         ({"normal": [1], "nearest": [1]}, (), "expected one selector"),
+        ({"normal": [0, 1], "tolerance": 9}, (), r"such as \{normal: \{direction: \[0, 1\], tolerance: 9\}\}\."),
+        ({"norml": [0, 1], "tolerance": 9}, (), r"such as \{normal: \[0, 0, -1\]\}"),
         ({"norml": [0, 0, 1]}, ("norml",), "did you mean 'normal'"),
         ({"normal": "up"}, ("normal", "direction"), "numbers"),
         ({"normal": 1}, ("normal", "direction"), "a list of numbers"),
