@@ -73,7 +73,10 @@ class Chain:
 
 
 class _Rule:
-    """How one layer goes forward and back."""
+    """How one layer goes forward and back.
+
+    `forward` returns the result and what `backward` needs besides the rows given, which come first in its `held`.
+    """
 
     def __init__(self, layer: nn.Module) -> None:
         self.layer = layer

@@ -25,8 +25,8 @@ CLOSE = 1e-4  # of its own scale, that a normalization may differ by and be of t
 class Run:
     """Data, the operator by `name` and all its `options`, and settings; with `first`, the operator that it is to boost.
 
-    Graphs are normalized by `normalization`, that of `first` if there is one. `fitted` is that of the training set
-    itself, by which data are told apart. Raises `TrainingError` for empty sets.
+    `fitted` is the normalization of the training set, by which data are told apart. Raises `TrainingError` for empty
+    sets.
     """
 
     train_set: Graphs
@@ -35,9 +35,13 @@ class Run:
     options: Mapping[str, Any]
     schema: Schema
     settings: Settings
-    normalization: Normalization
     fitted: Normalization
     first: Surrogate | None = None
+
+    @property
+    def normalization(self) -> Normalization:
+        """What graphs are normalized by: of an operator to boost its own, which its weights go with."""
+        return self.first.normalization if self.first else self.fitted
 
     def operator(self) -> Operator:
         """Return the operator as it is before training, a pure function of the seed."""
@@ -63,8 +67,7 @@ class Run:
 
     def origin(self) -> dict[str, Any]:
         """Return what a checkpoint keeps, for `following`."""
-        own = {name: getattr(self, name).to_tensors() for name in ("normalization", "fitted")}
-        return {"identity": json.dumps(self.identity())} | own
+        return {"identity": json.dumps(self.identity()), "normalization": self.fitted.to_tensors()}
 
     def following(self, origin: Mapping[str, Any]) -> Run:
         """Return this run with the normalization of the one that it goes on with.
@@ -76,13 +79,12 @@ class Run:
         for name in sorted({*before, *now}):
             if before.get(name) != now.get(name):
                 raise TrainingError(_differs(name, before.get(name), now.get(name)))
-        data = "fitted" if "fitted" in origin else "normalization"  # an earlier version kept one alone
-        own = getattr(self, data).to_tensors()
-        for name, values in origin[data].items():
+        own = self.fitted.to_tensors()
+        for name, values in origin["normalization"].items():
             scale = own[f"{name.partition('_')[0]}_scale"]
             if not ((values - own[name]).abs() <= CLOSE * (values.abs() + scale)).all():
                 raise TrainingError(_differs("training data", "of other values", f"other in {name}"))
-        return replace(self, normalization=Normalization.from_tensors(origin["normalization"]))
+        return replace(self, fitted=Normalization.from_tensors(origin["normalization"]))
 
 
 def _differs(name: str, before: object, now: object) -> str:
@@ -121,9 +123,8 @@ def make_run(train_set: Graphs, validation_set: Graphs, *, schema: Schema | None
             first.require_unseen(validation_set, train_set)
         options["boost"] = {"operator": first.name, "options": dict(first.options), "scale": _left(first)}
     fitted = Normalization.fit(train_set, schema, labels=labels)
-    given |= {"normalization": first.normalization if first else fitted, "fitted": fitted}
     options = completed(given["name"], options)
-    return Run(train_set, validation_set, schema=schema, options=options, first=first, **given)
+    return Run(train_set, validation_set, schema=schema, options=options, fitted=fitted, first=first, **given)
 
 
 def _require_graphs(name: str, graphs: Graphs, schema: Schema, *, labels: bool) -> None:
